@@ -1,0 +1,44 @@
+"""What a provider's answer means: expected outcomes are values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider accepted the message."""
+
+    #: The provider's own id; for SMTP the text of its reply to the final dot.
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not accepted, certainly not sent; trying again may help."""
+
+    reason: str
+    #: How long the provider asked us to wait, if it did.
+    after: timedelta | None = None
+    #: Whether everybody should wait that long before using this provider account again.
+    pause_provider: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Not accepted, and trying again will not help."""
+
+    reason: str
+    #: A stable word: ``rejected``, ``invalid_recipient``, ``too_large``, ``smtputf8_unsupported`` …
+    code: str = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """It was handed over and nobody can know whether it was taken (RFC 1047)."""
+
+    reason: str
+
+
+Outcome = Sent | Retry | Reject | Uncertain

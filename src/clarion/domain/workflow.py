@@ -1,0 +1,157 @@
+"""What an application triggers: the steps, and the policy by which their messages are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+
+
+class Priority(IntEnum):
+    """The order between messages; a lower number goes first."""
+
+    CRITICAL = 0
+    HIGH = 1
+    NORMAL = 2
+    LOW = 3
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+class Channel(StrEnum):
+    """The kinds of channel that exist; each has a queue of its name."""
+
+    EMAIL = "email"
+    IN_APP = "in_app"
+
+
+class OnUncertain(StrEnum):
+    """What to do when nobody can know whether a message was taken (PROMISES P4)."""
+
+    RETRY = "retry"  #: send again, labelled ``possible_duplicate``
+    HOLD = "hold"  #: leave it as ``unknown``; an operator decides
+    VERIFY = "verify"  #: ask the provider first; where it cannot be asked, as HOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long to wait before attempt 2, 3, … of one message."""
+
+    #: Waits in order; the last is repeated times `factor` for each further attempt.
+    waits: tuple[timedelta, ...] = (timedelta(seconds=5),)
+    #: What the last wait is multiplied by for each attempt after the list ends; 1 keeps it.
+    factor: float = 5.0
+    #: No wait is longer than this.
+    longest: timedelta = timedelta(hours=1)
+    #: The part of a wait that is random, 0…1: 0.2 means within 20 % below to 20 % above.
+    jitter: float = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a workflow; today every step sends on one channel."""
+
+    key: str
+    channel: Channel
+    #: The name of the template under ``templates/<workflow>/``; the step's channel unless said.
+    template: str
+    #: A CEL condition over ``recipient``, ``payload`` and ``trigger``; None means always.
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A workflow as published: immutable, known by key and version."""
+
+    key: str
+    steps: tuple[Step, ...]
+    category: str | None = None
+    priority: Priority = Priority.NORMAL
+    #: Tries in all, the first included.
+    attempts: int = 3
+    backoff: Backoff = Backoff()
+    #: A message not sent this long after its trigger (or its ``send_at``) expires.
+    expires_after: timedelta = timedelta(days=3)
+    #: None means the channel's own default: ``retry`` for email.
+    on_uncertain: OnUncertain | None = None
+    #: The sender, ``Name <address>`` or an address; None means the configured default.
+    sender: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """The definition as stored; `from_json` reads it back."""
+        return {
+            "key": self.key,
+            "category": self.category,
+            "priority": self.priority.label,
+            "attempts": self.attempts,
+            "backoff": {
+                "waits": [wait.total_seconds() for wait in self.backoff.waits],
+                "factor": self.backoff.factor,
+                "longest": self.backoff.longest.total_seconds(),
+                "jitter": self.backoff.jitter,
+            },
+            "expires_after": self.expires_after.total_seconds(),
+            "on_uncertain": self.on_uncertain.value if self.on_uncertain else None,
+            "sender": self.sender,
+            "steps": [
+                {"key": s.key, "channel": s.channel.value, "template": s.template, "when": s.when} for s in self.steps
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> Workflow:
+        """The workflow that `to_json` wrote."""
+        backoff = _mapping(data["backoff"])
+        on_uncertain = data["on_uncertain"]
+        return cls(
+            key=str(data["key"]),
+            category=_optional(data["category"]),
+            priority=Priority[str(data["priority"]).upper()],
+            attempts=_int(data["attempts"]),
+            backoff=Backoff(
+                waits=tuple(timedelta(seconds=_float(w)) for w in _sequence(backoff["waits"])),
+                factor=_float(backoff["factor"]),
+                longest=timedelta(seconds=_float(backoff["longest"])),
+                jitter=_float(backoff["jitter"]),
+            ),
+            expires_after=timedelta(seconds=_float(data["expires_after"])),
+            on_uncertain=OnUncertain(str(on_uncertain)) if on_uncertain else None,
+            sender=_optional(data["sender"]),
+            steps=tuple(_step(_mapping(step)) for step in _sequence(data["steps"])),
+        )
+
+
+def _step(data: Mapping[str, object]) -> Step:
+    return Step(
+        key=str(data["key"]),
+        channel=Channel(str(data["channel"])),
+        template=str(data["template"]),
+        when=_optional(data["when"]),
+    )
+
+
+def _optional(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    assert isinstance(value, Mapping)
+    return value
+
+
+def _sequence(value: object) -> Sequence[object]:
+    assert isinstance(value, Sequence)
+    return value
+
+
+def _int(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _float(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
