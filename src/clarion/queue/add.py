@@ -1,0 +1,73 @@
+"""Adding jobs, always in the caller's transaction: they exist if and only if what caused them does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from clarion import clock, sql
+from clarion.queue.job import Connection, NewJob, lane_of
+
+_SQL = sql.load(__file__)
+
+_COPY_COLUMNS = ("id", "tenant_id", "queue", "kind", "priority", "lane", "run_at", "key", "args")
+
+
+class Cancelled(StrEnum):
+    """What became of a request to cancel."""
+
+    CANCELLED = "cancelled"  #: it was waiting and is gone
+    CANCELLING = "cancelling"  #: it runs; whoever runs it reads the mark before it acts
+    TOO_LATE = "too_late"  #: there is no such job any more
+
+
+async def add(connection: Connection, job: NewJob) -> UUID:
+    """Add one job; its id.
+
+    Raises asyncpg's UniqueViolationError when its key is taken: `set_by_key` is for keys that may be.
+    """
+    await connection.execute(_SQL["insert"], *_row(job))
+    return job.id
+
+
+async def add_many(connection: Connection, jobs: Sequence[NewJob]) -> None:
+    """Add many jobs by COPY, the fastest way there is. A job without `run_at` is due at once."""
+    moment = clock.now()
+    await copy(connection, [_row(job, moment) for job in jobs])
+
+
+async def copy(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Add rows of (id, tenant_id, queue, kind, priority, lane, run_at, key, args) by COPY."""
+    await connection.copy_records_to_table("job", records=rows, columns=_COPY_COLUMNS)
+
+
+async def set_by_key(connection: Connection, job: NewJob) -> UUID:
+    """Add *job*, or give the one that has its key the new time and arguments; the id of the job that has the key.
+
+    A job that is running meanwhile is left to run, and runs again at the new time: a set is never lost.
+    """
+    assert job.key is not None
+    id: UUID = await connection.fetchval(_SQL["set"], *_row(job))
+    return id
+
+
+async def cancel_by_key(connection: Connection, tenant_id: UUID, queue: str, key: str) -> Cancelled:
+    """Take back the job that has *key*."""
+    return Cancelled(await connection.fetchval(_SQL["cancel"], tenant_id, queue, key))
+
+
+def _row(job: NewJob, moment: datetime | None = None) -> tuple[object, ...]:
+    run_at = job.run_at or moment
+    return (
+        job.id,
+        job.tenant_id,
+        job.queue,
+        job.kind,
+        job.priority,
+        lane_of(job.tenant_id),
+        run_at,
+        job.key,
+        job.args,
+    )

@@ -1,0 +1,24 @@
+-- name: insert
+INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key, args)
+VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp()), $8, $9)
+
+-- name: set
+-- Left running if it runs: the higher rev makes the settle give it back instead of deleting it.
+INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key, args)
+VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp()), $8, $9)
+ON CONFLICT (tenant_id, queue, key) WHERE key IS NOT NULL DO UPDATE
+SET run_at = excluded.run_at, args = excluded.args, kind = excluded.kind, priority = excluded.priority,
+    rev = job.rev + 1, cancelled = false, attempts = CASE WHEN job.state = 1 THEN job.attempts ELSE 0 END, error = NULL
+RETURNING id
+
+-- name: cancel
+WITH target AS (
+    SELECT id, state FROM job WHERE tenant_id = $1 AND queue = $2 AND key = $3 FOR UPDATE
+), gone AS (
+    DELETE FROM job USING target WHERE job.id = target.id AND target.state = 0 RETURNING job.id
+), marked AS (
+    UPDATE job SET cancelled = true FROM target WHERE job.id = target.id AND target.state = 1 RETURNING job.id
+)
+SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN 'cancelled'
+            WHEN EXISTS (SELECT FROM marked) THEN 'cancelling'
+            ELSE 'too_late' END

@@ -1,0 +1,85 @@
+"""What a job is: a narrow row that lives while there is work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from clarion import ids
+
+Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
+
+#: Tenants are spread over this many lanes; a claim is shared among the lanes that have work.
+LANES = 64
+
+#: Priorities are 0 (first) to this one (last).
+LAST_PRIORITY = 3
+
+
+def lane_of(tenant_id: UUID) -> int:
+    """The lane of a tenant: the random end of its id."""
+    return tenant_id.int % LANES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to add."""
+
+    queue: str
+    #: What is to be done, for the worker to choose a handler by.
+    kind: str
+    tenant_id: UUID
+    #: Given by the caller when something else has the same id; a new one otherwise.
+    id: UUID = field(default_factory=ids.new)
+    priority: int = 2
+    #: When it is due; None means at once, by the database's clock.
+    run_at: datetime | None = None
+    #: Unique per tenant and queue while the job lives.
+    key: str | None = None
+    args: Any = None
+
+
+class Job(NamedTuple):
+    """A job as claimed. The order of the fields is the order in which claim.sql returns them."""
+
+    id: UUID
+    tenant_id: UUID
+    queue: str
+    kind: str
+    priority: int
+    lane: int
+    run_at: datetime
+    #: How many tries this one makes, the present included.
+    attempts: int
+    #: How many workers died holding it.
+    rescues: int
+    #: What makes this claim ours; see `LostLease`.
+    fence: int
+    rev: int
+    key: str | None
+    args: Any
+    #: What went wrong last time.
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOff:
+    """A job to be given back for later."""
+
+    job: Job
+    #: From now; None leaves it due when it was.
+    after: timedelta | None
+    error: str | None = None
+    #: False when the wait is nobody's failure (a limit, a pause, an open breaker): the attempt is not spent.
+    spent: bool = True
+
+
+def held(jobs: Iterable[Job]) -> tuple[list[UUID], list[int], list[int]]:
+    """Ids, fences and revisions as three columns: how statements are told which claims they act for."""
+    jobs = list(jobs)
+    return [job.id for job in jobs], [job.fence for job in jobs], [job.rev for job in jobs]

@@ -1,0 +1,84 @@
+"""What may become of a claimed job. Every move is compare-and-set on the claim's fence: who lost the lease learns it.
+
+Each function takes the caller's transaction, so that the job moves together with what was done, and answers the ids
+of the jobs that are no longer ours. Rows are locked in the order of their ids, so that two settles cannot deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from clarion import sql
+from clarion.queue.job import Connection, Job, PutOff, held
+
+_SQL = sql.load(__file__)
+
+
+async def settle(
+    connection: Connection,
+    jobs: Sequence[Job],
+    *,
+    slot: int = 0,
+    keep: bool = False,
+    results: Mapping[UUID, object] | None = None,
+) -> set[UUID]:
+    """The work is done: the jobs go, or become ready again if their key was set meanwhile.
+
+    With *keep* each leaves a record for its retention time, with its result. *slot* is the caller's row in the tally.
+    """
+    if not jobs:
+        return set()
+    ids, fences, revs = held(jobs)
+    if keep or any(job.key is not None for job in jobs):
+        by_id = {str(id): result for id, result in (results or {}).items()}
+        return _lost(await connection.fetch(_SQL["settle_keyed"], ids, fences, revs, slot, keep, by_id))
+    return _lost(await connection.fetch(_SQL["settle"], ids, fences, revs, slot))
+
+
+async def put_off(connection: Connection, jobs: Sequence[PutOff], *, slot: int = 0) -> set[UUID]:
+    """Try again later. A job cancelled meanwhile goes; one set again meanwhile runs at its new time."""
+    if not jobs:
+        return set()
+    return _lost(
+        await connection.fetch(
+            _SQL["put_off"],
+            *held(put.job for put in jobs),
+            slot,
+            [put.after for put in jobs],
+            [put.error for put in jobs],
+            [put.spent for put in jobs],
+        )
+    )
+
+
+async def release(connection: Connection, jobs: Sequence[Job], *, slot: int = 0) -> set[UUID]:
+    """Give jobs back untouched, for others to claim at once: at a clean stop. No attempt is spent."""
+    return await put_off(connection, [PutOff(job=job, after=None, spent=False) for job in jobs], slot=slot)
+
+
+async def bury(connection: Connection, jobs: Mapping[Job, str], *, slot: int = 0) -> set[UUID]:
+    """Failed for good, each with its reason: kept apart for inspection and redrive."""
+    if not jobs:
+        return set()
+    return _lost(await connection.fetch(_SQL["bury"], *held(jobs), slot, list(jobs.values())))
+
+
+async def extend(connection: Connection, jobs: Iterable[Job], lease: timedelta) -> set[UUID]:
+    """The heartbeat: the lease of each is *lease* from now, unless it already ran out."""
+    columns = held(jobs)
+    return _lost(await connection.fetch(_SQL["extend"], *columns, lease)) if columns[0] else set()
+
+
+async def still_mine(connection: Connection, jobs: Iterable[Job]) -> dict[UUID, timedelta]:
+    """How much longer each job is leased to us; those that are lost or cancelled are left out.
+
+    Ask *after* taking whatever locks the transaction needs: a lease can run out while one waits for a lock.
+    """
+    ids, fences, _ = held(jobs)
+    return {row["id"]: row["remains"] for row in await connection.fetch(_SQL["still_mine"], ids, fences)}
+
+
+def _lost(rows: Sequence[Mapping[str, UUID]]) -> set[UUID]:
+    return {row["id"] for row in rows}
