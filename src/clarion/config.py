@@ -1,0 +1,153 @@
+"""Settings, read once: from flags, the environment and ``clarion.toml``; checked whole.
+
+This is the one door through which the environment is read. Whatever comes first in this order counts: a flag, the
+environment (``CLARION_PORT``, or ``CLARION_PORT_FILE`` with the name of a file that holds the value), the file, the
+default. An empty variable counts as absent.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from clarion.domain.address import parse_sender
+from clarion.domain.suggest import did_you_mean
+from clarion.errors import ConfigError
+from clarion.project.mistake import Mistake
+from clarion.project.setting import PREFIX, Setting, every_setting, show, values_by_group
+from clarion.project.settings import Settings
+from clarion.project.settings_file import NAME, read_settings_file
+
+__all__ = ["Settings", "effective", "load_settings", "secret_of"]
+
+#: What Kubernetes adds to the environment of every pod beside a service called ``clarion``.
+_KUBERNETES = re.compile(r"CLARION_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+_FILE = "_FILE"
+
+
+def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """All settings as they count now.
+
+    *flags* are by dotted name, e.g. ``{"worker.processes": 4}``; what is None there was not given. *environ* is the
+    process's own environment unless said.
+
+    Raises `ConfigError` that names every problem, one a line.
+    """
+    known = {setting.name: setting for setting in every_setting()}
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    from_env, mistakes = _environment(known.values(), os.environ if environ is None else environ)
+    project = _project(known["project"], given, from_env)
+    from_file, lines, in_file = read_settings_file(project)
+    mistakes += in_file
+
+    values: dict[str, object] = dict(from_file)
+    origins = {name: f"{NAME}:{lines[name]}" if name in lines else NAME for name in from_file}
+    texts: dict[str, tuple[object, str]] = {**from_env}
+    texts |= {name: (value, known[name].flag) for name, value in given.items()}
+    for name, (value, origin) in texts.items():
+        try:
+            values[name] = known[name].read(value, as_text=True)
+            origins[name] = origin
+        except ValueError as error:
+            mistakes.append(Mistake(file=origin, message=str(error), hint=known[name].expected))
+    values["project"] = project
+    values["data_dir"] = project / Path(str(values.get("data_dir", known["data_dir"].field.default)))
+    mistakes += _together(values, origins)
+    if mistakes:
+        raise ConfigError("\n".join(str(mistake) for mistake in mistakes))
+    return Settings(**values_by_group(known.values(), values), origins=origins)
+
+
+def effective(settings: Settings) -> list[tuple[str, str, str]]:
+    """The table of settings in force: name, value (secrets masked) and where it came from."""
+    return [
+        (setting.name, show(setting.get(settings)), settings.origins.get(setting.name, "default"))
+        for setting in every_setting()
+    ]
+
+
+def secret_of(settings: Settings) -> str:
+    """The secret that hashes API keys and signs cursors: the one set, or one made once and kept in the data folder.
+
+    The file is readable by its owner alone. Several processes may ask at the same moment: they get the same one.
+    """
+    if settings.secret is not None:
+        return settings.secret.get_secret_value()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = settings.data_dir / "secret"
+    fresh = settings.data_dir / f"secret.{os.getpid()}.{secrets.token_hex(4)}"
+    if not path.exists():
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(descriptor, secrets.token_hex(32).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        try:
+            path.hardlink_to(fresh)  # fails when another process was first; never half a secret
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    kept = path.read_text(encoding="ascii").strip()
+    if len(kept) < 32:
+        raise ConfigError(f"{path} does not hold a secret of 32 characters or more; restore it or set CLARION_SECRET")
+    return kept
+
+
+def _environment(
+    known: Iterable[Setting], environ: Mapping[str, str]
+) -> tuple[dict[str, tuple[str, str]], list[Mistake]]:
+    """What the environment sets, by dotted name with its origin; and what of it is no setting."""
+    by_env = {setting.env: setting for setting in known}
+    found: dict[str, tuple[str, str]] = {}
+    mistakes: list[Mistake] = []
+    for name, value in sorted(environ.items()):
+        if not name.startswith(PREFIX) or not value or _KUBERNETES.fullmatch(name):
+            continue
+        setting = by_env.get(name) or by_env.get(name.removesuffix(_FILE))
+        if setting is None:
+            mistakes.append(Mistake(file=name, message="there is no such setting", hint=did_you_mean(name, by_env)))
+        elif setting.name in found:
+            mistakes.append(Mistake(file=name, message=f"{setting.env} is set too", hint="set only one of the two"))
+        elif name == setting.env:
+            found[setting.name] = (value, name)
+        else:
+            try:
+                found[setting.name] = (Path(value).read_text(encoding="utf-8").strip("\r\n"), name)
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+                mistakes.append(Mistake(file=name, message=f"the file {value!r} cannot be read: {why}"))
+    return found, mistakes
+
+
+def _project(setting: Setting, flags: Mapping[str, object], env: Mapping[str, tuple[str, str]]) -> Path:
+    """The project folder: it must be known before the file in it can be read."""
+    value = flags.get("project") or env.get("project", (setting.field.default, ""))[0]
+    try:
+        return Path(str(setting.read(value, as_text=True))).resolve()
+    except ValueError:
+        return Path(str(setting.field.default)).resolve()  # told as a mistake with the others
+
+
+def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[Mistake]:
+    """What no setting shows by itself."""
+    mistakes = []
+    project = Path(str(values["project"]))
+    if not project.is_dir():
+        mistakes.append(Mistake(file=origins.get("project", "project"), message=f"there is no folder {str(project)!r}"))
+    claim, intent = values.get("worker.claim_size", 200), values.get("worker.intent_size", 50)
+    if isinstance(claim, int) and isinstance(intent, int) and intent > claim:
+        origin = origins.get("worker.intent_size") or origins.get("worker.claim_size", "")
+        message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"
+        mistakes.append(Mistake(file=origin, message=message))
+    sender, allowed = values.get("email.from"), values.get("email.from_domains")
+    if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:
+        domain = parse_sender(sender)[1].rpartition("@")[2]
+        if domain not in allowed:
+            message = f"the domain {domain} of email.from is not among email.from_domains"
+            mistakes.append(Mistake(file=origins["email.from"], message=message, hint=f"add `{domain}` to them"))
+    return mistakes

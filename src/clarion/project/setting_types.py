@@ -1,0 +1,128 @@
+"""The kinds of values that settings have: each function reads one, or says with a `ValueError` why it cannot."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import SecretStr
+
+from clarion.domain.address import parse_email, parse_sender
+from clarion.domain.duration import parse_duration
+from clarion.errors import Invalid
+
+#: BCP 47 as far as people use it: language, perhaps a script, perhaps a region.
+LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except Invalid as error:
+            raise ValueError(error.message) from None
+    raise ValueError(f'a length of time is written with its unit and in quotes, for example "{_number(value)}s"')
+
+
+def names(value: object) -> tuple[str, ...]:
+    """A list, or text with commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, list | tuple) and all(isinstance(item, str) and item for item in value):
+        return tuple(value)
+    raise ValueError('expected a list of names, for example ["email", "feed"]')
+
+
+def folder(value: object) -> Path:
+    if isinstance(value, str | Path) and str(value) and "\x00" not in str(value):
+        return Path(value).expanduser()
+    raise ValueError("expected the path of a folder")
+
+
+def locale(value: object) -> str:
+    if isinstance(value, str) and LOCALE.fullmatch(value):
+        return value
+    hint = mend_locale(value) if isinstance(value, str) else None
+    raise ValueError("expected a locale such as en, pt-BR or zh-Hant" + (f"; did you mean `{hint}`?" if hint else ""))
+
+
+def mend_locale(text: str) -> str | None:
+    """*text* with the separators and the case of BCP 47, when that makes it a locale: ``pt_br`` → ``pt-BR``."""
+    language, *rest = re.split(r"[-_]", text[:20].lower())
+    mended = "-".join([language, *(part.title() if len(part) == 4 else part.upper() for part in rest)])
+    return mended if LOCALE.fullmatch(mended) else None
+
+
+def sender(value: object) -> str:
+    """``Name <address>`` or an address."""
+    if not isinstance(value, str):
+        raise ValueError("expected a sender such as `Hotel Aurora <stay@hotel.example>`")
+    try:
+        parse_sender(value)
+    except Invalid as error:
+        raise ValueError(error.message) from None
+    return value
+
+
+def domains(value: object) -> tuple[str, ...]:
+    found = tuple(name.lower() for name in names(value))
+    for name in found:
+        try:
+            parse_email(f"someone@{name}")
+        except Invalid:
+            raise ValueError(f"{name!r} is not a domain; expected for example hotel.example") from None
+    return found
+
+
+def database_url(value: object) -> SecretStr:
+    return _url(value, ("postgresql", "postgres"), "postgresql://user:password@host:5432/name", host=False)
+
+
+def smtp_url(value: object) -> SecretStr:
+    return _url(value, ("smtp", "smtps"), "smtp://user:password@host:587")
+
+
+def api_key(value: object) -> SecretStr:
+    text = _secret(value)
+    if not re.fullmatch(r"clk_[A-Za-z0-9_-]{16,200}", text):
+        raise ValueError("an API key begins with clk_, followed by 16 letters and digits or more")
+    return SecretStr(text)
+
+
+def pepper(value: object) -> SecretStr:
+    text = _secret(value)
+    if len(text) < 32 or len(set(text)) < 8:
+        raise ValueError(
+            "too short or too plain to be a secret: at least 32 characters, for example from `openssl rand -hex 32`"
+        )
+    return SecretStr(text)
+
+
+def _url(value: object, schemes: tuple[str, ...], example: str, *, host: bool = True) -> SecretStr:
+    """What is wrong is told without the address itself: it may hold a password."""
+    text = _secret(value)
+    try:
+        url: SplitResult = urlsplit(text)
+        usable = url.scheme in schemes and (bool(url.hostname) or not host) and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or _CONTROL.search(text) or " " in text:
+        raise ValueError(f"expected an address such as {example}")
+    return SecretStr(text)
+
+
+def _secret(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, str):
+        return value
+    raise ValueError("expected text")
+
+
+def _number(value: object) -> object:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 5

@@ -1,0 +1,173 @@
+"""Every setting there is: its name, its default, its range and what it does.
+
+The tables of ``clarion.toml`` are the groups below. docs/reference/settings.md is written from this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from clarion.project import setting_types as types
+
+Duration = Annotated[timedelta, BeforeValidator(types.duration)]
+Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
+Folder = Annotated[Path, BeforeValidator(types.folder)]
+Locale = Annotated[str, BeforeValidator(types.locale)]
+Sender = Annotated[str, BeforeValidator(types.sender)]
+Domains = Annotated[tuple[str, ...], BeforeValidator(types.domains)]
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(types.database_url)]
+SmtpUrl = Annotated[SecretStr, BeforeValidator(types.smtp_url)]
+ApiKey = Annotated[SecretStr, BeforeValidator(types.api_key)]
+Pepper = Annotated[SecretStr, BeforeValidator(types.pepper)]
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class Group(BaseModel):
+    """One table of ``clarion.toml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+
+
+def a(default: object, says: str, **limits: Any) -> Any:
+    """One setting: its default, what it does, and its limits (``ge``, ``le``)."""
+    return Field(default, description=says, **limits)
+
+
+class Worker(Group):
+    """What one worker does at a time."""
+
+    processes: int = a(1, "worker processes on this machine", ge=1, le=64)
+    queues: Names = a((), "queues to work on, separated by commas; empty means all")
+    claim_size: int = a(200, "jobs claimed at once", ge=1, le=2_000)
+    intent_size: int = a(50, "messages whose sending is committed at once, at most `claim_size`", ge=1, le=500)
+    senders: int = a(4, "batches of `intent_size` on their way to a provider at the same time", ge=1, le=64)
+    lease: Duration = a(
+        60 * SECOND, "how long a job stays with a worker that has stopped answering", ge=SECOND, le=HOUR
+    )
+    poll_interval: Duration = a(
+        SECOND, "how often to look for work when nobody says that there is some", ge=SECOND / 100, le=MINUTE
+    )
+    drain_timeout: Duration = a(
+        30 * SECOND, "how long a stopping worker may finish what it has begun", ge=0 * SECOND, le=HOUR
+    )
+    expand_page: int = a(1_000, "recipients that one step of an expansion reads", ge=10, le=10_000)
+
+
+class Email(Group):
+    """Mail: who it is from, and how the SMTP server is spoken to."""
+
+    sender: Sender | None = a(
+        None,
+        "the sender of mails whose workflow names none, as `Name <address>` or an address",
+        alias="from",
+    )
+    from_domains: Domains = a(
+        (), "domains that a sender's address may have, separated by commas; empty means the domain of `from` alone"
+    )
+    connections: int = a(10, "connections to the SMTP server, per worker process", ge=1, le=100)
+    messages_per_connection: int = a(100, "mails after which a connection is replaced", ge=1, le=100_000)
+    connect_timeout: Duration = a(
+        10 * SECOND, "how long to wait for a connection, TLS included", ge=SECOND / 10, le=5 * MINUTE
+    )
+    command_timeout: Duration = a(
+        5 * MINUTE, "how long to wait for the answer to a command (RFC 5321 §4.5.3.2)", ge=SECOND / 10, le=HOUR
+    )
+    data_timeout: Duration = a(
+        10 * MINUTE,
+        "how long to wait for the answer to a whole mail (RFC 5321 §4.5.3.2.6); shorter makes duplicates likelier",
+        ge=SECOND / 10,
+        le=HOUR,
+    )
+
+
+class Api(Group):
+    """What one HTTP request may bring."""
+
+    max_body: int = a(MIB, "bytes in the body of a request", ge=KIB, le=64 * MIB)
+    max_bulk_body: int = a(8 * MIB, "bytes in the body of a request to a bulk route", ge=KIB, le=256 * MIB)
+
+
+class Database(Group):
+    """How PostgreSQL is spoken to."""
+
+    api_connections: int = a(10, "connections of one API process", ge=1, le=200)
+    worker_connections: int = a(8, "connections of one worker process", ge=2, le=200)
+    connect_timeout: Duration = a(10 * SECOND, "how long to wait for a connection", ge=SECOND / 10, le=5 * MINUTE)
+    statement_timeout: Duration = a(
+        5 * SECOND, "how long a statement of the API may take", ge=SECOND / 10, le=5 * MINUTE
+    )
+    job_statement_timeout: Duration = a(
+        30 * SECOND, "how long a statement of a worker may take", ge=SECOND / 10, le=HOUR
+    )
+    statement_cache_size: int = a(
+        100, "prepared statements kept per connection; 0 behind PgBouncer in transaction mode", ge=0, le=10_000
+    )
+
+
+class Retention(Group):
+    """How long things are kept once they are finished."""
+
+    completed_jobs: Duration = a(DAY, "finished jobs", ge=0 * DAY, le=366 * DAY)
+    failed_jobs: Duration = a(7 * DAY, "jobs that failed for good", ge=0 * DAY, le=366 * DAY)
+    messages: Duration = a(90 * DAY, "triggers, messages and their attempts", ge=DAY, le=366 * DAY)
+    feed: Duration = a(90 * DAY, "items of the in-app feed", ge=DAY, le=366 * DAY)
+
+
+class Defaults(Group):
+    """What a workflow gets that does not say otherwise."""
+
+    attempts: int = a(3, "tries in all, the first included", ge=1, le=50)
+    expires_after: Duration = a(
+        3 * DAY, "a message not sent this long after its trigger expires", ge=SECOND, le=366 * DAY
+    )
+
+
+class Settings(Group):
+    """All settings, whole and checked. Made by `clarion.config.load_settings`; passed on as constructor arguments."""
+
+    project: Folder = a(Path(), "the project folder; `clarion.toml` is in it, so it cannot be set there")
+    data_dir: Folder = a(
+        Path(".clarion"),
+        "where the embedded database, the secret and other data are kept; relative to the project folder",
+    )
+    database_url: DatabaseUrl | None = a(
+        None, "`postgresql://user:password@host/name`; absent: the embedded PostgreSQL"
+    )
+    smtp_url: SmtpUrl | None = a(
+        None, "`smtp://user:password@host:587?starttls=…` or `smtps://…`; absent under `clarion up`: the mail catcher"
+    )
+    api_key: ApiKey | None = a(None, "a first API key to create, beginning with `clk_`")
+    secret: Pepper | None = a(
+        None,
+        "what API keys are hashed and cursors are signed with, 32 characters or more, the same on all machines; "
+        "absent: made once and kept in the data folder",
+    )
+    host: str = a("127.0.0.1", "the address the API listens on", min_length=1, max_length=255)
+    port: int = a(8000, "the port the API listens on; 0 takes a free one", ge=0, le=65_535)
+    log_format: Literal["console", "json"] = a("console", "how logs are written")
+    log_level: Literal["debug", "info", "warning", "error"] = a("info", "the least that is logged")
+    default_locale: Locale = a("en", "the locale of recipients without one, and of templates that name none (BCP 47)")
+    unsafe_allow_fsync_off: bool = a(
+        False, "start on a database with `fsync` off, where a crash loses what was promised: for tests only"
+    )
+
+    worker: Worker = Worker()
+    email: Email = Email()
+    api: Api = Api()
+    database: Database = Database()
+    retention: Retention = Retention()
+    defaults: Defaults = Defaults()
+
+    #: Where each setting that is not a default came from, by its dotted name: for the table of effective settings.
+    origins: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True)

@@ -1,0 +1,96 @@
+"""``clarion.toml``: what it sets, and everything that is wrong with it, each with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from clarion.domain.suggest import did_you_mean, nearest
+from clarion.errors import Invalid
+from clarion.project.files import read_text
+from clarion.project.mistake import Mistake
+from clarion.project.setting import Setting, every_setting
+
+NAME = "clarion.toml"
+_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+
+
+def read_settings_file(folder: Path) -> tuple[dict[str, object], dict[str, int], list[Mistake]]:
+    """The settings in *folder*'s ``clarion.toml``, checked one by one; none when there is no such file.
+
+    Answers the values by dotted name, the lines on which they stand, and all mistakes.
+    """
+    if not (folder / NAME).exists():
+        return {}, {}, []
+    try:
+        text = read_text(folder, folder / NAME)
+        data = tomllib.loads(text)
+    except Invalid as error:
+        return {}, {}, [Mistake(file=NAME, message=error.message)]
+    except tomllib.TOMLDecodeError as error:
+        place = _PLACE.search(str(error))  # "(at end of document)" is the other form
+        line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, None)
+        return {}, {}, [Mistake(file=NAME, line=line, column=column, message=_PLACE.sub("", str(error)))]
+    except RecursionError:
+        return {}, {}, [Mistake(file=NAME, message="it is nested too deeply")]
+    return _check(data, text)
+
+
+def _check(data: Mapping[str, object], text: str) -> tuple[dict[str, object], dict[str, int], list[Mistake]]:
+    known = {setting.name: setting for setting in every_setting() if setting.in_file}
+    values: dict[str, object] = {}
+    lines: dict[str, int] = {}
+    mistakes: list[Mistake] = []
+    for name, value in _flat(data, {setting.group for setting in known.values()}):
+        line = _line_of(name, text)
+        setting = known.get(name)
+        if setting is None:
+            mistakes.append(Mistake(file=NAME, line=line, message=f"unknown setting `{name}`", hint=_hint(name, known)))
+            continue
+        if line is not None:
+            lines[name] = line
+        try:
+            values[name] = setting.read(value, as_text=False)
+        except ValueError as error:
+            mistakes.append(Mistake(file=NAME, line=line, message=f"`{name}`: {error}", hint=setting.expected))
+    return values, lines, mistakes
+
+
+def _flat(data: Mapping[str, object], groups: set[str]) -> Iterator[tuple[str, object]]:
+    """Each setting by its dotted name; a table that is no group is one unknown setting."""
+    for key, value in data.items():
+        if key in groups and isinstance(value, dict):
+            yield from ((f"{key}.{inner}", deeper) for inner, deeper in value.items())
+        else:
+            yield key, value
+
+
+def _hint(name: str, known: Mapping[str, Setting]) -> str:
+    """A near name; of a right key in the wrong table, the right table; of a wrong table, the table that was meant."""
+    group, _, key = name.rpartition(".")
+    if elsewhere := [other for other in known if other.rpartition(".")[2] == key]:
+        return f"did you mean `{elsewhere[0]}`?"
+    near = [other for other in known if other.rpartition(".")[0] == group]
+    if group:
+        return did_you_mean(name, near)
+    tables = {setting.group for setting in known.values() if setting.group}
+    return (
+        f"did you mean `{found}`?" if (found := nearest(name, {*near, *tables})) else "see docs/reference/settings.md"
+    )
+
+
+def _line_of(name: str, text: str) -> int | None:
+    """The line on which *name* is set, or its table begins; None where it cannot be told."""
+    table = ""
+    header = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := re.match(r"""\s*\[\[?\s*["']?([\w.-]+)["']?\s*\]""", line):
+            table = match[1]
+            header = number if table == name else header
+        elif match := re.match(r"""\s*["']?([\w.-]+)["']?\s*(\.[\w.-]+\s*)?=""", line):
+            key = match[1] + (match[2] or "").strip()
+            if name in (f"{table}.{key}" if table else key, key if not table else None):
+                return number
+    return header
