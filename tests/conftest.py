@@ -1,0 +1,79 @@
+"""What every test may ask for: databases on a real PostgreSQL, and a check that nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+import uvloop
+from tests.support.leftovers import Leftovers
+from tests.support.postgres import Databases, Kind, Servers
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the event loop that Clarion runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+async def servers() -> AsyncIterator[Servers]:
+    """The session's PostgreSQL servers by kind; `await servers.get(kind)` gives its databases.
+
+    They live in a short path of their own: the address of a Unix socket has some hundred characters.
+    """
+    with tempfile.TemporaryDirectory(prefix="clarion-tests-") as folder:
+        servers = Servers(Path(folder))
+        try:
+            yield servers
+        finally:
+            await servers.close()
+
+
+@pytest.fixture(scope="session")
+async def databases(servers: Servers) -> Databases:
+    """The databases of the server that tests use unless they ask for another: the embedded one.
+
+    `CLARION_TEST_DATABASE_URL` names another server; its role must be allowed to create databases.
+    """
+    return await servers.get(Kind.EMBEDDED_18)
+
+
+@pytest.fixture(scope="session")
+async def postgres_url(databases: Databases) -> str:
+    """A database on the session's server whose role may create others."""
+    return databases.url
+
+
+@pytest.fixture
+async def empty_database(databases: Databases) -> AsyncIterator[str]:
+    """The URL of a fresh database with nothing in it."""
+    async with databases.empty() as url:
+        yield url
+
+
+@pytest.fixture
+async def database(databases: Databases) -> AsyncIterator[str]:
+    """The URL of a fresh database with Clarion's schema."""
+    async with databases.migrated() as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+async def no_leftovers() -> AsyncIterator[None]:
+    """Fail a test that leaves tasks or processes behind."""
+    leftovers = Leftovers(expected=_is_a_shared_server)
+    yield
+    await leftovers.check()
+
+
+def _is_a_shared_server(process: psutil.Process) -> bool:
+    """Whether it belongs to the session's servers: itself or one of its parents names their folder."""
+    try:
+        family = [process, *process.parents()]
+        return any("clarion-tests-" in word for one in family for word in one.cmdline())
+    except psutil.NoSuchProcess:
+        return True  # it has just ended
