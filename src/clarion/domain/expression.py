@@ -7,41 +7,14 @@ its loops go over when it runs.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from clarion.domain.suggest import did_you_mean
-from clarion.errors import Invalid
+from clarion.domain.expression_text import check_length, check_text, syntax_error
 
-ROOTS = frozenset({"recipient", "payload", "trigger"})
-RECIPIENT_FIELDS = frozenset({"id", "name", "email", "locale", "timezone", "data"})
-MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
-_OF_TEXT = frozenset({"size", "contains", "startsWith", "endsWith", "matches"})
-_OF_TYPES = frozenset({"int", "uint", "double", "string", "bytes", "timestamp", "duration", "type", "dyn"})
-_OF_TIMES = frozenset(
-    "get" + part
-    for part in (
-        *("FullYear", "Month", "Date", "DayOfMonth", "DayOfWeek", "DayOfYear"),
-        *("Hours", "Minutes", "Seconds", "Milliseconds"),
-    )
-)
-FUNCTIONS = _OF_TEXT | _OF_TYPES | _OF_TIMES
-
-LONGEST_TEXT = 1_000
-#: Loops (macros) in one expression, and `+` signs: each may multiply what the one before it made.
-MOST_LOOPS = 4
-MOST_PLUS = 8
 #: Steps of a loop, or of a loop within a loop; 10^6 take about a third of a second.
 MOST_STEPS = 1_000_000
-
-_TOKEN = re.compile(
-    r"""(?P<skip>\s+|//[^\n]*)|(?P<string>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))"""
-    r"""|(?P<name>[A-Za-z_]\w*)|(?P<number>[0-9][\w.]*)|(?P<sign>.)""",
-    re.DOTALL,
-)
-_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
 class _Program(Protocol):
@@ -97,21 +70,17 @@ class Expression:
     def compile(cls, text: str) -> Expression:
         """Make *text* ready to run.
 
-        Raises `Invalid` (code ``invalid_expression``) that names every fault with its line and column, as in
-        ``line 1, column 9: …``; also for names that no expression can see.
+        Raises `Invalid` (code ``invalid_expression``) whose faults are all that is wrong, names that no expression
+        can see included; their pointers are ``line:column`` in *text*, both from 1.
         """
-        if len(text) > LONGEST_TEXT:
-            raise _invalid(f"it is {len(text):,} characters long; at most {LONGEST_TEXT:,} are allowed")
+        check_length(text)
         from cel import compile as compile_cel
 
         try:
             program: _Program = compile_cel(text)
         except ValueError as error:
-            raise _invalid(_syntax(str(error))) from None
-        tokens = list(_tokens(text))
-        if faults := [*_unknown_names(tokens, program), *_too_costly(tokens)]:
-            raise _invalid("; ".join(faults))
-        return cls(text=text, loops=_nesting(tokens), program=program)
+            raise syntax_error(str(error), text) from None
+        return cls(text=text, loops=check_text(text, program), program=program)
 
     def evaluate(self, scope: Scope) -> Result:
         """What it comes to for the recipient of *scope*; never raises for what the data may be.
@@ -142,84 +111,6 @@ class Expression:
     def holds(self, scope: Scope) -> bool:
         """Whether the condition is true; see `why_not` for what happens when it cannot be told."""
         return self.why_not(scope) is None
-
-
-def _invalid(why: str) -> Invalid:
-    return Invalid(why, code="invalid_expression")
-
-
-def _syntax(message: str) -> str:
-    """The library's report with its places, without its drawings and its lists of token names."""
-    found = []
-    for line, column, what in _PLACE.findall(message):
-        what = what.split(" expecting ")[0].replace("'<EOF>'", "the end").replace("<EOF>", "the end")
-        found.append(f"line {line}, column {column}: {what}")
-    return "; ".join(found) or message.split("\n")[0][:200]
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    for match in _TOKEN.finditer(text):
-        if match.lastgroup != "skip":
-            yield _Token(str(match.lastgroup), match.group(), match.start())
-
-
-def _calls(tokens: list[_Token]) -> Iterator[int]:
-    """Where a macro begins: the index of its name in ``.exists(``."""
-    for i in range(1, len(tokens) - 1):
-        if tokens[i].text in MACROS and tokens[i - 1].text == "." and tokens[i + 1].text == "(":
-            yield i
-
-
-def _unknown_names(tokens: list[_Token], program: _Program) -> Iterator[str]:
-    bound = {tokens[i + 2].text for i in _calls(tokens) if i + 2 < len(tokens)}
-    for name in program.variables():
-        if name not in ROOTS and name not in bound and not name.startswith("@"):
-            yield f"`{name}` is not known here: {did_you_mean(name, ROOTS)}"
-    for name in program.functions():
-        if name.isidentifier() and name not in FUNCTIONS:
-            yield f"there is no function `{name}`: {did_you_mean(name, FUNCTIONS | MACROS)}"
-    for root, dot, field in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if (root.text, dot.text, field.kind) == ("recipient", ".", "name") and field.text not in RECIPIENT_FIELDS:
-            yield (
-                f"column {field.start + 1}: a recipient has no `{field.text}`: "
-                f"{did_you_mean(field.text, RECIPIENT_FIELDS)} (fields of your own are under `recipient.data`)"
-            )
-
-
-def _too_costly(tokens: list[_Token]) -> Iterator[str]:
-    for what, count, most in (
-        ("loops (all, exists, map, filter)", len(list(_calls(tokens))), MOST_LOOPS),
-        ("`+` signs", sum(token.text == "+" for token in tokens), MOST_PLUS),
-    ):
-        if count > most:
-            yield f"it has {count} {what}; at most {most} are allowed"
-    if _nesting(tokens) > 2:
-        yield "its loops are nested more than two deep"
-
-
-def _nesting(tokens: list[_Token]) -> int:
-    """How many loops run inside each other at the most."""
-    calls = set(_calls(tokens))
-    deepest, open_loops, brackets = 0, list[int](), 0
-    for i, token in enumerate(tokens):
-        if token.kind == "sign" and token.text in "([{":
-            brackets += 1
-            if i - 1 in calls:
-                open_loops.append(brackets)
-        elif token.kind == "sign" and token.text in ")]}":
-            if open_loops and open_loops[-1] == brackets:
-                open_loops.pop()
-            brackets -= 1
-        searches = bool(open_loops) and token.text in ("in", "matches")
-        deepest = max(deepest, len(open_loops) + searches)
-    return deepest
 
 
 def _count(value: object) -> int:
