@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 MOVES: Mapping[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset(
-        {Status.SENDING, Status.SENT, Status.FAILED, Status.SKIPPED, Status.CANCELLED, Status.EXPIRED}
+        {Status.SENDING, Status.DELIVERED, Status.FAILED, Status.SKIPPED, Status.CANCELLED, Status.EXPIRED}
     ),
     Status.SENDING: frozenset(
         {Status.SENT, Status.QUEUED, Status.FAILED, Status.CANCELLED, Status.EXPIRED, Status.UNKNOWN}

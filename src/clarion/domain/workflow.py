@@ -71,7 +71,7 @@ class Workflow:
     category: str | None = None
     priority: Priority = Priority.NORMAL
     #: Tries in all, the first included.
-    attempts: int = 3
+    attempts: int = 8
     backoff: Backoff = Backoff()
     #: A message not sent this long after its trigger (or its ``send_at``) expires.
     expires_after: timedelta = timedelta(days=3)

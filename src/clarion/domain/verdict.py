@@ -1,0 +1,97 @@
+"""What becomes of a message: before it is sent, after the provider answered, and after a worker died with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from clarion.domain.backoff import wait
+from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
+from clarion.domain.status import Status
+from clarion.domain.workflow import Backoff, OnUncertain
+
+#: After this many workers died holding it, a job is put away instead of tried again (PROMISES P14).
+MOST_RESCUES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The move of one message and of its job."""
+
+    status: Status
+    reason: str | None = None
+    provider_id: str | None = None
+    possible_duplicate: bool = False
+    #: What the attempt came to; None when there was none.
+    attempt: str | None = None
+    #: When to try again; None when this is the end.
+    after: timedelta | None = None
+    #: Whether the job is kept with the buried ones, for an operator to look at.
+    bury: bool = False
+    #: What to note in the timeline besides the attempt.
+    event: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How often and how long to try, resolved once per workflow and channel."""
+
+    attempts: int
+    backoff: Backoff
+    on_uncertain: OnUncertain
+
+
+def before_sending(*, cancelled: bool, remains: timedelta, rescues: int) -> Verdict | None:
+    """Why a queued message must not be sent now; None when it may be.
+
+    *remains* is the time to its deadline, *rescues* how many workers died holding its job.
+    """
+    if cancelled:
+        return Verdict(status=Status.CANCELLED, reason="its trigger was cancelled", event="cancelled")
+    if remains <= timedelta(0):
+        return Verdict(status=Status.EXPIRED, reason="its deadline passed before it could be sent", event="expired")
+    if rescues >= MOST_RESCUES:
+        reason = f"quarantined: {rescues} workers died while they held it"
+        return Verdict(status=Status.FAILED, reason=reason, bury=True, event="quarantined")
+    return None
+
+
+def not_renderable(reason: str) -> Verdict:
+    """The content cannot be made: trying again would not help."""
+    return Verdict(status=Status.FAILED, reason=reason, bury=True, event="not_rendered")
+
+
+def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: timedelta, chance: float) -> Verdict:
+    """What the provider's answer means for the message.
+
+    *tried* counts this attempt too; *remains* is the time to the deadline; *chance* in 0…1 is the jitter's randomness.
+    """
+    match outcome:
+        case Sent(provider_id):
+            return Verdict(status=Status.SENT, provider_id=provider_id, attempt="accepted")
+        case Reject(reason, code):
+            return Verdict(status=Status.FAILED, reason=f"{code}: {reason}", attempt="rejected", bury=True)
+        case Retry(reason, after):
+            return _try_again(reason, after, policy, tried=tried, remains=remains, chance=chance)
+        case Uncertain(reason):
+            return _nobody_knows(reason, policy, tried=tried, remains=remains, chance=chance)
+
+
+def _try_again(
+    reason: str, after: timedelta | None, policy: Policy, *, tried: int, remains: timedelta, chance: float
+) -> Verdict:
+    if tried >= policy.attempts:
+        reason = f"gave up after {tried} attempts: {reason}"
+        return Verdict(status=Status.FAILED, reason=reason, attempt="retryable", bury=True)
+    pause = max(wait(policy.backoff, tried, chance), after or timedelta(0))
+    if pause >= remains:
+        reason = f"the next attempt would come after its deadline: {reason}"
+        return Verdict(status=Status.EXPIRED, reason=reason, attempt="retryable", event="expired")
+    return Verdict(status=Status.QUEUED, reason=reason, attempt="retryable", after=pause)
+
+
+def _nobody_knows(reason: str, policy: Policy, *, tried: int, remains: timedelta, chance: float) -> Verdict:
+    pause = wait(policy.backoff, tried, chance)
+    if policy.on_uncertain is OnUncertain.RETRY and tried < policy.attempts and pause < remains:
+        return Verdict(status=Status.QUEUED, reason=reason, attempt="uncertain", after=pause, possible_duplicate=True)
+    return Verdict(status=Status.UNKNOWN, reason=reason, attempt="uncertain", event="held")

@@ -1,0 +1,164 @@
+"""Messages: loading them for delivery, intending, recording what became of them, and showing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from clarion import sql
+from clarion.domain.status import RETRYABLE, Status
+from clarion.store.database import Connection
+
+_SQL = sql.load(__file__)
+
+_LAST_ID = UUID(int=(1 << 128) - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What became of one message, to be recorded."""
+
+    id: UUID
+    #: The status and the number of attempts that the message must still have for the move to hold.
+    expected: Status
+    number: int
+    status: Status
+    reason: str | None = None
+    provider_id: str | None = None
+    possible_duplicate: bool = False
+    #: What the attempt came to (``accepted retryable rejected uncertain``); None when none was made.
+    attempt: str | None = None
+    #: What to note in the timeline besides; None for nothing.
+    event: str | None = None
+
+
+async def load(connection: Connection, ids: Sequence[UUID]) -> Sequence[Mapping[str, Any]]:
+    """The messages *ids* with their recipients, for delivery. Those that do not exist are left out."""
+    return await connection.fetch(_SQL["load"], ids, min(ids), max(ids))
+
+
+async def lock_triggers(connection: Connection, trigger_ids: Sequence[UUID]) -> None:
+    """Hold off cancels of these triggers until the transaction ends."""
+    await connection.execute(_SQL["lock_triggers"], [lock_key(id) for id in trigger_ids])
+
+
+def lock_key(trigger_id: UUID) -> int:
+    """The advisory lock on which intents and the cancel of one trigger meet: the random end of its id."""
+    return (trigger_id.int & ((1 << 64) - 1)) - (1 << 63)
+
+
+async def intend(
+    connection: Connection, claims: Mapping[UUID, int], *, provider: str, worker: str, slot: int
+) -> dict[UUID, int]:
+    """Write that these messages (id → fence) are about to be handed over; the numbers of the attempts.
+
+    Left out are those that may not go: no longer queued, cancelled, or past their deadline. Nothing may be handed to a
+    provider before the transaction has committed.
+    """
+    ids = list(claims)
+    rows = await connection.fetch(
+        _SQL["intend"], ids, list(claims.values()), min(ids), max(ids), provider, worker, slot
+    )
+    return {row["id"]: row["attempts"] for row in rows}
+
+
+async def record(connection: Connection, news: Sequence[News], *, slot: int) -> set[UUID]:
+    """Move messages by compare-and-set, close their attempts, and count; the ids that moved."""
+    if not news:
+        return set()
+    ids = [n.id for n in news]
+    rows = await connection.fetch(
+        _SQL["record"],
+        ids,
+        min(ids),
+        max(ids),
+        [n.expected.value for n in news],
+        [n.number for n in news],
+        [n.status.value for n in news],
+        [n.reason for n in news],
+        [n.provider_id for n in news],
+        [n.possible_duplicate for n in news],
+        [n.attempt for n in news],
+        [n.event for n in news],
+        slot,
+    )
+    return {row["id"] for row in rows}
+
+
+async def evidence(connection: Connection, news: Sequence[News]) -> None:
+    """Write down what the provider said of messages that are no longer ours to move."""
+    tried = [n for n in news if n.attempt is not None]
+    if tried:
+        await connection.execute(
+            _SQL["evidence"],
+            [n.id for n in tried],
+            [n.number for n in tried],
+            [n.attempt for n in tried],
+            [n.reason for n in tried],
+            [n.provider_id for n in tried],
+        )
+
+
+async def get(connection: Connection, tenant_id: UUID, id: UUID) -> Mapping[str, Any] | None:
+    """One message, or None."""
+    row: Mapping[str, Any] | None = await connection.fetchrow(_SQL["by_id"], tenant_id, id)
+    return row
+
+
+async def attempts(connection: Connection, tenant_id: UUID, id: UUID) -> Sequence[Mapping[str, Any]]:
+    """Every attempt at one message, first to last."""
+    return await connection.fetch(_SQL["attempts"], tenant_id, id)
+
+
+async def events(connection: Connection, tenant_id: UUID, id: UUID) -> Sequence[Mapping[str, Any]]:
+    """Every decision noted about one message, first to last."""
+    return await connection.fetch(_SQL["events"], tenant_id, id)
+
+
+async def list_(
+    connection: Connection,
+    tenant_id: UUID,
+    *,
+    before: UUID | None = None,
+    limit: int = 50,
+    trigger_id: UUID | None = None,
+    recipient_id: str | None = None,
+    workflow_key: str | None = None,
+    channel: str | None = None,
+    status: str | None = None,
+) -> Sequence[Mapping[str, Any]]:
+    """Messages, newest first, that match every filter given."""
+    return await connection.fetch(
+        _SQL["list"],
+        tenant_id,
+        before or _LAST_ID,
+        limit,
+        trigger_id,
+        recipient_id,
+        workflow_key,
+        channel,
+        status,
+    )
+
+
+async def requeue(connection: Connection, tenant_id: UUID, id: UUID, *, old: Status, expires_at: datetime) -> bool:
+    """Queue a message that ended as *old* once more; False when it is no longer *old*."""
+    assert old in RETRYABLE
+    row = await connection.fetchrow(_SQL["requeue"], tenant_id, id, [old.value], expires_at)
+    if row is None:
+        return False
+    await connection.execute(_SQL["count"], tenant_id, row["trigger_id"], row["channel"], old.value)
+    return True
+
+
+async def note(connection: Connection, tenant_id: UUID, id: UUID, kind: str, detail: str | None = None) -> None:
+    """Add a decision to a message's timeline."""
+    await connection.execute(_SQL["note"], tenant_id, id, kind, detail)
+
+
+async def waiting_of_trigger(connection: Connection, trigger_id: UUID, after: UUID, limit: int) -> list[UUID]:
+    """A page of the ids of a trigger's messages that are queued, in order, beginning behind *after*."""
+    return [row["id"] for row in await connection.fetch(_SQL["waiting_of_trigger"], trigger_id, after, limit)]

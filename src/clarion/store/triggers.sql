@@ -1,0 +1,123 @@
+-- name: insert
+-- One statement, one round trip: the hot path of the API. Nothing is returned when the idempotency key is taken.
+INSERT INTO trigger (id, tenant_id, workflow_key, workflow_version_id, priority, recipient_ids, topic_keys, channels, payload,
+                     metadata, transaction_id, idempotency_key, request_hash, traceparent, send_at, expires_at, total)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+RETURNING id
+
+-- name: by_idempotency_key
+SELECT id, status, request_hash FROM trigger WHERE tenant_id = $1 AND idempotency_key = $2
+
+-- name: load
+SELECT t.*, c.trigger_id IS NOT NULL AS tombstone
+FROM trigger t LEFT JOIN trigger_cancel c ON c.trigger_id = t.id WHERE t.id = ANY ($1::uuid[])
+
+-- name: page
+-- The next recipients of each trigger, in the order of their ids, each once however many topics name them.
+SELECT t.id AS trigger_id, p.recipient_id, r.id IS NOT NULL AS known, r.name, r.locale, r.timezone, r.data,
+       (SELECT address FROM contact c
+        WHERE c.tenant_id = t.tenant_id AND c.recipient_id = p.recipient_id AND c.channel = 'email'
+        ORDER BY c.created_at DESC LIMIT 1) AS email
+FROM trigger t
+CROSS JOIN LATERAL (
+    SELECT DISTINCT recipient_id FROM (
+        SELECT i.recipient_id FROM unnest(t.recipient_ids) AS i (recipient_id) WHERE i.recipient_id > t.cursor
+        UNION ALL
+        SELECT m.recipient_id FROM unnest(t.topic_keys) AS k (key) CROSS JOIN LATERAL (
+            SELECT recipient_id FROM topic_member
+            WHERE tenant_id = t.tenant_id AND topic_key = k.key AND recipient_id > t.cursor
+            ORDER BY recipient_id LIMIT $2
+        ) AS m
+    ) AS source ORDER BY recipient_id LIMIT $2
+) AS p
+LEFT JOIN recipient r ON r.tenant_id = t.tenant_id AND r.id = p.recipient_id
+WHERE t.id = ANY ($1::uuid[])
+ORDER BY t.id, p.recipient_id
+
+-- name: expanded
+-- $2 the new cursors, $3 how many more, $4 whether that was the last page.
+UPDATE trigger t
+SET cursor = n.cursor, expanded = t.expanded + n.more,
+    status = CASE WHEN n.last THEN 'running' ELSE 'expanding' END,
+    total = CASE WHEN n.last THEN t.expanded + n.more ELSE greatest(t.total, t.expanded + n.more) END,
+    expanded_at = CASE WHEN n.last THEN clock_timestamp() END
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bool[]) AS n (id, cursor, more, last)
+WHERE t.id = n.id AND t.status IN ('accepted', 'expanding')
+
+-- name: count
+INSERT INTO trigger_count AS t (trigger_id, channel, slot, tenant_id, queued, skipped)
+SELECT n.id, n.channel, $6, n.tenant_id, n.queued, n.skipped
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::int[]) AS n (id, tenant_id, channel, queued, skipped)
+ORDER BY n.id, n.channel
+ON CONFLICT (trigger_id, channel, slot) DO UPDATE
+SET queued = t.queued + excluded.queued, skipped = t.skipped + excluded.skipped
+
+-- name: complete
+-- Those of which nothing is open any more: their counts are folded into one value, and their slots go. The slots are
+-- locked before they are summed, so that what a callback or a retry adds meanwhile is not deleted with them.
+WITH candidate AS (
+    SELECT id FROM trigger WHERE status = 'running' AND id > $1 ORDER BY id LIMIT $2
+), quiet AS (
+    SELECT c.id FROM candidate c LEFT JOIN trigger_count t ON t.trigger_id = c.id
+    GROUP BY c.id HAVING coalesce(sum(t.queued + t.sending), 0) = 0
+), slot AS MATERIALIZED (
+    SELECT t.* FROM trigger_count t WHERE t.trigger_id IN (SELECT id FROM quiet) ORDER BY trigger_id, channel, slot FOR UPDATE
+), channel AS (
+    SELECT trigger_id, channel, sum(queued + sending) AS open, jsonb_build_object(
+        'queued', sum(queued),
+        'sending', sum(sending),
+        'sent', sum(sent),
+        'delivered', sum(delivered),
+        'failed', sum(failed),
+        'bounced', sum(bounced),
+        'skipped', sum(skipped),
+        'cancelled', sum(cancelled),
+        'expired', sum(expired),
+        'unknown', sum(unknown)
+    ) AS counts FROM slot GROUP BY trigger_id, channel
+), done AS (
+    SELECT q.id, coalesce(jsonb_object_agg(c.channel, c.counts) FILTER (WHERE c.channel IS NOT NULL), '{}') AS counts
+    FROM quiet q LEFT JOIN channel c ON c.trigger_id = q.id GROUP BY q.id HAVING coalesce(sum(c.open), 0) = 0
+), finished AS (
+    UPDATE trigger t SET status = 'completed', completed_at = clock_timestamp(), counts = d.counts
+    FROM done d WHERE t.id = d.id AND t.status = 'running' RETURNING t.id
+), swept AS (
+    DELETE FROM trigger_count c USING finished f, slot s
+    WHERE c.trigger_id = f.id AND s.trigger_id = f.id AND c.channel = s.channel AND c.slot = s.slot
+)
+SELECT (SELECT id FROM candidate ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*) FROM candidate) AS seen,
+       array(SELECT id FROM finished) AS completed
+
+-- name: get
+SELECT t.id, t.workflow_key, v.version AS workflow_version, t.status, t.priority, t.channels, t.metadata, t.transaction_id,
+       t.send_at, t.expires_at, t.total, t.expanded, t.created_at, t.expanded_at, t.completed_at, t.cancelled_at,
+       t.counts, t.payload, t.recipient_ids, t.topic_keys, t.traceparent
+FROM trigger t LEFT JOIN workflow_version v ON v.id = t.workflow_version_id
+WHERE t.tenant_id = $1 AND t.id = $2
+
+-- name: list
+SELECT t.id, t.workflow_key, v.version AS workflow_version, t.status, t.priority, t.channels, t.metadata, t.transaction_id,
+       t.send_at, t.expires_at, t.total, t.expanded, t.created_at, t.expanded_at, t.completed_at, t.cancelled_at, t.counts
+FROM trigger t LEFT JOIN workflow_version v ON v.id = t.workflow_version_id
+WHERE t.tenant_id = $1 AND t.id < $2
+  AND ($4::text IS NULL OR t.workflow_key = $4) AND ($5::text IS NULL OR t.status = $5)
+  AND ($6::text IS NULL OR t.transaction_id = $6)
+ORDER BY t.id DESC LIMIT $3
+
+-- name: counts
+SELECT trigger_id, channel, sum(queued)::bigint AS queued, sum(sending)::bigint AS sending, sum(sent)::bigint AS sent,
+       sum(delivered)::bigint AS delivered, sum(failed)::bigint AS failed, sum(bounced)::bigint AS bounced,
+       sum(skipped)::bigint AS skipped, sum(cancelled)::bigint AS cancelled, sum(expired)::bigint AS expired,
+       sum(unknown)::bigint AS unknown
+FROM trigger_count WHERE trigger_id = ANY ($1::uuid[]) GROUP BY trigger_id, channel
+
+-- name: lock_for_cancel
+SELECT pg_advisory_xact_lock($1)
+
+-- name: cancel
+UPDATE trigger SET status = 'cancelled', cancelled_at = clock_timestamp()
+WHERE tenant_id = $1 AND id = $2 AND status IN ('accepted', 'expanding', 'running') RETURNING id
+
+-- name: tombstone
+INSERT INTO trigger_cancel (trigger_id, tenant_id) VALUES ($2, $1) ON CONFLICT DO NOTHING
