@@ -1,0 +1,98 @@
+"""Mail through an SMTP server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from clarion import clock
+from clarion.channels.base import Email, EmailProvider
+from clarion.channels.email.conversation import Conversation
+from clarion.channels.email.mime import Builder, Letter
+from clarion.channels.email.opening import NotOpened, open_connection, tls_context
+from clarion.channels.email.pool import Pool
+from clarion.channels.email.settings import SmtpSettings
+from clarion.channels.email.work import Work
+from clarion.domain.outcome import Outcome, Reject, Retry
+from clarion.errors import Invalid
+
+#: After so many mails a call lets others have the connection, if any wait for one.
+_TURN = 25
+#: New connections in a row that broke before they carried a mail, after which a call gives up on the server.
+_BARREN_LIMIT = 2
+
+
+class SmtpProvider(EmailProvider):
+    """One account on one SMTP server. `send` may run many times at once: all calls share the connections."""
+
+    name = "smtp"
+
+    def __init__(self, settings: SmtpSettings, *, now: Callable[[], datetime] = clock.now) -> None:
+        """Raises `ConfigError` where the file of authorities cannot be used. Connects to nothing yet."""
+        self._settings = settings
+        self._now = now
+        self._builder = Builder(message_id_domain=settings.message_id_domain)
+        context = tls_context(settings)
+        self._pool = Pool(settings, lambda: open_connection(settings, context))
+
+    async def send(self, mails: Sequence[Email]) -> list[Outcome]:
+        work = Work(mails, self._compose)
+        runners = min(len(mails), self._settings.connections)
+        if runners == 1:
+            await self._run(work)
+        elif runners:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(runners):
+                    group.create_task(self._run(work))
+        return work.outcomes()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _run(self, work: Work) -> None:
+        """Hand over mails of *work*, one connection after the other, until none waits or none can be opened."""
+        barren = 0
+        while work and barren < _BARREN_LIMIT:
+            async with self._pool.permit():
+                if not work:
+                    return
+                if self._pool.closed:
+                    work.trouble(Retry("the provider is closed"))
+                    return
+                try:
+                    async with self._pool.lend() as connection:
+                        fresh = connection.used == 0
+                        await Conversation(connection, work, self._settings, self._enough).run()
+                except NotOpened as error:
+                    work.trouble(error.outcome)
+                    return
+                if fresh and connection.used == 0 and connection.broken is not None:
+                    barren += 1
+                    work.trouble(Retry(f"new connections break before they carry a mail: {connection.broken}"))
+                else:
+                    barren = 0
+
+    def _enough(self, taken: int) -> bool:
+        return taken >= _TURN and self._pool.wanted
+
+    def _compose(self, mail: Email) -> Letter | Outcome:
+        """The letter for *mail*, or why there is none. A mail that cannot be built must not take others with it."""
+        limit = self._settings.max_size
+        content = mail.content
+        try:
+            _, domain = self._builder.sender(mail.sender)
+            if not self._settings.allows_from(domain):
+                allowed = ", ".join(sorted(self._settings.from_domains)) or "none is configured"
+                return Reject(f"no mail may be sent from {domain} (allowed: {allowed})", code="sender_not_allowed")
+            size = len(content.text) + len(content.html or "")
+            if size <= limit:
+                letter = self._builder.build(mail, self._now())
+                size = len(letter.data)
+            if size > limit:
+                return Reject(f"the message has {size} octets, {limit} are allowed", code="too_large")
+        except Invalid as error:
+            return Reject(error.message, code=error.code)
+        except Exception as error:
+            return Reject(f"the mail could not be built: {type(error).__name__}", code="not_buildable")
+        return letter

@@ -1,0 +1,64 @@
+"""The mails of one call: which wait, which are on their way, and what became of each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from clarion.channels.base import Email
+from clarion.channels.email.mime import Letter
+from clarion.domain.outcome import Outcome, Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One letter and its place in the call."""
+
+    index: int
+    letter: Letter
+
+
+class Work:
+    """A list of mails that several connections take from. Letters are built when they are taken, not before."""
+
+    def __init__(self, mails: Sequence[Email], compose: Callable[[Email], Letter | Outcome]) -> None:
+        self._mails = mails
+        self._compose = compose
+        self._waiting = deque(range(len(mails)))
+        self._returned: list[Job] = []
+        self._outcomes: list[Outcome | None] = [None] * len(mails)
+        self._trouble: Outcome | None = None
+
+    def __bool__(self) -> bool:
+        """Whether any mail waits to be taken."""
+        return bool(self._waiting or self._returned)
+
+    def take(self) -> Job | None:
+        """The next mail; None where none waits. What cannot be built is settled here and passed over."""
+        if self._returned:
+            return self._returned.pop()
+        while self._waiting:
+            index = self._waiting.popleft()
+            letter = self._compose(self._mails[index])
+            if isinstance(letter, Letter):
+                return Job(index, letter)
+            self._outcomes[index] = letter
+        return None
+
+    def give_back(self, job: Job) -> None:
+        """Nothing of *job* was accepted, through no fault of its own: it waits again, first in line."""
+        self._returned.append(job)
+
+    def settle(self, job: Job, outcome: Outcome) -> None:
+        """That is what became of *job*."""
+        self._outcomes[job.index] = outcome
+
+    def trouble(self, outcome: Outcome) -> None:
+        """No connection can be had, for this reason; it will be the outcome of whatever is still waiting at the end."""
+        self._trouble = outcome
+
+    def outcomes(self) -> list[Outcome]:
+        """One outcome per mail, in order."""
+        rest = self._trouble or Retry("no connection was left to send it")
+        return [outcome if outcome is not None else rest for outcome in self._outcomes]

@@ -1,0 +1,274 @@
+"""The test server's side of one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import socket
+from typing import TYPE_CHECKING, cast
+
+from tests.support.smtp_faults import Fault
+
+if TYPE_CHECKING:
+    from tests.support.smtp_server import SmtpServer
+
+_CHALLENGE = b"<4711.0@tests>"
+
+
+class Session(asyncio.Protocol):
+    """Reads commands and messages, answers what came together in one write."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+        self._out: list[bytes] = []
+        self._in_message = False
+        self._dead = False
+        self._encrypted = False
+        self._logged_in = server.login is None
+        self._auth: list[str] | None = None
+        self._mechanism = ""
+        self._sender: str | None = None
+        self._recipient: str | None = None
+        self._mails = 0
+        self._number = 0
+        self._task: asyncio.Task[None] | None = None
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+
+    def drop(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._encrypted = transport.get_extra_info("ssl_object") is not None
+        self._number = self._server.joined(self)
+        if not self._struck("connect"):
+            self._answer("greeting", "220 tests ESMTP")
+            self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._dead = True
+        self._server.left(self)
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        if self._dead:
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        while not self._dead and self._buffer and (self._message() if self._in_message else self._command()):
+            pass
+        self._flush()
+
+    # Reading.
+
+    def _message(self) -> bool:
+        """Read a message up to its final dot, where that has come."""
+        if self._buffer.startswith(b".\r\n"):
+            data, end = b"", 3
+        else:
+            at = self._buffer.find(b"\r\n.\r\n")
+            if at < 0:
+                self._struck("body")
+                return False
+            data, end = self._buffer[: at + 2], at + 5
+        if self._server.faults and self._struck("body"):
+            return False
+        self._buffer = self._buffer[end:]
+        self._in_message = False
+        self._taken(data)
+        return True
+
+    def _taken(self, data: bytes) -> None:
+        sender, recipient = self._sender, self._recipient
+        self._sender = self._recipient = None
+        if recipient is None or sender is None:
+            self._out.append(b"554 5.5.1 no recipient\r\n")
+            return
+        server = self._server
+        if server.faults and self._struck("dot", recipient):
+            return
+        server.record(sender, recipient, data, self._number)
+        self._mails += 1
+        if server.faults and self._struck("accepted", recipient):
+            return
+        self._out.append(b"250 2.0.0 Ok: queued as %d-%d\r\n" % (self._number, self._mails))
+        if server.faults:
+            self._struck("replied", recipient)
+
+    def _command(self) -> bool:
+        at = self._buffer.find(b"\r\n")
+        if at < 0:
+            return False
+        line = self._buffer[:at].decode("utf-8", "surrogateescape")
+        self._buffer = self._buffer[at + 2 :]
+        if self._auth is not None:
+            self._continue_auth(line)
+            return True
+        verb, _, rest = line.partition(" ")
+        verb = verb.upper()
+        self._server.commands[verb] += 1
+        handler = {
+            "MAIL": self._mail,
+            "RCPT": self._rcpt,
+            "DATA": self._data,
+            "RSET": self._rset,
+            "EHLO": self._ehlo,
+            "STARTTLS": self._starttls,
+            "AUTH": self._start_auth,
+            "QUIT": self._quit,
+        }.get(verb)
+        if handler is None:
+            self._out.append(b"502 5.5.1 unknown command\r\n")
+        else:
+            handler(rest)
+        return True
+
+    # Commands.
+
+    def _mail(self, rest: str) -> None:
+        limit = self._server.mails_per_connection
+        if limit is not None and self._mails >= limit:
+            self._strike(Fault(at="mail", do="reply", code=421, text="4.7.0 too many mails on this connection"))
+        elif not self._logged_in:
+            self._out.append(b"530 5.7.0 log in first\r\n")
+        elif self._sender is not None:
+            self._out.append(b"503 5.5.1 nested MAIL\r\n")
+        elif not self._struck("mail"):
+            self._sender = rest[rest.find("<") + 1 : rest.find(">")]
+            self._out.append(b"250 2.1.0 Ok\r\n")
+
+    def _rcpt(self, rest: str) -> None:
+        recipient = rest[rest.find("<") + 1 : rest.find(">")]
+        if self._sender is None:
+            self._out.append(b"503 5.5.1 need MAIL\r\n")
+        elif not (self._server.faults and self._struck("rcpt", recipient)):
+            self._recipient = recipient
+            self._out.append(b"250 2.1.5 Ok\r\n")
+
+    def _data(self, rest: str) -> None:
+        if self._recipient is None and not (self._sender is not None and self._server.eager_data):
+            self._out.append(b"503 5.5.1 need RCPT\r\n")
+        elif not (self._server.faults and self._struck("data", self._recipient)):
+            self._in_message = True
+            self._out.append(b"354 go ahead\r\n")
+
+    def _rset(self, rest: str) -> None:
+        self._sender = self._recipient = None
+        self._out.append(b"250 2.0.0 Ok\r\n")
+
+    def _quit(self, rest: str) -> None:
+        self._out.append(b"221 2.0.0 Bye\r\n")
+        self._flush()
+        self._dead = True
+        self.drop()
+
+    def _ehlo(self, rest: str) -> None:
+        server = self._server
+        server.greeted_as.append(rest)
+        lines = ["tests", *server.extensions]
+        if server.tls is not None and not self._encrypted:
+            lines.append("STARTTLS")
+        if server.login is not None:
+            lines.append(f"AUTH {' '.join(server.mechanisms)}")
+        self._answer("ehlo", "\r\n".join([*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"]))
+
+    def _starttls(self, rest: str) -> None:
+        if self._struck("starttls"):
+            return
+        self._out.append(b"220 2.0.0 go ahead\r\n")
+        self._flush()
+        self._task = self._loop.create_task(self._encrypt())
+
+    async def _encrypt(self) -> None:
+        assert self._transport is not None and self._server.tls is not None
+        try:
+            transport = await self._loop.start_tls(self._transport, self, self._server.tls, server_side=True)
+        except OSError:  # the client did not like our certificate
+            self._transport.abort()
+            return
+        self._transport = transport
+        self._encrypted = True
+        self._sender = self._recipient = None
+
+    # AUTH (RFC 4954): each answer of the client is collected, then judged.
+
+    def _start_auth(self, rest: str) -> None:
+        if self._struck("auth"):
+            return
+        self._mechanism, _, initial = rest.partition(" ")
+        self._auth = []
+        if initial:
+            self._continue_auth(initial)
+        else:
+            prompt = _CHALLENGE if self._mechanism == "CRAM-MD5" else b"Username:"
+            self._out.append(b"334 " + base64.b64encode(prompt) + b"\r\n")
+
+    def _continue_auth(self, line: str) -> None:
+        assert self._auth is not None and self._server.login is not None
+        self._auth.append(base64.b64decode(line).decode())
+        if self._mechanism == "LOGIN" and len(self._auth) == 1:
+            self._out.append(b"334 " + base64.b64encode(b"Password:") + b"\r\n")
+            return
+        user, password = self._server.login
+        digest = hmac.new(password.encode(), _CHALLENGE, "md5").hexdigest()
+        wanted = {"PLAIN": [f"\0{user}\0{password}"], "LOGIN": [user, password], "CRAM-MD5": [f"{user} {digest}"]}
+        self._logged_in = self._auth == wanted[self._mechanism]
+        self._auth = None
+        self._out.append(b"235 2.7.0 welcome\r\n" if self._logged_in else b"535 5.7.8 wrong user or password\r\n")
+
+    # Answers and faults.
+
+    def _answer(self, at: str, text: str) -> None:
+        if not self._struck(at):
+            self._out.append(text.encode() + b"\r\n")
+
+    def _struck(self, at: str, recipient: str | None = None) -> bool:
+        """Commit a fault if one is due; whether the usual answer is thereby replaced."""
+        fault = self._server.strikes(at, recipient) if self._server.faults else None
+        if fault is None:
+            return False
+        return self._strike(fault)
+
+    def _strike(self, fault: Fault) -> bool:
+        if fault.do == "drip":
+            self._flush()
+            self._task = self._loop.create_task(self._drip(fault.pause_s))
+            return True
+        if fault.do == "reply":
+            self._out.append(f"{fault.code} {fault.text}\r\n".encode())
+            if fault.code != 421:
+                return True
+        self._flush()
+        self._dead = True
+        if fault.do == "reset":
+            self._reset()
+        elif fault.do != "hang":
+            self.drop()
+        return True
+
+    async def _drip(self, pause_s: float) -> None:
+        for octet in b"220 tests ESMTP with a very, very long greeting\r\n":
+            if self._dead or self._transport is None:
+                return
+            self._transport.write(bytes([octet]))
+            await asyncio.sleep(pause_s)
+
+    def _reset(self) -> None:
+        """Close so that the other side gets a TCP reset, also where all it sent was read."""
+        assert self._transport is not None
+        raw = self._transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        if self._out and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
