@@ -1,0 +1,23 @@
+"""The names that applications give to their recipients and topics."""
+
+from __future__ import annotations
+
+import re
+
+from clarion.errors import BadId
+
+#: Letters, digits and a few marks: no slash, colon, space or control, so that a name is safe in paths and logs.
+PATTERN = r"^[A-Za-z0-9_@.+-]{1,128}$"
+
+_IDENTIFIER = re.compile(PATTERN.strip("^$"))
+_DOTS = frozenset({".", ".."})
+
+
+def check_identifier(text: str) -> str:
+    """*text*, when it can name a recipient or a topic; raises `BadId` otherwise.
+
+    ``.`` and ``..`` are refused too: clients and proxies take them out of paths.
+    """
+    if _IDENTIFIER.fullmatch(text) is None or text in _DOTS:
+        raise BadId(f"{text[:64]!r} cannot be an id: use 1 to 128 of the characters A-Z a-z 0-9 _ @ . + -")
+    return text

@@ -1,0 +1,30 @@
+"""What an API key may do: one word for each kind of action on each resource."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """One permission. Reading and writing are apart; neither implies the other."""
+
+    ALL = "*"  #: everything, also what is added later
+    TRIGGERS_WRITE = "triggers:write"  #: trigger workflows, cancel triggers
+    TRIGGERS_READ = "triggers:read"
+    MESSAGES_READ = "messages:read"
+    MESSAGES_WRITE = "messages:write"  #: retry messages
+    RECIPIENTS_READ = "recipients:read"
+    RECIPIENTS_WRITE = "recipients:write"
+    TOPICS_READ = "topics:read"
+    TOPICS_WRITE = "topics:write"  #: topics and who belongs to them
+    FEED_READ = "feed:read"
+    FEED_WRITE = "feed:write"  #: mark feed items read or archived
+    QUEUES_READ = "queues:read"  #: queues and their jobs
+    QUEUES_WRITE = "queues:write"  #: pause, resume, redrive, clean
+    METRICS_READ = "metrics:read"
+
+
+def allows(granted: Collection[str], needed: Scope) -> bool:
+    """Whether a key with the scopes *granted* may do what asks for *needed*."""
+    return needed in granted or Scope.ALL in granted

@@ -1,0 +1,54 @@
+-- name: get
+SELECT r.id, r.name, r.locale, r.timezone, r.data, r.created_at, r.updated_at,
+       (SELECT c.address FROM contact c WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.id AND c.channel = 'email'
+        ORDER BY c.created_at, c.mailbox LIMIT 1) AS email
+FROM recipient r WHERE r.tenant_id = $1 AND r.id = $2
+
+-- name: lock
+-- In order of id, as everybody locks them: two callers with the same ids wait, but not for each other.
+SELECT id FROM recipient WHERE tenant_id = $1 AND id = ANY($2::text[]) ORDER BY id FOR KEY SHARE
+
+-- name: put
+INSERT INTO recipient (tenant_id, id, name, locale, timezone, data)
+SELECT $1, g.id, g.name, g.locale, g.timezone, g.data
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[]) AS g (id, name, locale, timezone, data)
+ORDER BY g.id COLLATE "C"
+ON CONFLICT (tenant_id, id) DO UPDATE
+SET name = excluded.name, locale = excluded.locale, timezone = excluded.timezone, data = excluded.data,
+    updated_at = clock_timestamp()
+RETURNING id, (xmax = 0) AS created
+
+-- name: drop_contacts
+DELETE FROM contact c
+USING unnest($2::text[], $3::text[]) AS g (id, mailbox)
+WHERE c.tenant_id = $1 AND c.recipient_id = g.id AND c.channel = 'email' AND c.mailbox IS DISTINCT FROM g.mailbox
+
+-- name: put_contacts
+-- The rows of recipient are locked by now, so nobody else touches these.
+INSERT INTO contact (tenant_id, recipient_id, channel, address, mailbox)
+SELECT $1, g.id, 'email', g.address, g.mailbox
+FROM unnest($2::text[], $3::text[], $4::text[]) AS g (id, address, mailbox)
+WHERE g.address IS NOT NULL
+ON CONFLICT (tenant_id, recipient_id, channel, mailbox) DO UPDATE SET address = excluded.address
+WHERE contact.address <> excluded.address
+
+-- name: lock_for_delete
+SELECT 1 FROM recipient WHERE tenant_id = $1 AND id = $2 FOR UPDATE
+
+-- name: leave_topics
+WITH gone AS (
+    DELETE FROM topic_member WHERE tenant_id = $1 AND recipient_id = $2 RETURNING topic_key
+), locked AS (
+    SELECT t.key FROM topic t WHERE t.tenant_id = $1 AND t.key IN (SELECT topic_key FROM gone)
+    ORDER BY t.key FOR NO KEY UPDATE
+)
+UPDATE topic SET member_count = member_count - 1 FROM locked WHERE topic.tenant_id = $1 AND topic.key = locked.key
+
+-- name: drop_feed_counter
+DELETE FROM feed_counter WHERE tenant_id = $1 AND recipient_id = $2
+
+-- name: drop_feed
+DELETE FROM feed_item WHERE tenant_id = $1 AND recipient_id = $2
+
+-- name: delete
+DELETE FROM recipient WHERE tenant_id = $1 AND id = $2
