@@ -15,8 +15,9 @@ A message says what is wrong, why, and how to put it right. The HTTP API turns e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,8 @@ class LostLease(ClarionError):
     """Somebody else holds this job now; what was done with it must not be recorded as ours."""
 
     code = "lost_lease"
+
+    def __init__(self, jobs: Collection[UUID] = ()) -> None:
+        super().__init__()
+        #: The ids of the jobs that are no longer ours.
+        self.jobs = frozenset(jobs)

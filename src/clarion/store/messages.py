@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from clarion import sql
+from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.domain.status import RETRYABLE, Status
 from clarion.store.database import Connection
 
@@ -40,9 +41,25 @@ async def load(connection: Connection, ids: Sequence[UUID]) -> Sequence[Mapping[
     return await connection.fetch(_SQL["load"], ids, min(ids), max(ids))
 
 
+async def open_attempts(connection: Connection, rows: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, Outcome]:
+    """What is known of the last attempt of each message (rows of `load`) that was found in `sending`.
+
+    Whoever lost the lease may still have written down what the provider said; an attempt that is still an intent may
+    have been handed over or not.
+    """
+    found = await connection.fetch(_SQL["open_attempts"], list(rows), [row["attempts"] for row in rows.values()])
+    return {row["message_id"]: _outcome(row) for row in found}
+
+
 async def lock_triggers(connection: Connection, trigger_ids: Sequence[UUID]) -> None:
     """Hold off cancels of these triggers until the transaction ends."""
     await connection.execute(_SQL["lock_triggers"], [lock_key(id) for id in trigger_ids])
+
+
+async def lock_and_find_cancelled(connection: Connection, trigger_ids: Sequence[UUID]) -> set[UUID]:
+    """Hold off cancels of these triggers until the transaction ends; those that were cancelled before."""
+    await lock_triggers(connection, trigger_ids)
+    return {row["trigger_id"] for row in await connection.fetch(_SQL["cancelled"], trigger_ids)}
 
 
 def lock_key(trigger_id: UUID) -> int:
@@ -162,3 +179,15 @@ async def note(connection: Connection, tenant_id: UUID, id: UUID, kind: str, det
 async def waiting_of_trigger(connection: Connection, trigger_id: UUID, after: UUID, limit: int) -> list[UUID]:
     """A page of the ids of a trigger's messages that are queued, in order, beginning behind *after*."""
     return [row["id"] for row in await connection.fetch(_SQL["waiting_of_trigger"], trigger_id, after, limit)]
+
+
+def _outcome(attempt: Mapping[str, Any]) -> Outcome:
+    match attempt["status"]:
+        case "accepted":
+            return Sent(attempt["provider_message_id"])
+        case "rejected":
+            return Reject(attempt["reason"])
+        case "retryable":
+            return Retry(attempt["reason"])
+        case _:
+            return Uncertain("the worker that was sending it died or lost its lease")

@@ -8,9 +8,17 @@ LEFT JOIN recipient r ON r.tenant_id = m.tenant_id AND r.id = m.recipient_id
 LEFT JOIN trigger_cancel c ON c.trigger_id = m.trigger_id
 WHERE m.id = ANY ($1::uuid[]) AND m.id BETWEEN $2 AND $3
 
+-- name: open_attempts
+-- What is known of the latest attempt of messages that were being sent when their worker died or lost the lease.
+SELECT a.message_id, a.status, a.provider_message_id, a.reason
+FROM unnest($1::uuid[], $2::smallint[]) AS n (id, number) JOIN attempt a ON a.message_id = n.id AND a.number = n.number
+
 -- name: lock_triggers
 -- Shared with other intents, exclusive with a cancel: an intent cannot commit after a cancel that it did not see.
 SELECT pg_advisory_xact_lock_shared(key) FROM (SELECT DISTINCT key FROM unnest($1::bigint[]) AS k (key) ORDER BY key) AS k
+
+-- name: cancelled
+SELECT trigger_id FROM trigger_cancel WHERE trigger_id = ANY ($1::uuid[])
 
 -- name: intend
 -- $1-$2 ids and fences, $3-$4 their bounds, $5 provider, $6 worker, $7 slot.

@@ -1,0 +1,83 @@
+"""What the messages of one trigger share when they are rendered: made once, kept while they are delivered."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from clarion import ids
+from clarion.domain.content import Content
+from clarion.domain.recipient import Recipient
+from clarion.domain.verdict import Policy
+from clarion.domain.workflow import Channel
+from clarion.flows.published import Published, Version
+from clarion.flows.variables import shared_variables
+from clarion.store import triggers
+from clarion.store.database import Connection
+from clarion.templates.compiled import Prepared
+
+
+class Context:
+    """One trigger, ready to render for any of its recipients."""
+
+    __slots__ = ("_prepared", "_shared", "category", "trigger_id", "version", "workflow_key")
+
+    def __init__(self, row: Mapping[str, Any], version: Version) -> None:
+        self.version = version
+        self.workflow_key: str = row["workflow_key"]
+        self.trigger_id: UUID = row["id"]
+        self.category = version.workflow.category
+        self._shared = shared_variables(row)
+        self._prepared: dict[int, Prepared] = {}
+
+    def render(self, message: Mapping[str, Any]) -> Content:
+        """The words of one message (a row of `messages.load`).
+
+        Raises `Invalid` when they cannot be made: a variable is missing, a limit is passed.
+        """
+        step = self.version.workflow.steps[message["step"]]
+        prepared = self._prepared.get(message["step"])
+        if prepared is None:
+            prepared = self.version.content.for_trigger(step.template, step.channel, self._shared)
+            self._prepared[message["step"]] = prepared
+        recipient = Recipient(
+            id=message["recipient_id"],
+            name=message["name"],
+            locale=message["locale"],
+            timezone=message["timezone"],
+            email=message["address"] if step.channel is Channel.EMAIL else None,
+            data=message["data"],
+        )
+        variables = {"id": ids.show(ids.Prefix.MESSAGE, message["id"]), "channel": step.channel.value}
+        return prepared.render(recipient, variables)
+
+    def policy(self, channel: Channel) -> Policy:
+        """How often and how long to try."""
+        return self.version.policy(channel)
+
+
+class Contexts:
+    """The contexts in use, by trigger. Bounded: the one that was not used for longest goes first."""
+
+    def __init__(self, published: Published, *, keep: int = 128) -> None:
+        self._published = published
+        self._keep = keep
+        self._contexts: OrderedDict[UUID, Context] = OrderedDict()
+
+    async def get(self, connection: Connection, trigger_ids: Iterable[UUID]) -> dict[UUID, Context]:
+        """The contexts of these triggers, by id."""
+        wanted = set(trigger_ids)
+        missing = [id for id in wanted if id not in self._contexts]
+        if missing:
+            rows = await triggers.load(connection, missing)
+            versions = await self._published.get(connection, {row["workflow_version_id"] for row in rows.values()})
+            for id, row in rows.items():
+                self._contexts[id] = Context(row, versions[row["workflow_version_id"]])
+        found = {id: self._contexts[id] for id in wanted if id in self._contexts}
+        for id in found:
+            self._contexts.move_to_end(id)
+        while len(self._contexts) > max(self._keep, len(wanted)):
+            self._contexts.popitem(last=False)
+        return found

@@ -1,0 +1,204 @@
+"""Delivering mails: load and render, write the intent, send, record (PROMISES, "The protocol of one delivery").
+
+Nothing is handed to a provider before its intent has committed. What commits stays the truth after any crash: a message
+found in `sending` was perhaps handed over, and is treated so.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from clarion import clock
+from clarion.channels.base import Email, EmailProvider
+from clarion.domain.content import EmailContent
+from clarion.domain.outcome import Outcome, Retry, Uncertain
+from clarion.domain.status import RETRYABLE, Status
+from clarion.domain.verdict import after_attempt, before_sending, not_renderable
+from clarion.domain.workflow import Channel
+from clarion.errors import Invalid, LostLease
+from clarion.flows.contexts import Context, Contexts
+from clarion.flows.endings import PASSING, Ending, record, record_surely, redriven
+from clarion.flows.slots import Slots
+from clarion.queue import settle
+from clarion.queue.job import Job
+from clarion.store import messages
+from clarion.store.database import Connection, Pool
+
+log = structlog.get_logger()
+
+#: Less of the lease than this is too little to begin sending with.
+_MARGIN = timedelta(milliseconds=200)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is known of the jobs of one call."""
+
+    #: Rendered and ready to go.
+    mails: dict[UUID, Email]
+    contexts: dict[UUID, Context]
+    #: Rows of `messages.load`.
+    rows: dict[UUID, Mapping[str, Any]]
+    #: Decided without sending.
+    endings: list[Ending]
+    #: Nothing to do for these any more.
+    idle: list[Job]
+
+
+class DeliverEmail:
+    """The handler of `deliver` jobs in the queue `email`; a job's id is its message's."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        contexts: Contexts,
+        provider: EmailProvider,
+        *,
+        sender: str,
+        worker: str,
+        slots: Slots,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """*sender* is the From of workflows that name none; *chance* in 0…1 is where jitter comes from."""
+        self._pool = pool
+        self._contexts = contexts
+        self._provider = provider
+        self._sender = sender
+        self._worker = worker
+        self._slots = slots
+        self._chance = chance
+
+    async def __call__(self, jobs: Sequence[Job]) -> None:
+        """Bring each job's message one step on: to its end, or to its next attempt."""
+        by_id = {job.id: job for job in jobs}
+        with self._slots.lend() as slot:
+            async with self._pool.acquire() as connection:
+                batch = await self._prepare(connection, by_id)
+                numbers, deadline = await self._intend(connection, by_id, batch, slot)
+            if not numbers:
+                return
+            mails = [batch.mails[id] for id in numbers]
+            outcomes = await self._send(mails, deadline)
+            endings = [
+                self._ending(by_id[mail.message_id], batch, number, outcome)
+                for mail, number, outcome in zip(mails, numbers.values(), outcomes, strict=True)
+            ]
+            await record_surely(self._pool, endings, slot=slot)
+
+    async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> _Batch:
+        rows = {row["id"]: row for row in await messages.load(connection, list(jobs))}
+        contexts = await self._contexts.get(connection, {row["trigger_id"] for row in rows.values()})
+        batch = _Batch({}, {}, rows, [], [])
+        interrupted = {id: row for id, row in rows.items() if row["status"] == Status.SENDING}
+        proofs = await messages.open_attempts(connection, interrupted) if interrupted else {}
+        for id, job in jobs.items():
+            row = rows.get(id)
+            context = contexts.get(row["trigger_id"]) if row else None
+            if row is None or context is None:
+                batch.idle.append(job)
+                continue
+            batch.contexts[id] = context
+            if id in interrupted:
+                outcome = proofs.get(id, _NEVER_INTENDED)
+                batch.endings.append(self._ending(job, batch, row["attempts"], outcome))
+            else:
+                self._decide(batch, job, row, context)
+        return batch
+
+    def _decide(self, batch: _Batch, job: Job, row: Mapping[str, Any], context: Context) -> None:
+        status = Status(row["status"])
+        if status in RETRYABLE:  # its buried job was redriven: it is wanted again
+            batch.endings.append(redriven(job, status, row["attempts"]))
+            return
+        if status is not Status.QUEUED:
+            batch.idle.append(job)
+            return
+        remains = row["expires_at"] - clock.now()
+        decided = before_sending(cancelled=row["cancelled"], remains=remains, rescues=job.rescues)
+        if decided is None:
+            try:
+                batch.mails[job.id] = self._email(row, context)
+                return
+            except Invalid as error:
+                decided = not_renderable(f"{error.code}: {error.message}")
+        batch.endings.append(Ending(job, status, row["attempts"], decided))
+
+    def _email(self, row: Mapping[str, Any], context: Context) -> Email:
+        content = context.render(row)
+        assert isinstance(content, EmailContent)
+        return Email(
+            message_id=row["id"],
+            to=row["address"],
+            to_name=row["name"],
+            sender=context.version.workflow.sender or self._sender,
+            content=content,
+        )
+
+    async def _intend(
+        self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch, slot: int
+    ) -> tuple[dict[UUID, int], float]:
+        """Commit the intents: which attempt of each message this is, and until when (monotonic) it may be handed over.
+
+        When it is not known whether the transaction committed, nothing is sent: whoever recovers the jobs decides.
+        """
+        while True:
+            try:
+                async with connection.transaction():
+                    return await self._intend_once(connection, jobs, batch, slot)
+            except LostLease as lost:
+                for id in lost.jobs:
+                    batch.mails.pop(id, None)
+            except PASSING as error:
+                log.warning("message.intent_failed", error=str(error), messages=len(batch.mails))
+                return {}, 0.0
+
+    async def _intend_once(
+        self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch, slot: int
+    ) -> tuple[dict[UUID, int], float]:
+        await record(connection, batch.endings, slot=slot)
+        await settle.settle(connection, batch.idle, slot=slot)
+        if not batch.mails:
+            return {}, 0.0
+        await messages.lock_triggers(connection, [batch.contexts[id].trigger_id for id in batch.mails])
+        numbers = await messages.intend(
+            connection,
+            {id: jobs[id].fence for id in batch.mails},
+            provider=self._provider.name,
+            worker=self._worker,
+            slot=slot,
+        )
+        refused = [jobs[id] for id in batch.mails if id not in numbers]
+        await settle.release(connection, refused, slot=slot)  # cancelled or expired just now: decided at the next claim
+        # The locks are held, so now the clock: a lease may have run out while we waited for them.
+        asked = clock.monotonic()
+        remains = await settle.still_mine(connection, [jobs[id] for id in numbers])
+        lost = [id for id in numbers if remains.get(id, timedelta(0)) < _MARGIN]
+        if lost:
+            raise LostLease(lost)
+        return numbers, asked + min(remains.values(), default=timedelta(0)).total_seconds()
+
+    async def _send(self, mails: Sequence[Email], deadline: float) -> list[Outcome]:
+        if clock.monotonic() > deadline:  # this process was stopped or starved: others hold the jobs now
+            return [Retry("the lease ran out before it was handed over") for _ in mails]
+        return await self._provider.send(mails)
+
+    def _ending(self, job: Job, batch: _Batch, number: int, outcome: Outcome) -> Ending:
+        verdict = after_attempt(
+            outcome,
+            batch.contexts[job.id].policy(Channel.EMAIL),
+            tried=job.attempts,
+            remains=batch.rows[job.id]["expires_at"] - clock.now(),
+            chance=self._chance(),
+        )
+        return Ending(job, Status.SENDING, number, verdict)
+
+
+#: A message in `sending` without a trace of an attempt cannot be: if it is, nobody can know.
+_NEVER_INTENDED = Uncertain("it was being sent, and nothing is known of the attempt")

@@ -1,0 +1,118 @@
+"""Recording what became of messages: the message, its attempt, its trigger's counts and its job move together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from clarion import ids
+from clarion.domain.status import Status
+from clarion.domain.verdict import Verdict
+from clarion.queue import settle
+from clarion.queue.job import Job, PutOff
+from clarion.store import messages
+from clarion.store.database import Connection, Pool
+
+log = structlog.get_logger()
+
+#: What a database that is away, restarting or overloaded raises: the statement may be repeated.
+PASSING = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    TimeoutError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one claim of a message's job ends."""
+
+    job: Job
+    #: What the message must still be for the move to hold.
+    expected: Status
+    number: int
+    verdict: Verdict
+
+    def news(self) -> messages.News:
+        verdict = self.verdict
+        return messages.News(
+            id=self.job.id,
+            expected=self.expected,
+            number=self.number,
+            status=verdict.status,
+            reason=verdict.reason,
+            provider_id=verdict.provider_id,
+            possible_duplicate=verdict.possible_duplicate,
+            attempt=verdict.attempt,
+            event=verdict.event,
+        )
+
+
+def redriven(job: Job, status: Status, number: int) -> Ending:
+    """A message that had ended, found with a job: its buried job was redriven, so it is wanted again."""
+    verdict = Verdict(status=Status.QUEUED, event="redriven", after=timedelta(microseconds=1))
+    return Ending(job, status, number, verdict)
+
+
+async def record(connection: Connection, endings: Sequence[Ending], *, slot: int) -> set[UUID]:
+    """Within the caller's transaction, move jobs first, for whoever lost the lease must not move the message.
+
+    Those who lost it still leave their evidence with the attempt. Answers the ids of the messages that moved.
+    """
+    done = [e.job for e in endings if e.verdict.after is None and not e.verdict.bury]
+    later = [PutOff(job=e.job, after=e.verdict.after, error=e.verdict.reason) for e in endings if e.verdict.after]
+    buried = {e.job: e.verdict.reason or "" for e in endings if e.verdict.bury}
+    lost = await settle.settle(connection, done, slot=slot)
+    lost |= await settle.put_off(connection, later, slot=slot)
+    lost |= await settle.bury(connection, buried, slot=slot)
+    moved = await messages.record(connection, [e.news() for e in endings if e.job.id not in lost], slot=slot)
+    if lost:
+        await messages.evidence(connection, [e.news() for e in endings if e.job.id in lost])
+        log.warning("message.lost_lease", messages=[ids.show(ids.Prefix.MESSAGE, id) for id in lost])
+    return moved
+
+
+async def record_surely(pool: Pool, endings: Sequence[Ending], *, slot: int) -> None:
+    """Record in a transaction of its own, and again until it went through: repeating it changes nothing.
+
+    When the lease runs out meanwhile, whoever has the job then finds out what happened.
+    """
+    if not endings:
+        return
+    pause = 0.05
+    while True:
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                await record(connection, endings, slot=slot)
+            break
+        except PASSING as error:
+            log.warning("message.record_failed", error=str(error), messages=len(endings), again_in_s=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+    for ending in endings:
+        tell(ending)
+
+
+def tell(ending: Ending) -> None:
+    """Log what became of a message, once it is committed."""
+    verdict = ending.verdict
+    if verdict.status in (Status.SENT, Status.DELIVERED):
+        log.debug("message.sent", message=ids.show(ids.Prefix.MESSAGE, ending.job.id), attempt=ending.number)
+        return
+    log.warning(
+        f"message.{verdict.status}" if verdict.after is None else "message.put_off",
+        message=ids.show(ids.Prefix.MESSAGE, ending.job.id),
+        attempt=ending.number,
+        reason=verdict.reason,
+        again_in_s=verdict.after.total_seconds() if verdict.after else None,
+    )

@@ -1,0 +1,215 @@
+"""From a trigger to the messages of its recipients, page by page behind a cursor.
+
+The cursor moves in the transaction that writes the page's runs, messages and jobs, so a worker that dies loses nothing
+and doubles nothing. The job for the next page is put among the page's own messages, at its middle: when it is reached,
+half the page has been taken, so that a million recipients need the room of a thousand and senders never run dry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from clarion import ids
+from clarion.domain.expression import Scope
+from clarion.domain.plan import plan
+from clarion.domain.recipient import Recipient
+from clarion.domain.status import Status
+from clarion.domain.workflow import Channel, Workflow
+from clarion.errors import LostLease
+from clarion.flows.published import Published, Version
+from clarion.flows.slots import Slots
+from clarion.flows.variables import trigger_variables
+from clarion.queue import add, settle
+from clarion.queue.job import Job, lane_of
+from clarion.store import triggers
+from clarion.store.database import Connection, Pool
+
+log = structlog.get_logger()
+
+#: The queue of first pages; the next ones travel in the queue of a channel.
+QUEUE = "expand"
+KIND = "expand"
+DELIVER = "deliver"
+
+#: A trigger with at most this many ids and no topic is expanded together with others.
+_SMALL = 100
+
+_RUN = ("id", "tenant_id", "trigger_id", "workflow_version_id", "recipient_id", "step", "status")
+_MESSAGE = (
+    *("id", "tenant_id", "trigger_id", "run_id", "expires_at", "step", "channel", "status"),
+    *("workflow_key", "recipient_id", "address", "reason", "ended_at"),
+)
+
+
+@dataclass(slots=True)
+class _Page:
+    """The rows of one transaction, as they are gathered."""
+
+    now: datetime
+    runs: list[tuple[object, ...]] = field(default_factory=list)
+    messages: list[tuple[object, ...]] = field(default_factory=list)
+    jobs: list[tuple[object, ...]] = field(default_factory=list)
+    counts: dict[tuple[UUID, UUID, str], tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
+    cursors: list[triggers.Expanded] = field(default_factory=list)
+    queues: set[str] = field(default_factory=set)
+
+
+class Expand:
+    """The handler of `expand` jobs; a job's id is its trigger's."""
+
+    def __init__(
+        self, pool: Pool, published: Published, *, page: int, wake: Callable[[str], None], slots: Slots
+    ) -> None:
+        """*page* is how many recipients go into one transaction; *wake* is told which queues have new jobs."""
+        self._pool = pool
+        self._published = published
+        self._page = page
+        self._wake = wake
+        self._slots = slots
+
+    async def __call__(self, jobs: Sequence[Job]) -> None:
+        """Expand a page of each job's trigger: the small ones together, the large ones one after the other."""
+        by_trigger = {job.id: job for job in jobs}
+        async with self._pool.acquire() as connection:
+            loaded = await triggers.load(connection, by_trigger)
+            ended = [job for id, job in by_trigger.items() if not _is_open(loaded.get(id))]
+            await settle.settle(connection, ended)
+            for group in _groups([row for row in loaded.values() if _is_open(row)]):
+                with self._slots.lend() as slot:
+                    await self._expand(connection, group, [by_trigger[row["id"]] for row in group], slot)
+
+    async def _expand(
+        self, connection: Connection, group: Sequence[Mapping[str, Any]], jobs: Sequence[Job], slot: int
+    ) -> None:
+        versions = await self._published.get(connection, {row["workflow_version_id"] for row in group})
+        recipients = await triggers.page(connection, [row["id"] for row in group], self._page)
+        page = _Page(now=await connection.fetchval("SELECT clock_timestamp()"))
+        found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
+        for recipient in recipients:
+            found[recipient["trigger_id"]].append(recipient)
+        for row in group:
+            _write_trigger(page, row, versions[row["workflow_version_id"]], found[row["id"]], self._page)
+        try:
+            await self._commit(connection, page, jobs, slot)
+        except LostLease:
+            log.warning("expand.lost_lease", triggers=[str(job.id) for job in jobs])
+            return
+        for queue in page.queues:
+            self._wake(queue)
+        log.info(
+            "trigger.expanded",
+            triggers=[ids.show(ids.Prefix.TRIGGER, row["id"]) for row in group[:10]],
+            recipients=len(recipients),
+            messages=len(page.messages),
+        )
+
+    async def _commit(self, connection: Connection, page: _Page, jobs: Sequence[Job], slot: int) -> None:
+        async with connection.transaction():
+            if await settle.settle(connection, jobs, slot=slot):
+                raise LostLease
+            await triggers.expanded(connection, page.cursors)
+            await connection.copy_records_to_table("run", records=page.runs, columns=_RUN)
+            await connection.copy_records_to_table("message", records=page.messages, columns=_MESSAGE)
+            await add.copy(connection, page.jobs)
+            await triggers.count(connection, page.counts, slot=slot)
+
+
+def _write_trigger(
+    page: _Page, row: Mapping[str, Any], version: Version, recipients: Sequence[Mapping[str, Any]], size: int
+) -> None:
+    """Add one trigger's page: a run for each recipient, a message for each step, a job for each that is queued."""
+    last = len(recipients) < size
+    known = [r for r in recipients if r["known"]]
+    cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]
+    page.cursors.append(triggers.Expanded(id=row["id"], cursor=cursor, more=len(known), last=last))
+    scope = _scope(row, version.workflow) if any(version.conditions) else None
+    steps = len(version.workflow.steps)
+    minted = iter(ids.new_many(len(known) * (steps + 1)))
+    first_job = len(page.jobs)
+    for r in known:
+        _write_run(page, row, version, _recipient(r), scope, minted)
+    if not last:
+        _write_next(page, row, page.jobs[first_job:])
+
+
+def _write_run(
+    page: _Page,
+    row: Mapping[str, Any],
+    version: Version,
+    recipient: Recipient,
+    scope: Scope | None,
+    minted: Iterator[UUID],
+) -> None:
+    tenant_id, trigger_id = row["tenant_id"], row["id"]
+    run_id = next(minted)
+    steps = len(version.workflow.steps)
+    page.runs.append((run_id, tenant_id, trigger_id, version.id, recipient.id, steps, "completed"))
+    for planned in plan(version.workflow, version.conditions, recipient, scope, row["channels"]):
+        id, channel = next(minted), planned.channel.value
+        queued, skipped = page.counts[trigger_id, tenant_id, channel]
+        if planned.skip is None:
+            status, ended_at = Status.QUEUED.value, None
+            page.counts[trigger_id, tenant_id, channel] = (queued + 1, skipped)
+            page.queues.add(channel)
+            # A microsecond apart, so that a claim can remember how far it has come.
+            run_at = page.now + timedelta(microseconds=len(page.jobs))
+            priority = row["priority"]
+            page.jobs.append((id, tenant_id, channel, DELIVER, priority, lane_of(tenant_id), run_at, None, None))
+        else:
+            status, ended_at = Status.SKIPPED.value, page.now
+            page.counts[trigger_id, tenant_id, channel] = (queued, skipped + 1)
+        page.messages.append(
+            (
+                *(id, tenant_id, trigger_id, run_id, row["expires_at"], planned.step, channel, status),
+                *(row["workflow_key"], recipient.id, planned.address, planned.skip, ended_at),
+            )
+        )
+
+
+def _write_next(page: _Page, row: Mapping[str, Any], own: Sequence[tuple[object, ...]]) -> None:
+    """The job of the next page, in the slowest channel's queue at the middle of this page; at once if nothing waits."""
+    queue, run_at = QUEUE, page.now
+    for channel in (Channel.EMAIL.value, Channel.IN_APP.value):
+        times = [job[6] for job in own if job[2] == channel]
+        if times:
+            middle = times[len(times) // 2]
+            assert isinstance(middle, datetime)
+            queue, run_at = channel, middle
+            break
+    page.queues.add(queue)
+    tenant_id = row["tenant_id"]
+    page.jobs.append((row["id"], tenant_id, queue, KIND, row["priority"], lane_of(tenant_id), run_at, None, None))
+
+
+def _scope(row: Mapping[str, Any], workflow: Workflow) -> Scope:
+    return Scope(payload=row["payload"], trigger=trigger_variables(row))
+
+
+def _recipient(row: Mapping[str, Any]) -> Recipient:
+    return Recipient(
+        id=row["recipient_id"],
+        name=row["name"],
+        locale=row["locale"],
+        timezone=row["timezone"],
+        email=row["email"],
+        data=row["data"],
+    )
+
+
+def _is_open(row: Mapping[str, Any] | None) -> bool:
+    return row is not None and not row["tombstone"] and row["status"] in ("accepted", "expanding")
+
+
+def _groups(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """The small triggers together, each large one alone, so that a batch never holds more than a page or so."""
+    small = [row for row in rows if not row["topic_keys"] and len(row["recipient_ids"]) <= _SMALL]
+    for start in range(0, len(small), _SMALL):
+        yield small[start : start + _SMALL]
+    yield from ([row] for row in rows if row["topic_keys"] or len(row["recipient_ids"]) > _SMALL)

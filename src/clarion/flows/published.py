@@ -1,0 +1,73 @@
+"""Published workflow versions, ready for use: compiled once, kept while they are needed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from clarion.domain.expression import Expression
+from clarion.domain.verdict import Policy
+from clarion.domain.workflow import Channel, OnUncertain, Workflow
+from clarion.store import workflows
+from clarion.store.database import Connection
+from clarion.templates.compiled import CompiledBundle, compile_bundle
+from clarion.templates.source import Bundle
+
+#: What happens when nobody can know whether a message was taken, unless the workflow says otherwise: a mail twice is
+#: a nuisance, a mail never is a loss (PROMISES P4).
+_ON_UNCERTAIN = {Channel.EMAIL: OnUncertain.RETRY, Channel.IN_APP: OnUncertain.RETRY}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One published version of a workflow: immutable."""
+
+    id: UUID
+    workflow: Workflow
+    #: The steps' conditions, compiled; None where a step has none.
+    conditions: tuple[Expression | None, ...]
+    content: CompiledBundle
+
+    def policy(self, channel: Channel) -> Policy:
+        """How often and how long to try on *channel*."""
+        return Policy(
+            attempts=self.workflow.attempts,
+            backoff=self.workflow.backoff,
+            on_uncertain=self.workflow.on_uncertain or _ON_UNCERTAIN[channel],
+        )
+
+
+class Published:
+    """The versions in use, by id. Bounded: the one that was not used for longest goes first."""
+
+    def __init__(self, *, default_locale: str, keep: int = 200) -> None:
+        self._default_locale = default_locale
+        self._keep = keep
+        self._versions: OrderedDict[UUID, Version] = OrderedDict()
+
+    async def get(self, connection: Connection, version_ids: Iterable[UUID]) -> dict[UUID, Version]:
+        """The versions asked for, by id."""
+        wanted = set(version_ids)
+        missing = [id for id in wanted if id not in self._versions]
+        if missing:
+            for row in await workflows.versions(connection, missing):
+                self._versions[row["id"]] = self._ready(row)
+        found = {}
+        for id in wanted:
+            self._versions.move_to_end(id)
+            found[id] = self._versions[id]
+        while len(self._versions) > max(self._keep, len(wanted)):
+            self._versions.popitem(last=False)
+        return found
+
+    def _ready(self, row: Mapping[str, Any]) -> Version:
+        workflow = Workflow.from_json(row["definition"])
+        return Version(
+            id=row["id"],
+            workflow=workflow,
+            conditions=tuple(Expression.compile(step.when) if step.when else None for step in workflow.steps),
+            content=compile_bundle(Bundle.from_json(row["bundle"]), self._default_locale),
+        )
