@@ -1,0 +1,22 @@
+"""A Clarion project folder that sends the mail of the measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.mail import booking
+
+SENDER = "Hotel Aurora <bookings@aurora.example>"
+
+
+def write(folder: Path) -> Path:
+    """Write the project to *folder* and answer it. One email step: S1 sends mail and nothing else."""
+    words = folder / "templates" / booking.WORKFLOW
+    words.mkdir(parents=True, exist_ok=True)
+    (folder / "workflows").mkdir(exist_ok=True)
+    (folder / "clarion.toml").write_text(f'[email]\nfrom = "{SENDER}"\n')
+    (folder / "workflows" / f"{booking.WORKFLOW}.yaml").write_text("steps:\n  - channel: email\n")
+    html = (booking.FOLDER / "email.html").read_text()
+    (words / "email.html").write_text(f"---\nsubject: {booking.SUBJECT}\n---\n{html}")
+    (words / "email.txt").write_text((booking.FOLDER / "email.txt").read_text())
+    return folder

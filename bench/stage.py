@@ -1,0 +1,65 @@
+"""The stage: everything that measurements stand on, started when first asked for, ended with the run."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from bench.servers import counting_sink, node, postgres, redis, venv
+
+ROOT = Path(__file__).parent.parent
+WORK = Path(__file__).parent / ".work"
+
+
+class Stage:
+    """Opens itself on *stack*; `quick` runs are small, to see that all of it works."""
+
+    def __init__(self, stack: AsyncExitStack, *, quick: bool, work: Path = WORK) -> None:
+        self._stack = stack
+        self.quick = quick
+        self.work = work
+        self._redis: redis.Redis | None = None
+        self._postgres: postgres.Postgres | None = None
+        self._sink: counting_sink.CountingSink | None = None
+        self._node: node.Node | None = None
+
+    async def redis(self) -> redis.Redis:
+        """The Redis of the run."""
+        if self._redis is None:
+            self._redis = await self._stack.enter_async_context(redis.redis(self.work))
+        return self._redis
+
+    async def postgres(self) -> postgres.Postgres:
+        """The PostgreSQL of the run."""
+        if self._postgres is None:
+            self._postgres = await self._stack.enter_async_context(postgres.postgres(self.work))
+        return self._postgres
+
+    async def sink(self) -> counting_sink.CountingSink:
+        """The sink of the run that counts."""
+        if self._sink is None:
+            self._sink = await self._stack.enter_async_context(counting_sink.counting_sink(self.work))
+        return self._sink
+
+    async def node(self) -> node.Node:
+        """Node, with the peers' packages."""
+        if self._node is None:
+            self._node = await node.node(self.work)
+        return self._node
+
+    async def python_for(self, peer: str) -> Path:
+        """The interpreter of a Python peer's environment."""
+        return await venv.python_for(peer, self.work)
+
+    def facts(self) -> dict[str, object]:
+        """What was started, with versions: a figure without them says little."""
+        facts: dict[str, object] = {}
+        if self._postgres:
+            facts["postgresql"] = self._postgres.facts
+        if self._redis:
+            facts["redis"] = {"version": self._redis.version, "appendfsync": "everysec"}
+        if self._node:
+            facts["node"] = self._node.version
+        if self._sink:
+            facts["sink"] = self._sink.name
+        return facts
