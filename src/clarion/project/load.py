@@ -1,0 +1,162 @@
+"""Reading a project folder: everything it publishes, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from clarion.domain.suggest import did_you_mean
+from clarion.domain.workflow import Channel, Step, Workflow
+from clarion.errors import Invalid
+from clarion.project.defaults import WorkflowDefaults
+from clarion.project.files import list_files, read_text
+from clarion.project.mistake import Mistake, Severity, any_error, in_order
+from clarion.project.project import Draft, Project
+from clarion.project.settings_file import read_settings_file
+from clarion.project.word_file import WordFile
+from clarion.project.words import Group, Words, reachable, read_all_words, source
+from clarion.project.workflow_file import WorkflowFile, read_workflow
+from clarion.templates.source import Bundle
+
+_WRONG_KEYS = {Channel.EMAIL: ("title", "url"), Channel.IN_APP: ("subject", "layout")}
+
+
+def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tuple[Project | None, list[Mistake]]:
+    """The project in *folder*, and every mistake in it, in the order of files and lines.
+
+    There is no project when one of the mistakes is an error; warnings do not stand in the way. *defaults* come from
+    the folder's own ``clarion.toml`` unless given.
+    """
+    folder = folder.absolute()
+    if not folder.is_dir():
+        return None, [Mistake(file=str(folder), message="there is no such folder")]
+    values, _, mistakes = read_settings_file(folder)
+    defaults = defaults or WorkflowDefaults.from_values(values)
+    files, in_workflows = _workflows(folder, defaults)
+    words, in_words = read_all_words(folder)
+    mistakes += in_workflows + in_words
+    drafts = []
+    for file in files:
+        draft, wrong = _draft(file, words, defaults.default_locale)
+        drafts.append(draft)
+        mistakes += wrong
+    mistakes += _unused(words, {file.workflow.key: file.workflow for file in files}, folder)
+    if any_error(mistakes):
+        return None, in_order(mistakes)
+    return Project(folder=folder, default_locale=defaults.default_locale, workflows=tuple(drafts)), in_order(mistakes)
+
+
+def _workflows(folder: Path, defaults: WorkflowDefaults) -> tuple[list[WorkflowFile], list[Mistake]]:
+    found: list[WorkflowFile] = []
+    mistakes: list[Mistake] = []
+    try:
+        paths = list(list_files(folder, "workflows"))
+    except Invalid as error:
+        return [], [Mistake(file="workflows", message=error.message)]
+    for path in paths:
+        file = path.relative_to(folder).as_posix()
+        if path.parent != folder / "workflows" or path.suffix != ".yaml":
+            hint = f"rename it to {path.stem}.yaml" if path.suffix == ".yml" else "workflows are workflows/<key>.yaml"
+            severity = Severity.ERROR if path.suffix in (".yml", ".yaml") else Severity.WARNING
+            mistakes.append(Mistake(file=file, message="it is not read as a workflow", hint=hint, severity=severity))
+            continue
+        try:
+            workflow, wrong = read_workflow(read_text(folder, path), file, path.stem, defaults)
+        except Invalid as error:
+            workflow, wrong = None, [Mistake(file=file, message=error.message)]
+        mistakes += wrong
+        found += [workflow] if workflow else []
+    if not paths:
+        message = "there are no workflows yet"
+        hint = "write workflows/<key>.yaml"
+        mistakes.append(Mistake(file="workflows", message=message, hint=hint, severity=Severity.WARNING))
+    return found, mistakes
+
+
+def _draft(file: WorkflowFile, words: Words, default_locale: str) -> tuple[Draft, list[Mistake]]:
+    """The workflow of *file* with its words, and what is missing between the two."""
+    workflow = file.workflow
+    templates = words.templates.get(workflow.key, {})
+    used = {step.template: templates[step.template] for step in workflow.steps if step.template in templates}
+    layouts = reachable(used.values(), words.layouts)
+    bundle = Bundle(
+        templates={name: source(name, group) for name, group in sorted(used.items())},
+        layouts={name: source(name, words.layouts[name]) for name in sorted(layouts)},
+    )
+    mistakes: list[Mistake] = []
+    for step, place in zip(workflow.steps, file.places, strict=True):
+        group = templates.get(step.template)
+        if group is None:
+            mistakes.append(_missing(step, workflow, templates, file.file, place))
+        else:
+            mistakes += _check_step(step, group, workflow, default_locale)
+    if not any_error(mistakes):
+        mistakes += _check_bundle(bundle, default_locale)
+    return Draft(workflow=workflow, bundle=bundle, file=file.file), mistakes
+
+
+def _missing(
+    step: Step, workflow: Workflow, templates: Mapping[str, Group], file: str, place: tuple[int, int]
+) -> Mistake:
+    wanted = f"templates/{workflow.key}/{step.template}.{'html' if step.channel is Channel.EMAIL else 'txt'}"
+    hint = f"write {wanted}" + (f", or {did_you_mean(step.template, templates)}" if templates else "")
+    message = f"the step `{step.key}` has no template `{step.template}`"
+    return Mistake(file=file, line=place[0], column=place[1], message=message, hint=hint)
+
+
+def _check_step(step: Step, group: Group, workflow: Workflow, default_locale: str) -> Iterator[Mistake]:
+    """What *group* lacks to be a template of *step*'s channel."""
+    kinds = {"html", "txt"} if step.channel is Channel.EMAIL else {"txt"}
+    usable = [word for word in group if word.part.kind in kinds]
+    last_resort = {None, default_locale, default_locale.partition("-")[0]}
+    if usable and not any(word.part.locale in last_resort for word in usable):
+        wanted = f"templates/{workflow.key}/{step.template}.{usable[0].part.kind}"
+        message = f"there are no words for locales without a file of their own (nor for `{default_locale}`)"
+        yield usable[0].mistake(message, f"write {wanted}")
+    for word in group:
+        if word.part.kind not in kinds:
+            yield word.mistake("the in-app feed shows plain text", "write it as a .txt file")
+        for key in _WRONG_KEYS[step.channel]:
+            if key in word.part.matter:
+                yield word.mistake(f"`{key}` means nothing to the channel `{step.channel.value}`", key=key)
+    for word in _without_head(step.channel, usable):
+        head = "subject" if step.channel is Channel.EMAIL else "title"
+        example = f"begin the file with ---, `{head}: …`, ---"
+        yield word.mistake(f"it has no `{head}`", example)
+
+
+def _without_head(channel: Channel, words: list[WordFile]) -> Iterator[WordFile]:
+    """The first file of each locale in which none says the subject, or the title."""
+    head = "subject" if channel is Channel.EMAIL else "title"
+    by_locale: dict[str | None, list[WordFile]] = {}
+    for word in words:
+        by_locale.setdefault(word.part.locale, []).append(word)
+    for same in by_locale.values():
+        if not any(head in word.part.matter for word in same):
+            yield same[0]
+
+
+def _check_bundle(bundle: Bundle, default_locale: str) -> list[Mistake]:
+    return []
+
+
+def _unused(words: Words, workflows: Mapping[str, Workflow], folder: Path) -> Iterator[Mistake]:
+    """Words that nobody would ever read."""
+    used: list[Group] = []
+    for key, templates in words.templates.items():
+        steps = {step.template for step in workflows[key].steps} if key in workflows else set[str]()
+        if key not in workflows and not (folder / "workflows" / f"{key}.yaml").exists():
+            hint = did_you_mean(key, workflows) if workflows else None
+            message = f"there is no workflow `{key}`"
+            yield Mistake(file=f"templates/{key}", message=message, hint=hint, severity=Severity.WARNING)
+            continue
+        used += templates.values()
+        for name, group in templates.items():
+            if key in workflows and name not in steps:
+                message = f"no step of `{key}` uses this template"
+                hint = did_you_mean(name, steps)
+                yield Mistake(file=group[0].part.file, message=message, hint=hint, severity=Severity.WARNING)
+    reached = reachable(used, words.layouts)
+    for name, group in words.layouts.items():
+        if name not in reached:
+            yield Mistake(file=group[0].part.file, message="no template uses this layout", severity=Severity.WARNING)
