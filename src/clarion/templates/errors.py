@@ -1,0 +1,57 @@
+"""What goes wrong with words: while a template is made ready, and while it is rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clarion.errors import Fault, Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFault(Fault):
+    """One mistake in one template file. Its `pointer` is ``file:line``."""
+
+    file: str = ""
+    #: 1-based, in the file as it is on disk; None when it concerns the whole file.
+    line: int | None = None
+
+
+def fault(file: str, line: int | None, detail: str, code: str = "invalid_template") -> TemplateFault:
+    """The fault *detail* of *file* at *line*."""
+    return TemplateFault(f"{file}:{line}" if line else file, detail, code, file=file, line=line)
+
+
+class RenderError(Invalid):
+    """The words of this message cannot be made; trying again with the same data will not help.
+
+    Codes: ``missing_variables`` (see `names`), ``resource_limit``, ``too_large``, ``invalid_header``,
+    ``invalid_url``, ``no_template``, ``render_failed``.
+    """
+
+    code = "render_failed"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str = "render_failed",
+        file: str = "",
+        line: int | None = None,
+        locale: str = "",
+        names: tuple[str, ...] = (),
+    ) -> None:
+        where = f"{file}:{line}" if line else file
+        parts = [where, f"[{locale}]" if locale else "", detail]
+        super().__init__(" ".join(part for part in parts if part), code=code)
+        self.detail = detail
+        self.file = file
+        self.line = line
+        self.locale = locale
+        #: The variables that the data lacks, for ``missing_variables``.
+        self.names = names
+
+    def again(self) -> RenderError:
+        """A new error that says the same: one that was kept would gather tracebacks each time it is raised."""
+        return RenderError(
+            self.detail, code=self.code, file=self.file, line=self.line, locale=self.locale, names=self.names
+        )

@@ -1,0 +1,159 @@
+"""Partial evaluation: what does not depend on the recipient is rendered once, around what does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from liquid.builtin.expressions import FilteredExpression, Path, StringLiteral
+from markupsafe import Markup
+
+from clarion.templates.context import Scope, variables_of
+from clarion.templates.language import ShowNode
+from clarion.templates.limits import Page
+from clarion.templates.program import Hole, Program, Step, render_nodes
+from clarion.templates.unit import dynamic
+
+if TYPE_CHECKING:
+    from liquid import Node
+
+    from clarion.templates.limits import Run
+    from clarion.templates.unit import Unit
+
+#: What is known only when a message is rendered.
+PER_MESSAGE = ("recipient", "message")
+#: These are no keys to Liquid where the data has none of the name.
+_SPECIAL = frozenset(("size", "first", "last"))
+
+
+def fold(
+    unit: Unit,
+    variables: Mapping[str, object],
+    run: Run,
+    reads_of: Callable[[str], frozenset[str]],
+    content: Program | None = None,
+) -> Program:
+    """*unit* with the trigger's *variables* filled in; *content* is what it goes around, if it is a layout."""
+    return _Folding(unit, variables, run, content).fold(reads_of)
+
+
+def plain_program(unit: Unit, content: Program | None = None) -> Program:
+    """*unit* with nothing filled in: rendered by Liquid from first to last. The measure of what `fold` makes."""
+    step = Step(unit, tuple(unit.nodes))
+    return Program(("",), steps=((0, step),), inner=content, html=unit.kind == "html")
+
+
+class _Folding:
+    def __init__(self, unit: Unit, variables: Mapping[str, object], run: Run, content: Program | None) -> None:
+        self._unit = unit
+        self._run = run
+        self._content = content
+        self._html = unit.kind == "html"
+        fixed = content.parts[0] if content is not None and content.fixed else None
+        self._scope = Scope(unit.template, globals=variables_of(variables, fixed, html=self._html), run=run)
+        self._parts: list[str] = []
+        self._holes: list[tuple[int, Hole]] = []
+        self._steps: list[tuple[int, Step]] = []
+        self._known: dict[str, object] = {}
+
+    def fold(self, reads_of: Callable[[str], frozenset[str]]) -> Program:
+        content = self._content
+        foldable = content is not None and not content.fixed and content.inner is None
+        splice = content if foldable and self._splices() else None
+        names = PER_MESSAGE if content is None or content.fixed or splice else (*PER_MESSAGE, "content")
+        _, marks = dynamic(self._unit, names, reads_of)
+        page = Page(self._run)
+        for node, differs in zip(self._unit.nodes, marks, strict=True):
+            if splice is not None and _is_content(node):
+                self._flush(page.getvalue())
+                page = Page(self._run)
+                self._splice(splice)
+                continue
+            hole = _hole(node, html=self._html) if differs else None
+            if not differs:
+                render_nodes((node,), self._scope, page)
+                continue
+            self._flush(page.getvalue())
+            page = Page(self._run)
+            if hole is not None:
+                self._holes.append((self._place(), hole))
+            else:
+                self._steps.append((self._place(), Step(self._unit, (node,), self._news())))
+        self._flush(page.getvalue())
+        return self._program(content if splice is None and self._steps else None)
+
+    def _splices(self) -> bool:
+        """Whether the content stands once, by itself, at the top level of the layout, and nothing else reads it."""
+        places = [_is_content(node) for node in self._unit.nodes]
+        readers = ["content" in each.reads or each.partials for each in self._unit.facts]
+        return sum(places) == 1 and all(place or not reads for place, reads in zip(places, readers, strict=True))
+
+    def _splice(self, content: Program) -> None:
+        offset = len(self._parts)
+        self._parts.extend(content.parts)
+        self._holes.extend((index + offset, hole) for index, hole in content.holes)
+        self._steps.extend((index + offset, step) for index, step in content.steps)
+
+    def _flush(self, text: str) -> None:
+        if text:
+            self._parts.append(text)
+
+    def _place(self) -> int:
+        self._parts.append("")
+        return len(self._parts) - 1
+
+    def _news(self) -> dict[str, object] | None:
+        """What fixed nodes have assigned, if that has changed since the last step."""
+        now = {**self._scope.counters, **self._scope.locals}
+        if all(name in self._known and self._known[name] is value for name, value in now.items()):
+            return None
+        self._known = now
+        return now
+
+    def _program(self, inner: Program | None) -> Program:
+        parts = self._parts
+        if not self._holes and not self._steps:
+            parts = ["".join(parts)]
+        return Program(
+            tuple(parts),
+            holes=tuple(self._holes),
+            steps=tuple(self._steps),
+            inner=inner,
+            html=self._html,
+            size=sum(map(len, parts)),
+        )
+
+
+def _is_content(node: Node) -> bool:
+    """Whether *node* is ``{{ content }}``."""
+    path = _path(node)
+    return path is not None and path.path == ["content"]
+
+
+def _path(node: Node) -> Path | None:
+    """The path that *node* prints, if it prints one as it is."""
+    expression = node.expression if isinstance(node, ShowNode) else None
+    if isinstance(expression, FilteredExpression) and not expression.filters and isinstance(expression.left, Path):
+        return expression.left
+    return None
+
+
+def _hole(node: Node, *, html: bool) -> Hole | None:
+    """*node* as a hole, if it is as simple as that."""
+    expression = node.expression if isinstance(node, ShowNode) else None
+    if not isinstance(expression, FilteredExpression) or not isinstance(expression.left, Path):
+        return None
+    root, *keys = expression.left.path
+    if root not in PER_MESSAGE or not keys or not all(isinstance(key, str) and key not in _SPECIAL for key in keys):
+        return None
+    default = None
+    if expression.filters:
+        used, *others = expression.filters
+        if others or used.name != "default" or len(used.args) != 1 or getattr(used.args[0], "name", None):
+            return None
+        literal = used.args[0].value
+        if not isinstance(literal, StringLiteral):
+            return None
+        # Liquid takes what the template says itself to be HTML already.
+        default = Markup(literal.value) if html else literal.value  # noqa: S704
+    return Hole(str(root), tuple(map(str, keys)), html, expression.left.token, default)

@@ -1,0 +1,137 @@
+"""A template made ready for many recipients: fixed text, with the places where something differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from liquid.exceptions import LiquidError, LiquidInterrupt, LiquidSyntaxError
+from markupsafe import escape
+
+from clarion.templates.context import Scope, variables_of
+from clarion.templates.limits import Page
+from clarion.templates.show import plain
+
+if TYPE_CHECKING:
+    from liquid import Node
+    from liquid.token import Token
+
+    from clarion.templates.limits import Run
+    from clarion.templates.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """``{{ recipient.data.seat }}``: one value by its path, the commonest thing that differs."""
+
+    root: str
+    keys: tuple[str, ...]
+    html: bool
+    token: Token | None
+    #: ``| default: "…"`` as text; None when there is none.
+    default: str | None = None
+
+    @property
+    def name(self) -> str:
+        return ".".join((self.root, *self.keys))
+
+    def value(self, variables: Mapping[str, object], run: Run) -> str:
+        """The value as text, not escaped. The same as Liquid's own way, at a tenth of its cost."""
+        value: object = variables[self.root]
+        try:
+            for key in self.keys:
+                value = value[key]  # type: ignore[index]
+        except (KeyError, TypeError, IndexError):
+            value = None
+        if type(value) is str and (value or self.default is None):
+            return value
+        if self.default is not None:
+            if value is None or value is False or (not value and isinstance(value, str | list | dict)):
+                return self.default
+        elif value is None:
+            run.missing.setdefault(self.name, self.token)
+            return ""
+        return plain(value, run)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Nodes that Liquid renders for each recipient."""
+
+    unit: Unit
+    nodes: tuple[Node, ...]
+    #: What the fixed nodes before them have assigned, when that is news since the step before.
+    assigned: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is left of a template when the recipient is all that is not known."""
+
+    #: Text, with "" where `holes` and `steps` write.
+    parts: tuple[str, ...]
+    holes: tuple[tuple[int, Hole], ...] = ()
+    steps: tuple[tuple[int, Step], ...] = ()
+    #: What a layout goes around, when that cannot simply be put in its place.
+    inner: Program | None = None
+    html: bool = False
+    #: Characters of the fixed text.
+    size: int = 0
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is the same for every recipient."""
+        return not self.holes and not self.steps
+
+    def render(self, variables: Mapping[str, object], run: Run) -> str:
+        """The text for the recipient in *variables*."""
+        if len(self.parts) == 1 and self.fixed:
+            run.write(self.size)
+            return self.parts[0]
+        out = list(self.parts)
+        self.fill(out, variables, run)
+        if self.steps:
+            self._take_steps(out, variables, run)
+        return "".join(out)
+
+    def fill(self, out: list[str], variables: Mapping[str, object], run: Run) -> list[str]:
+        """Put the values of the holes into *out*; gives them as they are, not escaped."""
+        values = []
+        size = self.size
+        for index, hole in self.holes:
+            value = hole.value(variables, run)
+            values.append(value)
+            out[index] = text = escape(value) if hole.html else value
+            size += len(text)
+        run.write(size)
+        return values
+
+    def _take_steps(self, out: list[str], variables: Mapping[str, object], run: Run) -> None:
+        if self.inner is not None:
+            chars = run.chars
+            content = self.inner.render(variables, run)
+            run.chars = chars  # what goes out is the layout with it, counted below
+            variables = variables_of(variables, content, html=self.html)
+        scopes: dict[int, Scope] = {}
+        for index, step in self.steps:
+            scope = scopes.get(id(step.unit))
+            if scope is None:
+                scope = scopes[id(step.unit)] = Scope(step.unit.template, globals=variables, run=run)
+            if step.assigned is not None:
+                scope.locals.update(step.assigned)
+            page = Page(run)
+            render_nodes(step.nodes, scope, page)
+            out[index] = page.getvalue()
+
+
+def render_nodes(nodes: Sequence[Node], scope: Scope, page: Page) -> None:
+    """Render *nodes* one after the other. Raises `LiquidError` with the place where it happened."""
+    for node in nodes:
+        try:
+            node.render(scope, page)  # type: ignore[arg-type]
+        except LiquidInterrupt as interrupt:
+            raise LiquidSyntaxError(f"'{interrupt}' outside of a loop", token=node.token) from None
+        except LiquidError as error:
+            error.token = error.token or node.token
+            raise

@@ -1,0 +1,96 @@
+"""Template files as data: what a loader hands over, and what a published workflow version keeps as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+Kind = Literal["html", "txt"]
+KINDS: tuple[Kind, ...] = ("html", "txt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One file: ``<name>[.<locale>].<kind>``."""
+
+    #: Its path in the project, e.g. ``templates/booking-confirmed/email.pt-BR.html``: named in every error.
+    file: str
+    kind: Kind
+    #: The locale in its name, normalised; None when its name has none: for every locale without words of its own.
+    locale: str | None = None
+    #: What follows the front matter.
+    text: str
+    #: The front matter: `subject`, `title` and `url` are Liquid, `layout` is a name.
+    matter: Mapping[str, object] = field(default_factory=dict)
+    #: The line of the file on which `text` begins, 1-based.
+    first_line: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateSource:
+    """All files of one template, layout or partial."""
+
+    name: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """All words that one version of a workflow needs."""
+
+    #: By name, e.g. ``email`` and ``in_app``.
+    templates: Mapping[str, TemplateSource] = field(default_factory=dict)
+    #: Layouts and partials by name.
+    layouts: Mapping[str, TemplateSource] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """The bundle as stored; equal bundles give equal JSON. `from_json` reads it back."""
+        return {"templates": _dump(self.templates), "layouts": _dump(self.layouts)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> Bundle:
+        """The bundle that `to_json` wrote."""
+        return cls(templates=_load(data["templates"]), layouts=_load(data["layouts"]))
+
+
+def _dump(sources: Mapping[str, TemplateSource]) -> dict[str, object]:
+    return {
+        name: [
+            {
+                "file": part.file,
+                "kind": part.kind,
+                "locale": part.locale,
+                "text": part.text,
+                "matter": dict(part.matter),
+                "first_line": part.first_line,
+            }
+            for part in sorted(sources[name].parts, key=lambda part: part.file)
+        ]
+        for name in sorted(sources)
+    }
+
+
+def _load(data: object) -> dict[str, TemplateSource]:
+    assert isinstance(data, Mapping)
+    return {name: TemplateSource(name=name, parts=tuple(map(_part, parts))) for name, parts in data.items()}
+
+
+def _part(data: Mapping[str, object]) -> Part:
+    assert isinstance(data, Mapping)
+    matter = data["matter"]
+    assert isinstance(matter, Mapping)
+    return Part(
+        file=str(data["file"]),
+        kind=cast("Kind", data["kind"]),
+        locale=None if data["locale"] is None else str(data["locale"]),
+        text=str(data["text"]),
+        matter=dict(matter),
+        first_line=int(cast("int", data["first_line"])),
+    )
+
+
+def in_chain(parts: Sequence[Part], kind: Kind, chain: Sequence[str | None]) -> Part | None:
+    """The part of *kind* whose locale comes first in *chain*; None when there is none."""
+    found = {part.locale: part for part in parts if part.kind == kind}
+    return next((found[locale] for locale in chain if locale in found), None)

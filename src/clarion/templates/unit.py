@@ -1,0 +1,93 @@
+"""One piece of Liquid, parsed: a body, a layout, a partial, or a line of front matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from liquid import BoundTemplate, Node
+
+from clarion.templates.filters import RECIPIENT_FILTERS
+from clarion.templates.language import line_of, parse
+from clarion.templates.source import Kind, Part
+from clarion.templates.tree import STATE, Facts, facts
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A parsed piece of a file."""
+
+    part: Part
+    kind: Kind
+    #: As its tokens have it.
+    source: str
+    template: BoundTemplate
+    #: Added to a line of the source to get the line of the file; None for front matter, whose lines are not kept.
+    first_line: int | None
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        return self.template.nodes
+
+    @cached_property
+    def facts(self) -> tuple[Facts, ...]:
+        """The facts of each top-level node."""
+        return tuple(facts(node) for node in self.nodes)
+
+    @cached_property
+    def partials(self) -> frozenset[str]:
+        """The partials it renders itself."""
+        return frozenset[str]().union(*(each.partials for each in self.facts))
+
+    def line(self, token: object) -> int | None:
+        """The line of the file where *token* of this unit stands."""
+        if token is None or self.first_line is None:
+            return None
+        return line_of(token) + self.first_line - 1  # type: ignore[arg-type]
+
+
+def parse_body(part: Part) -> Unit:
+    """The text of *part*. Raises `LiquidError`."""
+    return Unit(
+        part=part, kind=part.kind, source=part.text, template=parse(part.text, part.kind), first_line=part.first_line
+    )
+
+
+def parse_line(part: Part, text: str) -> Unit:
+    """A *text* of the front matter of *part*, which is never HTML. Raises `LiquidError`."""
+    text = text.strip()
+    return Unit(part=part, kind="txt", source=text, template=parse(text, "txt"), first_line=None)
+
+
+def dynamic(
+    unit: Unit, names: Iterable[str], reads_of: Callable[[str], frozenset[str]]
+) -> tuple[frozenset[str], list[bool]]:
+    """Which names and which top-level nodes of *unit* depend on *names*, directly or by way of variables.
+
+    What a node of one sort writes, no node of the other sort writes: so the fixed nodes, rendered by themselves in
+    order, leave the same output and the same variables as among the others. *reads_of* tells what a partial reads.
+    """
+    tainted = set(names)
+    marks = [False] * len(unit.facts)
+    reads = [_reads(each, reads_of) for each in unit.facts]
+    changed = True
+    while changed:
+        changed = False
+        for index, each in enumerate(unit.facts):
+            if not marks[index] and not tainted.isdisjoint(reads[index] | each.writes):
+                marks[index] = changed = True
+                tainted |= each.writes
+    return frozenset(tainted), marks
+
+
+def _reads(each: Facts, reads_of: Callable[[str], frozenset[str]]) -> frozenset[str]:
+    reads = each.reads.union(*(reads_of(name) for name in each.partials))
+    if not RECIPIENT_FILTERS.isdisjoint(each.filters):
+        reads |= {"recipient"}
+    return reads | ({STATE} if STATE in each.writes else frozenset())
+
+
+def outer_reads(unit: Unit, reads_of: Callable[[str], frozenset[str]]) -> frozenset[str]:
+    """All that *unit* reads, its partials included."""
+    return frozenset[str]().union(*(_reads(each, reads_of) for each in unit.facts))
