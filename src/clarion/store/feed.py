@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SQL = sql.load(__file__)
 
+_NEWEST = 2**63 - 1
+
 
 class Mark(StrEnum):
     """What a recipient may do with an item."""
@@ -101,7 +103,8 @@ async def page(
     connection: Connection, tenant_id: UUID, recipient_id: str, show: Show, before: int | None, limit: int
 ) -> list[Item]:
     """At most *limit* items, newest first, older than *before* (a `seq`; None: from the newest on)."""
-    rows = await connection.fetch(_SQL[f"page_{show.value}"], tenant_id, recipient_id, before, limit)
+    newer = _NEWEST if before is None else before
+    rows = await connection.fetch(_SQL[f"page_{show.value}"], tenant_id, recipient_id, newer, limit)
     return [Item(**dict(row)) for row in rows]
 
 

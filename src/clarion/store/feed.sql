@@ -26,24 +26,24 @@ RETURNING message_id
 
 -- name: page_inbox
 SELECT message_id, seq, workflow_key, category, title, body, url, data, created_at, seen_at, read_at, archived_at
-FROM feed_item WHERE tenant_id = $1 AND recipient_id = $2 AND ($3::bigint IS NULL OR seq < $3) AND archived_at IS NULL
+FROM feed_item WHERE tenant_id = $1 AND recipient_id = $2 AND seq < $3 AND archived_at IS NULL
 ORDER BY seq DESC LIMIT $4
 
 -- name: page_unread
 SELECT message_id, seq, workflow_key, category, title, body, url, data, created_at, seen_at, read_at, archived_at
 FROM feed_item
-WHERE tenant_id = $1 AND recipient_id = $2 AND ($3::bigint IS NULL OR seq < $3) AND archived_at IS NULL AND read_at IS NULL
+WHERE tenant_id = $1 AND recipient_id = $2 AND seq < $3 AND archived_at IS NULL AND read_at IS NULL
 ORDER BY seq DESC LIMIT $4
 
 -- name: page_archived
 SELECT message_id, seq, workflow_key, category, title, body, url, data, created_at, seen_at, read_at, archived_at
 FROM feed_item
-WHERE tenant_id = $1 AND recipient_id = $2 AND ($3::bigint IS NULL OR seq < $3) AND archived_at IS NOT NULL
+WHERE tenant_id = $1 AND recipient_id = $2 AND seq < $3 AND archived_at IS NOT NULL
 ORDER BY seq DESC LIMIT $4
 
 -- name: page_all
 SELECT message_id, seq, workflow_key, category, title, body, url, data, created_at, seen_at, read_at, archived_at
-FROM feed_item WHERE tenant_id = $1 AND recipient_id = $2 AND ($3::bigint IS NULL OR seq < $3)
+FROM feed_item WHERE tenant_id = $1 AND recipient_id = $2 AND seq < $3
 ORDER BY seq DESC LIMIT $4
 
 -- name: counts

@@ -1,0 +1,105 @@
+"""The API as one ASGI application."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.metadata import version
+from typing import Any, Final
+
+import asyncpg
+import structlog
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp
+
+from clarion.api import feed, health, openapi, problem, recipients, topics
+from clarion.api.auth import Doorkeeper
+from clarion.api.limits import Limits
+from clarion.api.operation import Operation, endpoint
+from clarion.api.problem import Refusal
+from clarion.api.services import Services
+from clarion.errors import ClarionError, NotFound, Unavailable
+
+log = structlog.get_logger("clarion.api")
+
+#: Every operation there is.
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    *recipients.OPERATIONS,
+    *feed.OPERATIONS,
+    *topics.OPERATIONS,
+)
+
+#: What a database that is away, too slow or too busy raises; the request may be sent again.
+_AWAY: Final[tuple[type[Exception], ...]] = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
+)
+
+
+def build_api(services: Services) -> ASGIApp:
+    """The application: all of `OPERATIONS`, health, and its own description."""
+    app = FastAPI(
+        title="Clarion",
+        version=version("clarion"),
+        summary="Say what happened; everyone who should hear of it does.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    door = Doorkeeper(services.pool, services.pepper)
+    for operation in OPERATIONS:
+        app.add_api_route(operation.path, endpoint(operation, services, door), **openapi.route_arguments(operation))
+    openapi.install(app, OPERATIONS)
+    for path in ("/livez", "/healthz"):
+        app.add_route(path, health.live, include_in_schema=False)
+    app.add_route("/readyz", partial(health.ready, services), include_in_schema=False)
+    app.add_exception_handler(ClarionError, _tell)
+    app.add_exception_handler(HTTPException, _tell_of_routing)
+    for error in _AWAY:
+        app.add_exception_handler(error, _tell_of_database)
+    return Limits(
+        app,
+        max_body=services.max_body,
+        max_bulk_body=services.max_bulk_body,
+        access_log=services.access_log,
+    )
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ClarionError)
+    return problem.response(error, instance=request.url.path, request_id=request.state.request_id)
+
+
+async def _tell_of_database(request: Request, error: Exception) -> Response:
+    log.warning("http.database_away", request_id=request.state.request_id, error=type(error).__name__)
+    return await _tell(request, Unavailable("the database does not answer in time: try again"))
+
+
+async def _tell_of_routing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return await _tell(request, NotFound(f"there is nothing at {request.url.path[:200]}"))
+    allowed = ", ".join(sorted(_methods(request)))
+    text = f"{request.method} is not possible here: use {allowed}"
+    return await _tell(request, Refusal(error.status_code, "method_not_allowed", text, headers={"Allow": allowed}))
+
+
+def _methods(request: Request) -> set[str]:
+    """All the methods that the path of *request* has: each is a route of its own."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= route.methods
+    return found

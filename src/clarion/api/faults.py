@@ -1,0 +1,82 @@
+"""What pydantic finds wrong, in our words: every fault, each with its JSON pointer and a stable code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from clarion.api.careful import MAX_FAULTS, escape
+from clarion.domain.suggest import nearest
+from clarion.errors import Fault, Invalid
+
+#: Pydantic's words → ours, by the end of its word where a family shares one.
+_CODES: Final[Mapping[str, str]] = {
+    "extra_forbidden": "unknown_field",
+    "missing": "missing",
+    "string_too_long": "too_long",
+    "string_too_short": "too_short",
+    "too_long": "too_many",
+    "too_short": "too_few",
+    "literal_error": "not_allowed",
+    "enum": "not_allowed",
+    "greater_than": "range",
+    "greater_than_equal": "range",
+    "less_than": "range",
+    "less_than_equal": "range",
+}
+
+T = TypeVar("T")
+
+
+def read(adapter: TypeAdapter[T], value: object, *, at: str = "") -> T:
+    """*value* as what *adapter* describes; raises `Invalid` that names every fault, at pointers below *at*."""
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise invalid(faults_of(error, at=at)) from None
+
+
+def invalid(faults: Sequence[Fault]) -> Invalid:
+    """The error that tells *faults*: its code is theirs when they agree, else ``invalid``."""
+    codes = {fault.code for fault in faults}
+    first = faults[0]
+    where = f"{first.pointer}: " if first.pointer else ""
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return Invalid(f"{where}{first.detail}{more}", code=codes.pop() if len(codes) == 1 else "invalid", faults=faults)
+
+
+def faults_of(error: ValidationError, *, at: str = "") -> list[Fault]:
+    """Every fault of *error*, up to `MAX_FAULTS`."""
+    found = error.errors(include_url=False, include_context=True, include_input=False)
+    return [_fault(detail, at) for detail in found[:MAX_FAULTS]]
+
+
+def pointer_of(location: Sequence[object], at: str = "") -> str:
+    """A JSON pointer to *location*. Parts in angle brackets name a member of a union, not a place."""
+    parts = [escape(part) for part in map(str, location) if not (part.startswith("<") and part.endswith(">"))]
+    return at + "/".join(parts) if at == "?" else at + "".join(f"/{part}" for part in parts)
+
+
+def _fault(detail: Mapping[str, Any], at: str) -> Fault:
+    kind: str = detail["type"]
+    if kind in _CODES:
+        code = _CODES[kind]
+    elif kind.endswith(("_type", "_parsing", "_attributes_type")) or kind == "int_from_float":
+        code = "type"
+    else:
+        code = kind
+    text: str = detail["msg"]
+    if kind == "extra_forbidden":
+        text = f"there is no field `{escape(str(detail['loc'][-1]))}` here"
+    return Fault(pointer_of(detail["loc"], at), text, code)
+
+
+def with_suggestions(error: Invalid, model: type[BaseModel]) -> Invalid:
+    """*error*, its unknown top-level fields put right where a field of *model* is near."""
+    faults = []
+    for fault in error.faults:
+        near = nearest(fault.pointer[1:], model.model_fields) if fault.code == "unknown_field" else None
+        faults.append(Fault(fault.pointer, f"{fault.detail}: did you mean `{near}`?", fault.code) if near else fault)
+    return invalid(faults)

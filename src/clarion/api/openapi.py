@@ -1,0 +1,105 @@
+"""The OpenAPI 3.1 document: FastAPI writes it from the routes; here it learns what bodies and queries look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from clarion.api.operation import Operation
+from clarion.api.problem import MEDIA_TYPE
+from clarion.api.schema.base import Problem
+from clarion.api.schema.recipients import BulkRecipient
+
+_REFERENCE: Final = "#/components/schemas/{model}"
+#: What any operation may answer instead.
+_PROBLEMS: Final = {
+    400: "The request cannot be read: not JSON, or a header or cursor is wrong.",
+    401: "There is no valid API key.",
+    403: "The API key lacks the scope.",
+    404: "There is no such thing.",
+    409: "It contradicts what is stored, or the same request is still being answered.",
+    413: "The body is too large.",
+    415: "The body is not plain application/json.",
+    422: "What the request says cannot be used; `errors` names every fault.",
+    503: "A part that is needed is away; try again.",
+}
+
+
+def install(app: FastAPI, operations: Iterable[Operation[Any]]) -> None:
+    """Make *app* answer the whole document at its `openapi_url`; it is written once, when first asked for."""
+    table = tuple(operations)
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app, table)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def route_arguments(operation: Operation[Any]) -> dict[str, Any]:
+    """What FastAPI is told of *operation* besides its path and function."""
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": model} if model else {"description": "Done; there is nothing to say."}
+        for status, model in operation.answers.items()
+    }
+    for status, description in _PROBLEMS.items():
+        responses[status] = {
+            "description": description,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model=Problem.__name__)}}},
+        }
+    return {
+        "methods": [operation.method],
+        "operation_id": operation.id,
+        "summary": operation.summary,
+        "description": f"Needs the scope `{operation.scope.value}`.",
+        "tags": [operation.path.split("/")[2]],
+        "status_code": min(operation.answers),
+        "response_model": None,
+        "responses": responses,
+        "openapi_extra": _input(operation),
+    }
+
+
+def _document(app: FastAPI, operations: tuple[Operation[Any], ...]) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title, version=app.version, openapi_version="3.1.0", summary=app.summary, routes=app.routes
+    )
+    models: list[type[BaseModel]] = [Problem, BulkRecipient]
+    models += [operation.input for operation in operations if operation.input is not None and not operation.asks]
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in dict.fromkeys(models)], ref_template=_REFERENCE
+    )
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {}).update(definitions["$defs"])
+    components["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key: `clk_live_…`."}
+    }
+    document["security"] = [{"key": []}]
+    return document
+
+
+def _input(operation: Operation[Any]) -> dict[str, Any]:
+    extra: dict[str, Any] = {"parameters": [_path_parameter(name) for name in _path_names(operation.path)]}
+    if operation.asks and operation.input is not None:
+        schema = operation.input.model_json_schema()
+        for name, property in schema["properties"].items():
+            description = property.pop("description", "")
+            extra["parameters"].append({"name": name, "in": "query", "description": description, "schema": property})
+    elif operation.input is not None:
+        reference = {"$ref": _REFERENCE.format(model=operation.input.__name__)}
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+    return extra
+
+
+def _path_names(path: str) -> list[str]:
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

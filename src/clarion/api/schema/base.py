@@ -1,0 +1,113 @@
+"""What all request and answer models have in common, and the kinds of value that several of them use."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from clarion.domain import identifier
+from clarion.domain.address import check_header_text, parse_email
+from clarion.domain.locale import normalise
+from clarion.errors import Invalid
+
+#: The application's own fields of one thing.
+MAX_OWN_FIELDS = 100
+
+
+class Request(BaseModel):
+    """A body: nothing is converted, nothing unknown is let pass."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Question(BaseModel):
+    """A query string: all of it is text, so numbers are read; nothing unknown is let pass."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reply(BaseModel):
+    """An answer, as documented. Answers are written straight from data; tests hold them to these models."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def checked(check: Callable[[str], str]) -> AfterValidator:
+    """A validator that runs *check* of the domain, its `Invalid` turned into pydantic's kind of error."""
+
+    def run(text: str) -> str:
+        try:
+            return check(text)
+        except Invalid as error:
+            # Braces would be taken for places to fill in.
+            raise PydanticCustomError(error.code, "{detail}", {"detail": error.message}) from None
+
+    return AfterValidator(run)
+
+
+def _check_name(text: str) -> str:
+    try:
+        return check_header_text(text)
+    except Invalid as error:
+        raise Invalid(error.message, code="invalid_name") from None
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _check_zone(name: str) -> str:
+    # Looked up in the list of names, never opened: a name could be a path.
+    if name not in _zones():
+        raise Invalid(
+            f"{name[:64]!r} is not a time zone of the IANA database such as Europe/Lisbon", code="unknown_timezone"
+        )
+    return name
+
+
+Identifier = Annotated[
+    str, checked(identifier.check_identifier), Field(json_schema_extra={"pattern": identifier.PATTERN})
+]
+Email = Annotated[str, checked(parse_email), Field(json_schema_extra={"format": "email", "maxLength": 254})]
+Name = Annotated[str, Field(min_length=1, max_length=200), checked(_check_name)]
+Locale = Annotated[str, checked(normalise), Field(json_schema_extra={"examples": ["pt-BR"]})]
+Zone = Annotated[str, checked(_check_zone), Field(json_schema_extra={"examples": ["Europe/Lisbon"]})]
+Own = Annotated[dict[str, Any], Field(max_length=MAX_OWN_FIELDS)]
+
+
+class Paged(Question):
+    """Which page of a list."""
+
+    after: str | None = Field(None, max_length=1_000, description="The `next` of the page before.")
+    limit: int = Field(50, ge=1, le=100, description="How many items a page has.")
+
+
+class Error(Reply):
+    """One thing wrong in one place."""
+
+    pointer: str = Field(description="A JSON pointer (RFC 6901) into the body, or `?name` for a part of the query.")
+    detail: str
+    code: str
+
+
+class Problem(Reply):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str = Field(description="A stable word for programs.")
+    errors: list[Error] | None = None
+    request_id: str
+
+
+Moment = Annotated[datetime, Field(description="RFC 3339, UTC.")]

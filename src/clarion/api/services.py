@@ -1,0 +1,59 @@
+"""What the routes work with: handed in whole by the composition root."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clarion.api.paging import Cursors
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from clarion.store.database import Connection, Pool
+
+
+def pepper_of(secret: bytes) -> bytes:
+    """The pepper for API keys that belongs to the *secret* of an installation."""
+    return hmac.digest(secret, b"api keys", "sha256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts that the API needs, and nothing it would have to look for."""
+
+    pool: Pool
+    #: Secret of this installation: cursors are signed with it and API keys are hashed under it.
+    secret: bytes
+    #: Bytes in a body, and in a body of a route that takes thousands of items.
+    max_body: int = 1024 * 1024
+    max_bulk_body: int = 8 * 1024 * 1024
+    #: Whether each request is logged.
+    access_log: bool = True
+    #: How long a request waits for a connection to the database before it is answered 503.
+    patience_s: float = 5.0
+
+    @property
+    def cursors(self) -> Cursors:
+        """What writes and reads the cursors of lists."""
+        return Cursors(self.secret)
+
+    @property
+    def pepper(self) -> bytes:
+        """What API keys are hashed under."""
+        return pepper_of(self.secret)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection to the database for one request."""
+        async with self.pool.acquire(timeout=self.patience_s) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+        """A connection in a transaction that is committed when the block ends well."""
+        async with self.pool.acquire(timeout=self.patience_s) as connection, connection.transaction():
+            yield connection

@@ -1,0 +1,87 @@
+"""The API on a real socket, for tests: two tenants that must not see each other, each with a key that may do all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from tests.support.http import Connection, Reply, request
+
+from clarion.api.app import build_api
+from clarion.api.server import ApiServer
+from clarion.api.services import Services
+from clarion.domain import key as keys
+from clarion.domain.scope import Scope
+from clarion.store import keys as key_store
+from clarion.store import tenants
+from clarion.store.database import Pool, open_pool
+
+SECRET = b"a secret of tests, long enough to be one"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """A running API."""
+
+    port: int
+    pool: Pool
+    services: Services
+    #: Tenants by name, and a key of each that may do everything.
+    tenants: dict[str, UUID] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        tenant: str = "one",
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One request on a connection of its own; *body* is sent as JSON, *raw* as it is."""
+        sent = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        given = {"authorization": f"Bearer {self.keys[tenant]}", **(headers or {})}
+        async with await Connection.open(self.port) as connection:
+            await connection.say(request(method, path, body=sent, headers=given))
+            return await connection.hear()
+
+    async def new_key(self, tenant: str, scopes: Iterable[str], **more: Any) -> str:
+        """A further key of *tenant*."""
+        key = keys.make(os.urandom(keys.ID_BYTES + keys.SECRET_BYTES))
+        id = keys.id_of(key)
+        assert id is not None
+        async with self.pool.acquire() as connection:
+            digest = keys.digest(self.services.pepper, key)
+            assert await key_store.add(
+                connection, self.tenants[tenant], id=id, digest=digest, name="test", scopes=scopes, **more
+            )
+        return key
+
+
+@asynccontextmanager
+async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
+    """The API on the database at *url*, on a free port."""
+    pool = await open_pool(url, size=4, statement_timeout_s=5, application_name="test-api")
+    async with pool:
+        services = Services(pool=pool, secret=SECRET, **settings)
+        server = ApiServer(build_api(services), host="127.0.0.1", port=0, drain_s=2)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.run())
+            await server.listening.wait()
+            api = Api(port=server.port, pool=pool, services=services)
+            try:
+                for name in ("one", "two"):
+                    async with pool.acquire() as connection:
+                        api.tenants[name] = await tenants.ensure(connection, name)
+                    api.keys[name] = await api.new_key(name, [Scope.ALL])
+                yield api
+            finally:
+                server.stop()
