@@ -30,10 +30,12 @@ def scope(payload: Mapping[str, object] | None = None, **recipient: object) -> S
         "trigger.id.startsWith('trg_')",
         "timestamp(payload.at) - duration('3h') < timestamp('2030-01-01T00:00:00Z')",
         "payload.missing || true",
+        "payload.trigger.kind == 'x' && payload.recipient.plan == 'y'",
     ],
 )
 def test_holds(text: str) -> None:
-    payload = {"total": 10.25, "items": [{"price": 4}, {"price": 6}], "at": "2026-05-01T10:00:00Z"}
+    payload: dict[str, object] = {"total": 10.25, "items": [{"price": 4}, {"price": 6}], "at": "2026-05-01T10:00:00Z"}
+    payload |= {"trigger": {"kind": "x"}, "recipient": {"plan": "y"}}
     where = scope(payload, name="Ada", data={"plan": "pro"})
     assert Expression.compile(text).why_not(where) is None
     assert Expression.compile(text).holds(where)
@@ -85,6 +87,7 @@ def test_a_scope_moves_from_one_recipient_to_the_next() -> None:
         ("recpient.name == 'x'", "`recpient` is not known here: did you mean `recipient`?"),
         ("recipient.nam == 'x'", "line 1, column 11: a recipient has no `nam`: did you mean `name`?"),
         ("recipient.plan == 'x'", "fields of your own are under `recipient.data`"),
+        ("trigger.ids == 'x'", "line 1, column 9: a trigger has no `ids`: did you mean `id`?"),
         ("payload.s.startWith('a')", "there is no function `startWith`: did you mean `startsWith`?"),
         ("payload.l.exist(x, x)", "there is no function `exist`: did you mean `exists`?"),
         ("now() > 1", "there is no function `now`"),

@@ -11,7 +11,11 @@ from clarion.domain.suggest import did_you_mean, nearest
 from clarion.errors import Fault, Invalid
 
 ROOTS = frozenset({"recipient", "payload", "trigger"})
-RECIPIENT_FIELDS = frozenset({"id", "name", "email", "locale", "timezone", "data"})
+#: The fields of those whose fields are fixed.
+FIELDS = {
+    "recipient": ("id", "name", "email", "locale", "timezone", "data"),
+    "trigger": ("id", "transaction_id", "metadata", "created_at"),
+}
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 _OF_TEXT = frozenset({"size", "contains", "startsWith", "endsWith", "matches"})
 _OF_TYPES = frozenset({"int", "uint", "double", "string", "bytes", "timestamp", "duration", "type", "dyn"})
@@ -120,10 +124,13 @@ def _unknown_names(tokens: list[_Token], names: Names) -> Iterator[_Fault]:
             near = nearest(name, FUNCTIONS | MACROS)
             hint = f": did you mean `{near}`?" if near else ""
             yield _Fault(first.get(name, 0), f"there is no function `{name}`{hint}")
-    for root, dot, field in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if (root.text, dot.text, field.kind) == ("recipient", ".", "name") and field.text not in RECIPIENT_FIELDS:
-            hint = f"{did_you_mean(field.text, RECIPIENT_FIELDS)} (fields of your own are under `recipient.data`)"
-            yield _Fault(field.start, f"a recipient has no `{field.text}`: {hint}")
+    dots = (i for i in range(1, len(tokens) - 1) if tokens[i].text == "." and tokens[i + 1].kind == "name")
+    for i in dots:
+        root, field = tokens[i - 1], tokens[i + 1]
+        known = FIELDS.get(root.text, ()) if i == 1 or tokens[i - 2].text != "." else ()
+        if known and field.text not in known:
+            own = " (fields of your own are under `recipient.data`)" if root.text == "recipient" else ""
+            yield _Fault(field.start, f"a {root.text} has no `{field.text}`: {did_you_mean(field.text, known)}{own}")
 
 
 def _too_costly(tokens: list[_Token]) -> Iterator[_Fault]:

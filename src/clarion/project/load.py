@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from clarion.domain.locale import fallbacks
 from clarion.domain.suggest import did_you_mean
 from clarion.domain.workflow import Channel, Step, Workflow
 from clarion.errors import Invalid
@@ -16,6 +17,7 @@ from clarion.project.settings_file import read_settings_file
 from clarion.project.word_file import WordFile
 from clarion.project.words import Group, Words, reachable, read_all_words, source
 from clarion.project.workflow_file import WorkflowFile, read_workflow
+from clarion.templates.errors import TemplateFault
 from clarion.templates.source import Bundle
 
 _WRONG_KEYS = {Channel.EMAIL: ("title", "url"), Channel.IN_APP: ("subject", "layout")}
@@ -37,7 +39,7 @@ def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tupl
     mistakes += in_workflows + in_words
     drafts = []
     for file in files:
-        draft, wrong = _draft(file, words, defaults.default_locale)
+        draft, wrong = _draft(file, words, defaults.default_locale, in_words)
         drafts.append(draft)
         mistakes += wrong
     mistakes += _unused(words, {file.workflow.key: file.workflow for file in files}, folder)
@@ -73,7 +75,9 @@ def _workflows(folder: Path, defaults: WorkflowDefaults) -> tuple[list[WorkflowF
     return found, mistakes
 
 
-def _draft(file: WorkflowFile, words: Words, default_locale: str) -> tuple[Draft, list[Mistake]]:
+def _draft(
+    file: WorkflowFile, words: Words, default_locale: str, in_words: list[Mistake]
+) -> tuple[Draft, list[Mistake]]:
     """The workflow of *file* with its words, and what is missing between the two."""
     workflow = file.workflow
     templates = words.templates.get(workflow.key, {})
@@ -90,8 +94,7 @@ def _draft(file: WorkflowFile, words: Words, default_locale: str) -> tuple[Draft
             mistakes.append(_missing(step, workflow, templates, file.file, place))
         else:
             mistakes += _check_step(step, group, workflow, default_locale)
-    if not any_error(mistakes):
-        mistakes += _check_bundle(bundle, default_locale)
+    mistakes += _check_bundle(bundle, default_locale, [*mistakes, *in_words])
     return Draft(workflow=workflow, bundle=bundle, file=file.file), mistakes
 
 
@@ -108,7 +111,7 @@ def _check_step(step: Step, group: Group, workflow: Workflow, default_locale: st
     """What *group* lacks to be a template of *step*'s channel."""
     kinds = {"html", "txt"} if step.channel is Channel.EMAIL else {"txt"}
     usable = [word for word in group if word.part.kind in kinds]
-    last_resort = {None, default_locale, default_locale.partition("-")[0]}
+    last_resort = {None, *fallbacks(None, default_locale)}
     if usable and not any(word.part.locale in last_resort for word in usable):
         wanted = f"templates/{workflow.key}/{step.template}.{usable[0].part.kind}"
         message = f"there are no words for locales without a file of their own (nor for `{default_locale}`)"
@@ -136,8 +139,19 @@ def _without_head(channel: Channel, words: list[WordFile]) -> Iterator[WordFile]
             yield same[0]
 
 
-def _check_bundle(bundle: Bundle, default_locale: str) -> list[Mistake]:
-    return []
+def _check_bundle(bundle: Bundle, default_locale: str, known: list[Mistake]) -> Iterator[Mistake]:
+    """What the templates room finds; what is *known* already, with its line, is not told again without one."""
+    from clarion.templates.compiled import compile_bundle  # the engine takes 0.2 s to import
+
+    told = {mistake.file for mistake in known if mistake.severity is Severity.ERROR}
+    try:
+        compile_bundle(bundle, default_locale)
+    except Invalid as error:
+        for fault in error.faults:
+            file, line = (fault.file, fault.line) if isinstance(fault, TemplateFault) else (fault.pointer, None)
+            if line is not None or file not in told:
+                message, _, hint = fault.detail.partition("; ")
+                yield Mistake(file=file, line=line, message=message, hint=hint or None)
 
 
 def _unused(words: Words, workflows: Mapping[str, Workflow], folder: Path) -> Iterator[Mistake]:

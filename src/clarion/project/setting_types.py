@@ -11,10 +11,9 @@ from pydantic import SecretStr
 
 from clarion.domain.address import parse_email, parse_sender
 from clarion.domain.duration import parse_duration
+from clarion.domain.locale import normalise
 from clarion.errors import Invalid
 
-#: BCP 47 as far as people use it: language, perhaps a script, perhaps a region.
-LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -45,17 +44,15 @@ def folder(value: object) -> Path:
 
 
 def locale(value: object) -> str:
-    if isinstance(value, str) and LOCALE.fullmatch(value):
-        return value
-    hint = mend_locale(value) if isinstance(value, str) else None
-    raise ValueError("expected a locale such as en, pt-BR or zh-Hant" + (f"; did you mean `{hint}`?" if hint else ""))
-
-
-def mend_locale(text: str) -> str | None:
-    """*text* with the separators and the case of BCP 47, when that makes it a locale: ``pt_br`` → ``pt-BR``."""
-    language, *rest = re.split(r"[-_]", text[:20].lower())
-    mended = "-".join([language, *(part.title() if len(part) == 4 else part.upper() for part in rest)])
-    return mended if LOCALE.fullmatch(mended) else None
+    if not isinstance(value, str):
+        raise ValueError("expected a locale such as en, pt-BR or zh-Hant")
+    try:
+        usual = normalise(value)
+    except Invalid as error:
+        raise ValueError(error.message) from None
+    if usual != value:
+        raise ValueError(f"{value!r} is not how this locale is written; did you mean `{usual}`?")
+    return value
 
 
 def sender(value: object) -> str:

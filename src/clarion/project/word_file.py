@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from clarion.domain.locale import normalise
 from clarion.domain.suggest import did_you_mean, nearest
-from clarion.project.mistake import Mistake
-from clarion.project.setting_types import LOCALE, mend_locale
+from clarion.errors import Invalid
+from clarion.project.mistake import Mistake, Severity
 from clarion.project.table import Notes, Table
 from clarion.project.workflow_file import NAME
 from clarion.project.yaml_text import compose
@@ -27,10 +28,12 @@ class WordFile:
     #: Line and column of each value of the front matter.
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    def mistake(self, message: str, hint: str | None = None, *, key: str | None = None) -> Mistake:
+    def mistake(
+        self, message: str, hint: str | None = None, *, key: str = "", severity: Severity = Severity.ERROR
+    ) -> Mistake:
         """What is wrong with this file: at *key* of its front matter, or with the whole of it."""
-        line, column = self.places.get(key or "", (None, None))
-        return Mistake(file=self.part.file, line=line, column=column, message=message, hint=hint)
+        line, column = self.places.get(key, (None, None))
+        return Mistake(file=self.part.file, line=line, column=column, message=message, hint=hint, severity=severity)
 
 
 def read_words(text: str, file: str, known: Iterable[str]) -> tuple[WordFile | None, list[Mistake]]:
@@ -62,11 +65,19 @@ def _parse_name(file_name: str, notes: Notes) -> tuple[str, str | None, Kind] | 
     if not NAME.fullmatch(name):
         notes.put(None, None, f"`{name[:64]}` cannot be a template's name", "use up to 64 of a-z, 0-9, - and _")
         return None
-    if locale and not LOCALE.fullmatch(locale):
-        mended = mend_locale(locale)
-        hint = f"did you mean `{name}.{mended}.{kind}`?" if mended else "a locale is for example de, pt-BR or zh-Hant"
-        notes.put(None, None, f"`{locale[:40]}` in its name is not a locale", hint)
-        return None
+    if locale:
+        try:
+            usual = normalise(locale)
+        except Invalid:
+            notes.put(
+                None, None, f"`{locale[:40]}` in its name is not a locale", "one is for example de, pt-BR or zh-Hant"
+            )
+            return None
+        if usual != locale:
+            notes.put(
+                None, None, f"`{locale[:40]}` is not how this locale is written", f"rename it to {name}.{usual}.{kind}"
+            )
+            return None
     return name, locale or None, cast("Kind", kind)
 
 

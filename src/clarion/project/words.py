@@ -15,10 +15,7 @@ from clarion.templates.source import TemplateSource
 
 TEMPLATE_KEYS = frozenset({"subject", "layout", "title", "url"})
 LAYOUT_KEYS = frozenset({"layout"})
-#: Layouts in layouts: deeper than anybody means to go.
-DEEPEST = 10
-
-_PARTIAL = re.compile(r"""\{%-?\s*(?:render|include)\s+["']([^"']{1,100})["']""")
+_PARTIAL = re.compile(r"""\{%-?\s*render\s+["']([^"']{1,100})["']""")
 
 Group = tuple[WordFile, ...]
 
@@ -110,7 +107,9 @@ def _check_layouts(words: Words) -> Iterator[Mistake]:
             yield word.mistake(*unknown_layout(str(name), words.layouts), key="layout")
         elif all(other.part.kind != word.part.kind for other in layout):
             message = f"the layout `{name}` has no .{word.part.kind} file"
-            yield word.mistake(message, f"write layouts/{name}.{word.part.kind}", key="layout")
+            # Text can do without its frame; HTML cannot.
+            severity = Severity.WARNING if word.part.kind == "txt" else Severity.ERROR
+            yield word.mistake(message, f"write layouts/{name}.{word.part.kind}", key="layout", severity=severity)
     for name, group in words.layouts.items():
         if way := _way_back(name, words.layouts):
             inside = " → ".join(f"`{step}`" for step in way)
