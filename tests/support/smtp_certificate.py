@@ -11,7 +11,8 @@ def make_certificate(folder: Path, *, name: str = "localhost") -> tuple[Path, Pa
     """A self-signed certificate and its key as PEM files in *folder*; the certificate is its own authority."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     # The paths and names come from the tests themselves.
-    new = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split()
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    new += ["-nodes", "-days", "2"]
     subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1"]
     subprocess.run(
         [*new, *subject, "-keyout", str(key), "-out", str(certificate)],
