@@ -9,14 +9,13 @@ from uuid import UUID
 
 from clarion import ids
 from clarion.domain.content import Content
-from clarion.domain.recipient import Recipient
 from clarion.domain.verdict import Policy
 from clarion.domain.workflow import Channel
 from clarion.flows.published import Published, Version
 from clarion.flows.variables import shared_variables
 from clarion.store import triggers
 from clarion.store.database import Connection
-from clarion.templates.compiled import Prepared
+from clarion.templates.prepared import Prepared
 
 
 class Context:
@@ -42,14 +41,14 @@ class Context:
         if prepared is None:
             prepared = self.version.content.for_trigger(step.template, step.channel, self._shared)
             self._prepared[message["step"]] = prepared
-        recipient = Recipient(
-            id=message["recipient_id"],
-            name=message["name"],
-            locale=message["locale"],
-            timezone=message["timezone"],
-            email=message["address"] if step.channel is Channel.EMAIL else None,
-            data=message["data"],
-        )
+        recipient = {
+            "id": message["recipient_id"],
+            "name": message["name"],
+            "email": message["address"] if step.channel is Channel.EMAIL else None,
+            "locale": message["locale"],
+            "timezone": message["timezone"],
+            "data": message["data"],
+        }
         variables = {"id": ids.show(ids.Prefix.MESSAGE, message["id"]), "channel": step.channel.value}
         return prepared.render(recipient, variables)
 

@@ -15,7 +15,7 @@ from clarion import ids
 from clarion.domain.status import Status
 from clarion.domain.verdict import Verdict
 from clarion.queue import settle
-from clarion.queue.job import Job, PutOff
+from clarion.queue.job import Job, PutOff, storable
 from clarion.store import messages
 from clarion.store.database import Connection, Pool
 
@@ -44,14 +44,19 @@ class Ending:
     verdict: Verdict
 
     def news(self) -> messages.News:
-        verdict = self.verdict
+        """The move of the message."""
+        return self.news_of(self.job.id, self.expected, self.number, self.verdict)
+
+    @staticmethod
+    def news_of(id: UUID, expected: Status, number: int, verdict: Verdict) -> messages.News:
+        """The move of message *id* from *expected* by *verdict*."""
         return messages.News(
-            id=self.job.id,
-            expected=self.expected,
-            number=self.number,
+            id=id,
+            expected=expected,
+            number=number,
             status=verdict.status,
-            reason=verdict.reason,
-            provider_id=verdict.provider_id,
+            reason=storable(verdict.reason) if verdict.reason else None,
+            provider_id=storable(verdict.provider_id) if verdict.provider_id else None,
             possible_duplicate=verdict.possible_duplicate,
             attempt=verdict.attempt,
             event=verdict.event,

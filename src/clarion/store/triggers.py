@@ -68,6 +68,12 @@ async def insert(connection: Connection, trigger: NewTrigger) -> bool:
     return row is not None
 
 
+async def lock_idempotency_key(connection: Connection, tenant_id: UUID, key: str) -> bool:
+    """Keep other requests with *key* out until the transaction ends; False when one is being answered just now."""
+    locked: bool = await connection.fetchval(_SQL["lock_idempotency_key"], str(tenant_id), key)
+    return locked
+
+
 async def by_idempotency_key(connection: Connection, tenant_id: UUID, key: str) -> Mapping[str, Any] | None:
     """The trigger (id, status, request_hash) that was accepted under *key*, or None."""
     row: Mapping[str, Any] | None = await connection.fetchrow(_SQL["by_idempotency_key"], tenant_id, key)

@@ -6,6 +6,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING id
 
+-- name: lock_idempotency_key
+SELECT pg_try_advisory_xact_lock(hashtextextended($1::text || ' ' || $2, 1))
+
 -- name: by_idempotency_key
 SELECT id, status, request_hash FROM trigger WHERE tenant_id = $1 AND idempotency_key = $2
 

@@ -1,0 +1,36 @@
+"""Completing triggers: when nothing of one is open any more, its counts are folded and it is done."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+
+from clarion import ids
+from clarion.store import triggers
+from clarion.store.database import Pool
+
+log = structlog.get_logger()
+
+_FROM_THE_START = UUID(int=0)
+
+
+class Finish:
+    """A duty: looks at the running triggers, a page at a time."""
+
+    def __init__(self, pool: Pool, *, page: int = 500) -> None:
+        self._pool = pool
+        self._page = page
+
+    async def run_once(self) -> int:
+        """Complete what can be completed now; how many triggers that were."""
+        after, completed = _FROM_THE_START, 0
+        async with self._pool.acquire() as connection:
+            while True:
+                last, done = await triggers.complete(connection, after, self._page)
+                completed += len(done)
+                for id in done:
+                    log.info("trigger.completed", trigger=ids.show(ids.Prefix.TRIGGER, id))
+                if last is None:
+                    return completed
+                after = last

@@ -1,0 +1,51 @@
+"""Retrying a message by hand: only one that failed, expired, or of which nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+
+from clarion import clock, ids
+from clarion.domain.status import RETRYABLE, Status
+from clarion.domain.workflow import Workflow
+from clarion.errors import Conflict, NotFound
+from clarion.flows.expand import DELIVER
+from clarion.queue import add, buried
+from clarion.queue.job import NewJob
+from clarion.store import messages, triggers, workflows
+from clarion.store.database import Connection
+
+log = structlog.get_logger()
+
+
+async def retry(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Callable[[str], None]) -> None:
+    """Queue message *id* again, with all its attempts before it and a new deadline.
+
+    Raises `NotFound`, or `Conflict` when its status does not allow it or its trigger was cancelled.
+    """
+    shown = ids.show(ids.Prefix.MESSAGE, id)
+    async with connection.transaction():
+        row = await messages.get(connection, tenant_id, id)
+        if row is None:
+            raise NotFound(f"There is no message {shown}.")
+        status = Status(row["status"])
+        if status not in RETRYABLE:
+            allowed = ", ".join(sorted(RETRYABLE))
+            raise Conflict(
+                f"Message {shown} is {status}: only one that is {allowed} can be retried.", code="not_retryable"
+            )
+        trigger = (await triggers.load(connection, [row["trigger_id"]])).get(row["trigger_id"])
+        if trigger is None or trigger["tombstone"]:
+            raise Conflict(f"The trigger of message {shown} was cancelled or is gone.", code="not_retryable")
+        (version,) = await workflows.versions(connection, [trigger["workflow_version_id"]])
+        expires_at = clock.now() + Workflow.from_json(version["definition"]).expires_after
+        if not await messages.requeue(connection, tenant_id, id, old=status, expires_at=expires_at):
+            raise Conflict(f"Message {shown} was retried by somebody else just now.", code="not_retryable")
+        await buried.forget(connection, id)
+        job = NewJob(id=id, queue=row["channel"], kind=DELIVER, tenant_id=tenant_id, priority=trigger["priority"])
+        await add.add(connection, job)
+        await messages.note(connection, tenant_id, id, "retried", f"by hand; it was {status}")
+    log.info("message.retried", message=shown, was=status.value)
+    wake(row["channel"])

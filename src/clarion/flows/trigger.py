@@ -1,0 +1,154 @@
+"""Accepting a trigger: the row and its first job in one transaction, before the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from clarion import clock, ids
+from clarion.domain.recipient import Recipient
+from clarion.domain.workflow import Priority, Workflow
+from clarion.errors import Conflict, Fault, Invalid, NotFound
+from clarion.flows.expand import KIND, QUEUE
+from clarion.queue import add
+from clarion.queue.job import NewJob
+from clarion.store import recipients, topics, triggers, workflows
+from clarion.store.database import Connection
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What an application says has happened, and to whom; each value checked by itself."""
+
+    workflow: str
+    #: Known recipients, by id, with the place of each in the request for errors.
+    recipient_ids: Mapping[str, str] = field(default_factory=dict)
+    #: People described in the request: stored first.
+    inline: Sequence[Recipient] = ()
+    #: Topics by key, with the place of each.
+    topics: Mapping[str, str] = field(default_factory=dict)
+    payload: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    channels: Sequence[str] | None = None
+    transaction_id: str | None = None
+    priority: Priority | None = None
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    traceparent: str | None = None
+    idempotency_key: str | None = None
+    #: Of the request as a whole; two with one key must have the same.
+    hash: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer, on disk."""
+
+    id: UUID
+    status: str
+    #: Whether an earlier request with the same key was answered, and this one did nothing.
+    replayed: bool = False
+
+
+async def trigger(
+    connection: Connection, tenant_id: UUID, request: Request, *, wake: Callable[[str], None]
+) -> Accepted:
+    """Store *request* and its job. When this has returned, it will be delivered or say why not.
+
+    Raises `NotFound` for a workflow that is not published; `Invalid` with all faults for recipients, topics and channels
+    that nobody knows; `Conflict` for an idempotency key in use with another request (``idempotency_mismatch``) or by one
+    in flight (``idempotency_in_flight``).
+    """
+    async with connection.transaction():
+        if request.idempotency_key is not None:
+            earlier = await _earlier(connection, tenant_id, request.idempotency_key, request.hash)
+            if earlier is not None:
+                return earlier
+        version = await workflows.current(connection, tenant_id, request.workflow)
+        if version is None:
+            raise NotFound(f"There is no workflow {request.workflow!r}: publish it with `clarion apply`.")
+        workflow = Workflow.from_json(version["definition"])
+        members = await _check(connection, tenant_id, request, workflow)
+        if request.inline:
+            await recipients.put_many(connection, tenant_id, request.inline)
+        new = _new(tenant_id, request, workflow, version["id"], members)
+        await triggers.insert(connection, new)
+        job = NewJob(
+            id=new.id, queue=QUEUE, kind=KIND, tenant_id=tenant_id, priority=new.priority, run_at=request.send_at
+        )
+        await add.add(connection, job)
+    log.info("trigger.accepted", trigger=ids.show(ids.Prefix.TRIGGER, new.id), workflow=request.workflow)
+    wake(QUEUE)
+    return Accepted(new.id, "accepted")
+
+
+async def _earlier(connection: Connection, tenant_id: UUID, key: str, hash: bytes | None) -> Accepted | None:
+    """The answer that was given under *key* before, if it was; from here on nobody else uses the key."""
+    if not await triggers.lock_idempotency_key(connection, tenant_id, key):
+        raise Conflict("A request with this Idempotency-Key is being answered just now.", code="idempotency_in_flight")
+    row = await triggers.by_idempotency_key(connection, tenant_id, key)
+    if row is None:
+        return None
+    if row["request_hash"] != hash:
+        raise Conflict("This Idempotency-Key was used with another request.", code="idempotency_mismatch")
+    return Accepted(row["id"], "accepted", replayed=True)
+
+
+async def _check(connection: Connection, tenant_id: UUID, request: Request, workflow: Workflow) -> dict[str, int]:
+    """The number of members of each topic; raises `Invalid` with every name that nobody knows."""
+    faults = _channel_faults(request, workflow)
+    if request.recipient_ids:
+        for id in await recipients.missing(connection, tenant_id, list(request.recipient_ids)):
+            faults.append(Fault(request.recipient_ids[id], f"there is no recipient {id!r}", "unknown_recipient"))
+    members = await topics.member_counts(connection, tenant_id, list(request.topics)) if request.topics else {}
+    for key, pointer in request.topics.items():
+        if key not in members:
+            faults.append(Fault(pointer, f"there is no topic {key!r}", "unknown_topic"))
+    if faults:
+        raise Invalid("The request names what does not exist.", code=faults[0].code, faults=faults)
+    return members
+
+
+def _channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
+    has = {step.channel.value for step in workflow.steps}
+    return [
+        Fault(f"/channels/{i}", f"workflow {workflow.key!r} has no step on channel {channel!r}", "unknown_channel")
+        for i, channel in enumerate(request.channels or ())
+        if channel not in has
+    ]
+
+
+def _new(
+    tenant_id: UUID, request: Request, workflow: Workflow, version_id: UUID, members: Mapping[str, int]
+) -> triggers.NewTrigger:
+    now = clock.now()
+    begins = max(request.send_at or now, now)
+    expires_at = request.expires_at or begins + workflow.expires_after
+    if expires_at <= begins:
+        fault = Fault("/expires_at", "it lies before the messages would be sent", "out_of_range")
+        raise Invalid("The request cannot be delivered in time.", code="out_of_range", faults=[fault])
+    ids_given = sorted({*request.recipient_ids, *(recipient.id for recipient in request.inline)})
+    return triggers.NewTrigger(
+        tenant_id=tenant_id,
+        workflow_key=workflow.key,
+        workflow_version_id=version_id,
+        priority=workflow.priority if request.priority is None else request.priority,
+        recipient_ids=ids_given,
+        topic_keys=sorted(request.topics),
+        channels=sorted(set(request.channels)) if request.channels is not None else None,
+        payload=request.payload,
+        metadata=request.metadata,
+        transaction_id=request.transaction_id,
+        idempotency_key=request.idempotency_key,
+        request_hash=request.hash,
+        traceparent=request.traceparent,
+        send_at=request.send_at,
+        expires_at=expires_at,
+        total=len(ids_given) + sum(members.values()),
+    )

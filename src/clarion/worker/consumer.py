@@ -1,0 +1,208 @@
+"""Takes jobs from one queue and hands them to the handlers of their kinds, list by list."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from clarion.queue import settle
+from clarion.queue.claim import Claimer
+from clarion.queue.job import Connection, Job, Pool, PutOff
+from clarion.worker.backlog import Backlog
+
+log = structlog.get_logger()
+
+Handler = Callable[[Sequence[Job]], Awaitable[None]]
+
+#: Priorities up to this one (critical, high) have a place kept for them.
+_URGENT = 1
+#: A handler that raises is a bug or an outage of the database: tried again after this, growing to an hour.
+_FIRST_WAIT = timedelta(seconds=5)
+_LONGEST_WAIT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How much a consumer takes on."""
+
+    #: Jobs taken by one claim.
+    claim: int = 200
+    #: Jobs handed to a handler at once.
+    batch: int = 50
+    #: Handlers running at the same time, besides one kept for urgent jobs.
+    senders: int = 4
+    lease: timedelta = timedelta(seconds=60)
+    #: How often to look without having been called.
+    poll: timedelta = timedelta(seconds=1)
+
+
+class Consumer:
+    """Claims continuously, keeps leases alive, and on a stop finishes what it began and gives back the rest."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: str,
+        handlers: Mapping[str, Handler],
+        *,
+        worker: str,
+        pace: Pace,
+        called: asyncio.Event,
+    ) -> None:
+        """*handlers* by kind of job: other kinds are left for others. *called* is set when there may be new jobs."""
+        self.queue = queue
+        self._pool = pool
+        self._handlers = handlers
+        self._pace = pace
+        self._called = called
+        self._claimer = Claimer(queue, worker=worker, lease=pace.lease)
+        self._backlog = Backlog()
+        self._held: dict[UUID, Job] = {}
+        self._wanted = asyncio.Event()  # a handler is free
+        self._ready = asyncio.Event()  # the backlog has something
+        self._stopping = False
+
+    @property
+    def held(self) -> int:
+        """How many jobs are leased to this consumer."""
+        return len(self._held)
+
+    async def run(self, stopping: asyncio.Event, drain: timedelta) -> None:
+        """Work until *stopping* is set; then finish within *drain* what was begun, and give back the rest."""
+        async with asyncio.TaskGroup() as tasks:
+            lanes = [tasks.create_task(self._handle_all(urgent=False)) for _ in range(self._pace.senders)]
+            lanes.append(tasks.create_task(self._handle_all(urgent=True)))
+            claiming = tasks.create_task(self._claim_all())
+            beating = tasks.create_task(self._keep_leases())
+            await stopping.wait()
+            self._stopping = True
+            claiming.cancel()
+            await asyncio.wait([claiming])
+            await self._give_back(self._backlog.take_all())
+            self._ready.set()
+            _, late = await asyncio.wait(lanes, timeout=drain.total_seconds())
+            for lane in late:
+                log.warning("worker.drain_timeout", queue=self.queue, held=len(self._held))
+                lane.cancel()
+            beating.cancel()
+
+    async def run_once(self) -> int:
+        """Claim once and handle all of it; how many jobs that were."""
+        async with self._pool.acquire() as connection:
+            jobs = await self._claimer.claim(connection, self._pace.claim)
+        await self._take_on(jobs)
+        while len(self._backlog):
+            await self._handle(self._backlog.take(self._pace.batch))
+        return len(jobs)
+
+    async def _claim_all(self) -> None:
+        while True:
+            self._called.clear()
+            self._wanted.clear()
+            full = len(self._backlog) >= self._pace.claim
+            try:
+                async with self._pool.acquire() as connection:
+                    jobs = await self._claim(connection, full=full)
+            except Exception as error:
+                log.warning("worker.claim_failed", queue=self.queue, error=repr(error))
+                jobs = []
+            if jobs:
+                await self._take_on(jobs)
+            if not jobs or full:
+                await self._rest()
+            elif len(self._backlog) >= self._pace.claim:
+                await self._rest(until_wanted=True)
+
+    async def _claim(self, connection: Connection, *, full: bool) -> list[Job]:
+        if full:
+            return await self._claimer.claim(connection, self._pace.batch, least_urgent=_URGENT)
+        return await self._claimer.claim(connection, self._pace.claim)
+
+    async def _take_on(self, jobs: Sequence[Job]) -> None:
+        self._held.update((job.id, job) for job in jobs)
+        strange = [job for job in jobs if job.kind not in self._handlers]
+        if strange:  # a newer version may know them (PROMISES P13)
+            await self._give_back(strange, after=_LONGEST_WAIT / 60)
+            jobs = [job for job in jobs if job.kind in self._handlers]
+        self._backlog.add(jobs)
+        self._ready.set()
+        log.debug("job.claimed", queue=self.queue, jobs=len(jobs))
+
+    async def _rest(self, *, until_wanted: bool = False) -> None:
+        """Wait until called, wanted, or the poll is due; with jitter, so that workers do not poll in step."""
+        waits = [asyncio.create_task(self._called.wait())]
+        if until_wanted:
+            waits.append(asyncio.create_task(self._wanted.wait()))
+        seconds = self._pace.poll.total_seconds() * random.uniform(0.75, 1.25)  # noqa: S311
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _handle_all(self, *, urgent: bool) -> None:
+        while True:
+            jobs = self._backlog.take(self._pace.batch, least_urgent=_URGENT if urgent else None)
+            if len(self._backlog) < self._pace.claim:
+                self._wanted.set()
+            if jobs:
+                await self._handle(jobs)
+            elif self._stopping:
+                return
+            else:
+                self._ready.clear()
+                await self._ready.wait()
+
+    async def _handle(self, jobs: Sequence[Job]) -> None:
+        try:
+            await self._handlers[jobs[0].kind](jobs)
+        except Exception:
+            log.exception("job.handler_failed", queue=self.queue, kind=jobs[0].kind, jobs=[str(j.id) for j in jobs[:5]])
+            if len(jobs) > 1:  # one of them may be the cause: the others must not suffer for it
+                for job in jobs:
+                    await self._handle([job])
+            else:
+                await self._put_off(jobs[0])
+        finally:
+            for job in jobs:
+                self._held.pop(job.id, None)
+
+    async def _put_off(self, job: Job) -> None:
+        wait = min(_FIRST_WAIT * 2 ** min(job.attempts - 1, 10), _LONGEST_WAIT)
+        try:
+            async with self._pool.acquire() as connection:
+                await settle.put_off(connection, [PutOff(job=job, after=wait, error="its handler raised; see the log")])
+        except Exception as error:
+            log.warning("job.put_off_failed", job=str(job.id), error=repr(error))
+
+    async def _give_back(self, jobs: Sequence[Job], after: timedelta | None = None) -> None:
+        try:
+            async with self._pool.acquire() as connection:
+                await settle.put_off(connection, [PutOff(job=job, after=after, spent=False) for job in jobs])
+        except Exception as error:
+            log.warning("worker.give_back_failed", queue=self.queue, jobs=len(jobs), error=repr(error))
+        for job in jobs:
+            self._held.pop(job.id, None)
+        if jobs:
+            log.info("worker.gave_back", queue=self.queue, jobs=len(jobs))
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.lease.total_seconds() / 3)
+            held = list(self._held.values())
+            try:
+                async with self._pool.acquire() as connection:
+                    lost = await settle.extend(connection, held, self._pace.lease)
+            except Exception as error:
+                log.warning("worker.heartbeat_failed", queue=self.queue, error=repr(error))
+                continue
+            gone = [id for id in lost if id in self._held]  # not those that were finished meanwhile
+            if gone:
+                log.warning("job.lease_lost", queue=self.queue, jobs=[str(id) for id in gone[:10]], count=len(gone))
+                self._backlog.drop(gone)
