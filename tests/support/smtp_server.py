@@ -103,6 +103,11 @@ class SmtpServer:
         for session in list(self._sessions):
             session.drop()
 
+    def say(self, text: str) -> None:
+        """Send a line on every connection that nobody asked for."""
+        for session in self._sessions:
+            session.say(text)
+
     def strikes(self, at: str, recipient: str | None = None) -> Fault | None:
         """The fault that happens at this point, if one does."""
         for fault in self.faults:

@@ -42,6 +42,11 @@ class Session(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def say(self, text: str) -> None:
+        """Send a line that nobody asked for."""
+        self._out.append(text.encode() + b"\r\n")
+        self._flush()
+
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,10 +80,10 @@ class Session(asyncio.Protocol):
         else:
             at = self._buffer.find(b"\r\n.\r\n")
             if at < 0:
-                self._struck("body")
+                self._struck("body", self._recipient)
                 return False
             data, end = self._buffer[: at + 2], at + 5
-        if self._server.faults and self._struck("body"):
+        if self._server.faults and self._struck("body", self._recipient):
             return False
         self._buffer = self._buffer[end:]
         self._in_message = False
