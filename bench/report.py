@@ -27,13 +27,16 @@ def show(console: Console, outcomes: Sequence[Outcome]) -> None:
     for column in ("median", "least", "most", "also"):
         figures.add_column(column, justify="right")
     for outcome in outcomes:
+        title = outcome.scenario.title
         for name, samples in outcome.samples.items():
             values = [sample.value for sample in samples]
             unit = outcome.units[name]
             cells = [f"{number(middle(samples))} {unit}", number(min(values)), number(max(values)), _also(samples)]
-            figures.add_row(outcome.scenario.title, name, *cells)
+            figures.add_row(title, name, *cells)
+            title = ""
         for name, reason in outcome.missing.items():
-            figures.add_row(outcome.scenario.title, name, "not available", "", "", reason.split("\n")[0][:80])
+            figures.add_row(title, name, "not available", "", "", reason.strip().rpartition("\n")[2][-100:])
+            title = ""
         figures.add_section()
     console.print(figures)
     goals = Table(title="Goals", title_justify="left")

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import aiohttp
+import asyncpg
+
 from bench.scenario import NotAvailable, Sample, Scenario, Side, Verdict
 from bench.servers.process import ProgramFailed
 from bench.stage import Stage
+
+#: What may go wrong with one side without the others suffering for it.
+FAILURES = (NotAvailable, ProgramFailed, TimeoutError, OSError, aiohttp.ClientError, asyncpg.PostgresError)
 
 
 @dataclass(slots=True)
@@ -45,6 +51,6 @@ async def _attempt(outcome: Outcome, side: Side, stage: Stage, tell: Callable[[s
         else:
             sample = await side.run(stage)
             outcome.samples.setdefault(side.name, []).append(sample)
-    except (NotAvailable, ProgramFailed) as error:
-        outcome.missing[side.name] = str(error)
+    except FAILURES as error:
+        outcome.missing[side.name] = str(error) or type(error).__name__
         tell(f"{side.name} is not available: {error}")

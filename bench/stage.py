@@ -18,6 +18,8 @@ class Stage:
         self._stack = stack
         self.quick = quick
         self.work = work
+        #: Databases with recipients in them that were made in this run, by name.
+        self.loaded: set[str] = set()
         self._redis: redis.Redis | None = None
         self._postgres: postgres.Postgres | None = None
         self._sink: counting_sink.CountingSink | None = None

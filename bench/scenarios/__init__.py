@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from bench.scenario import Scenario
+from bench.scenarios.backlog import Backlog
+from bench.scenarios.big_trigger import BigTrigger
+from bench.scenarios.idle import IdleLatency
 from bench.scenarios.mails import Mails
+from bench.scenarios.memory import Memory
 from bench.scenarios.noop import Noop
+from bench.scenarios.singles import SingleTriggers
+from bench.scenarios.tenants import Tenants
 
-SCENARIOS: tuple[Scenario, ...] = (Mails(), Noop())
+SCENARIOS: tuple[Scenario, ...] = (
+    Mails(),
+    Noop(),
+    Backlog(),
+    IdleLatency(),
+    SingleTriggers(),
+    BigTrigger(),
+    Tenants(),
+    Memory(),
+)

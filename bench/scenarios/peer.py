@@ -33,5 +33,5 @@ class Peer(Side):
 
     async def run(self, stage: Stage) -> Sample:
         figures = json.loads((await run(await self.command(stage), cwd=ROOT, timeout_s=PATIENCE_S)).splitlines()[-1])
-        also = {name: figures[name] for name in ("rss_mb", "added_per_s") if name in figures}
+        also = {name: figures[name] for name in ("jobs", "rss_mb", "added_per_s") if name in figures}
         return Sample(value=figures["jobs_per_s"], also=also | {"settings": self.settings})

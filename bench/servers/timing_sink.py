@@ -47,6 +47,13 @@ class TimingSink:
                 await asyncio.sleep(0.005)
         return self.arrivals[recipient]
 
+    async def has(self, count: int, *, timeout_s: float) -> None:
+        """Wait until *count* mails have arrived in all. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout_s):
+            while self.count < count:
+                self.read()
+                await asyncio.sleep(0.005)
+
     def close(self) -> None:
         """Stop reading."""
         self._file.close()

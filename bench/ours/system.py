@@ -1,0 +1,112 @@
+"""A running Clarion: `clarion api` and `clarion worker` as a user would start them, on a database of the run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from bench.mail import project
+from bench.ours.client import Client
+from bench.ours.memory import Peak, watched
+from bench.servers.process import ProgramFailed, free_port, run, started, tail
+from bench.stage import Stage
+
+CLARION = Path(sys.executable).with_name("clarion")
+READY_S = 60.0
+
+#: One for all systems of a run, as databases are copied: the same key, and the secret that it is hashed with.
+KEY = f"clk_bench_{secrets.token_hex(16)}"
+SECRET = secrets.token_hex(32)
+
+
+class System:
+    """A running API, and a worker when asked for one."""
+
+    def __init__(self, work: Path, env: dict[str, str], session: aiohttp.ClientSession) -> None:
+        self._work = work
+        self._env = env
+        self._session = session
+        self.database = env["CLARION_DATABASE_URL"]
+
+    def client(self, key: str = KEY) -> Client:
+        """Speaks for the tenant that *key* belongs to."""
+        return Client(self._session, key)
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[Peak]:
+        """One worker process, ready; its memory is watched."""
+        log = self._work / "logs" / "clarion-worker.log"
+        before = await self.count("SELECT count(*) FROM worker")
+        async with started([CLARION, "worker", "--processes", "1"], log=log, env=self._env) as process:
+            async with asyncio.timeout(READY_S):
+                while await self.count("SELECT count(*) FROM worker") == before:
+                    if process.returncode is not None:
+                        raise ProgramFailed(f"clarion worker ended with status {process.returncode}: {tail(log)}")
+                    await asyncio.sleep(0.05)
+            async with watched(process.pid) as peak:
+                yield peak
+
+    async def count(self, sql: str) -> int:
+        """The one number that *sql* asks the database for, past Clarion."""
+        connection = await asyncpg.connect(self.database)
+        try:
+            return int(await connection.fetchval(sql))
+        finally:
+            await connection.close()
+
+    async def tenant(self, name: str) -> Client:
+        """Another tenant, with the same workflow and a key of its own."""
+        made = await run([CLARION, "keys", "create", "bench", "--tenant", name, "--json"], env=self._env, timeout_s=60)
+        await run([CLARION, "apply", "--tenant", name], env=self._env, timeout_s=60)
+        return self.client(json.loads(made)["key"])
+
+
+@asynccontextmanager
+async def system(stage: Stage, *, database: str, smtp: str) -> AsyncIterator[System]:
+    """Migrate, publish the workflow, start the API, and wait until it is ready."""
+    port = free_port()
+    env = {
+        "CLARION_DATABASE_URL": database,
+        "CLARION_SMTP_URL": smtp,
+        "CLARION_API_KEY": KEY,
+        "CLARION_SECRET": SECRET,
+        "CLARION_PROJECT": str(project.write(stage.work / "project")),
+        "CLARION_DATA_DIR": str(stage.work / "data"),
+        "CLARION_HOST": "127.0.0.1",
+        "CLARION_PORT": str(port),
+        "CLARION_LOG_FORMAT": "json",
+        "CLARION_LOG_LEVEL": "warning",
+    }
+    await run([CLARION, "migrate"], env=env, timeout_s=120)
+    await run([CLARION, "apply"], env=env, timeout_s=60)
+    log = stage.work / "logs" / "clarion-api.log"
+    async with (
+        started([CLARION, "api"], log=log, env=env) as process,
+        aiohttp.ClientSession(
+            f"http://127.0.0.1:{port}", connector=aiohttp.TCPConnector(limit=200), timeout=aiohttp.ClientTimeout(300)
+        ) as session,
+    ):
+        await _ready(session, process, log)
+        yield System(stage.work, env, session)
+
+
+async def _ready(session: aiohttp.ClientSession, process: asyncio.subprocess.Process, log: Path) -> None:
+    async with asyncio.timeout(READY_S):
+        while True:
+            if process.returncode is not None:
+                raise ProgramFailed(f"clarion api ended with status {process.returncode}: {tail(log)}")
+            try:
+                async with session.get("/readyz") as reply:
+                    if reply.status == 200:
+                        return
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.05)
