@@ -7,13 +7,13 @@ import subprocess
 from pathlib import Path
 
 
-def make_certificate(folder: Path, *, name: str = "localhost") -> tuple[Path, Path]:
-    """A self-signed certificate and its key as PEM files in *folder*; the certificate is its own authority."""
+def make_certificate(folder: Path, *, name: str = "localhost", address: str = "127.0.0.1") -> tuple[Path, Path]:
+    """A self-signed certificate for *name* and *address*, and its key: PEM files in *folder*."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     # The paths and names come from the tests themselves.
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     new += ["-nodes", "-days", "2"]
-    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1"]
+    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:{address}"]
     subprocess.run(
         [*new, *subject, "-keyout", str(key), "-out", str(certificate)],
         check=True,

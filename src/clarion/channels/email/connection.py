@@ -90,12 +90,13 @@ class Connection(asyncio.Protocol):
 
     def quit(self) -> None:
         """Say goodbye and close; does not wait for the answer (`closed` does)."""
-        if self.broken is None and self._transport is not None:
-            self._transport.write(b"QUIT\r\n")
+        if self.write(b"QUIT\r\n"):
             self.broken = "we closed the connection"
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_later(_QUIT_GRACE_S, self._drop)
+        else:
+            self.abort("we closed the connection")
 
     def abort(self, reason: str) -> None:
         """Close at once, because of *reason*."""

@@ -27,7 +27,6 @@ any other reply before the dot             Retry
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from enum import IntEnum
 
@@ -44,7 +43,6 @@ _LOGIN_CODES = frozenset({454, 530, 534, 535, 538})
 _OUT_OF_STEP_CODES = frozenset({500, 502, 503})
 _RECIPIENT_CODES = frozenset({550, 551, 553, 554})
 _TEXT_LIMIT = 300
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u2030-\U0010ffff]+")
 
 
 class Phase(IntEnum):
@@ -114,7 +112,9 @@ def clean(text: str) -> str:
     """*text* from a server, fit for a log and a page: one line, no controls, at most 300 characters."""
     if len(text) > _TEXT_LIMIT:
         text = text[: _TEXT_LIMIT - 1] + "…"
-    return text if text.isprintable() else _UNPRINTABLE.sub(" ", text).strip()
+    if text.isprintable():
+        return text
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _reject_code(phase: Phase, code: int, text: str) -> str:

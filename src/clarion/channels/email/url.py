@@ -47,7 +47,7 @@ def parse_smtp_url(url: str, *, from_domains: frozenset[str] = frozenset()) -> S
     query = _query(parts.query)
     settings: dict[str, Any] = {
         "host": host,
-        "port": _port(parts) or (465 if parts.scheme == "smtps" else 587),
+        "port": _port(parts),
         "tls": _tls(parts.scheme, host, query.pop("starttls", None)),
         "user": unquote(parts.username) if parts.username else None,
         "password": unquote(parts.password) if parts.password else None,
@@ -82,9 +82,10 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _port(parts: SplitResult) -> int | None:
+def _port(parts: SplitResult) -> int:
     try:
-        return parts.port
+        port = parts.port
+        return port if port is not None else 465 if parts.scheme == "smtps" else 587
     except ValueError:
         raise ConfigError("the port of the SMTP URL is not a number between 1 and 65535") from None
 

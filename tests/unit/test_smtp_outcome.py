@@ -1,0 +1,106 @@
+"""The table of outcomes: what each reply, or none, means for a mail."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clarion.channels.email.outcome import Phase, clean, of_failure, of_reply
+from clarion.domain.outcome import Reject, Retry, Sent, Uncertain
+
+BEFORE = [Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.BODY]
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_only_after_the_dot_nobody_knows(phase: Phase) -> None:
+    outcome = of_failure(phase, "reset")
+    if phase is Phase.DOT:
+        assert outcome == Uncertain("the final dot: reset")
+    else:
+        assert isinstance(outcome, Retry)
+        assert outcome.pause_provider == (phase <= Phase.AUTH)
+
+
+@given(st.sampled_from(Phase), st.integers(0, 999), st.text(max_size=400))
+def test_sent_needs_a_2xx_to_the_dot_and_always_has_an_id(phase: Phase, code: int, text: str) -> None:
+    outcome = of_reply(phase, code, text)
+    assert isinstance(outcome, Sent) == (phase is Phase.DOT and 200 <= code < 300)
+    if isinstance(outcome, Sent):
+        assert outcome.provider_id
+        assert outcome.provider_id.isprintable()
+    elif isinstance(outcome, Reject):
+        assert 500 <= code < 600
+    elif isinstance(outcome, Uncertain):
+        assert phase is Phase.DOT
+        assert not 200 <= code < 600 or 300 <= code < 400
+
+
+@pytest.mark.parametrize("phase", [*BEFORE, Phase.DOT])
+@pytest.mark.parametrize("code", [450, 451, 452, 421, 454])
+def test_a_4xx_is_tried_again(phase: Phase, code: int) -> None:
+    outcome = of_reply(phase, code, "4.0.0 later")
+    assert isinstance(outcome, Retry)
+    assert outcome.pause_provider == (code in {421, 454})
+    assert (outcome.after is not None) == (code in {421, 454})
+
+
+@pytest.mark.parametrize("phase", [Phase.CONNECT, Phase.GREETING, Phase.EHLO, Phase.TLS, Phase.AUTH])
+@pytest.mark.parametrize("code", [421, 450, 500, 535, 554])
+def test_before_mail_no_reply_burns_a_mail(phase: Phase, code: int) -> None:
+    outcome = of_reply(phase, code, "no")
+    assert isinstance(outcome, Retry)
+    assert outcome.pause_provider
+
+
+@pytest.mark.parametrize("code", [530, 534, 535, 538])
+def test_a_missing_login_burns_no_mail(code: int) -> None:
+    for phase in (*BEFORE, Phase.DOT):
+        outcome = of_reply(phase, code, "5.7.0 log in")
+        assert isinstance(outcome, Retry)
+        assert outcome.pause_provider
+
+
+@pytest.mark.parametrize(
+    ("phase", "code", "text", "expected"),
+    [
+        (Phase.RCPT, 550, "5.1.1 no such user", "invalid_recipient"),
+        (Phase.RCPT, 550, "no such user", "invalid_recipient"),
+        (Phase.RCPT, 551, "moved", "invalid_recipient"),
+        (Phase.RCPT, 553, "bad name", "invalid_recipient"),
+        (Phase.RCPT, 554, "no", "invalid_recipient"),
+        (Phase.RCPT, 554, "5.7.1 relaying denied", "rejected"),
+        (Phase.RCPT, 552, "5.2.2 mailbox full", "rejected"),
+        (Phase.MAIL, 550, "not you", "sender_refused"),
+        (Phase.MAIL, 552, "5.3.4 too big", "too_large"),
+        (Phase.MAIL, 552, "too big", "too_large"),
+        (Phase.DATA, 554, "no", "rejected"),
+        (Phase.DOT, 554, "5.7.1 spam", "rejected"),
+        (Phase.DOT, 552, "too big", "too_large"),
+        (Phase.DOT, 552, "5.2.2 mailbox full", "rejected"),
+        (Phase.DOT, 554, "5.3.4 too big", "too_large"),
+        (Phase.DOT, 500, "what?", "rejected"),
+        (Phase.BODY, 552, "too big", "too_large"),
+    ],
+)
+def test_a_5xx_says_why(phase: Phase, code: int, text: str, expected: str) -> None:
+    outcome = of_reply(phase, code, text)
+    assert outcome == Reject(f"{phase.label}: {code} {text}", code=expected)
+
+
+@pytest.mark.parametrize("code", [500, 502, 503])
+def test_out_of_step_is_no_verdict_on_the_mail(code: int) -> None:
+    assert all(isinstance(of_reply(phase, code, "bad sequence"), Retry) for phase in BEFORE)
+
+
+@given(st.text(max_size=1000))
+def test_a_servers_text_is_one_short_line(text: str) -> None:
+    said = clean(text)
+    assert len(said) <= 300
+    assert said.isprintable()
+
+
+def test_what_is_readable_is_kept() -> None:
+    assert clean("2.0.0 Ok: queued as ABC") == "2.0.0 Ok: queued as ABC"
+    assert clean("first\nsecond\x1b[31m ünder") == "first second [31m ünder"
+    assert clean("x" * 301) == "x" * 299 + "…"
