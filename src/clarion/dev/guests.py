@@ -1,5 +1,6 @@
 """The guests of the hotel example: made up, many, in several languages and scripts, and always the same."""
 
+# ruff: noqa: RUF001 - names are spelled as their bearers spell them
 from __future__ import annotations
 
 import json
@@ -9,8 +10,8 @@ from collections.abc import Iterator
 #: How many guests the topic has unless said.
 COUNT = 10_000
 
-#: Locale, time zone, given names, family names. One locale has no words of its own (el: it gets English), one falls back
-#: by a step (pt-BR to pt), one guest in twelve has no locale at all.
+#: Locale, time zone, given names, family names. One locale has no words of its own (el: it gets English), some fall
+#: back by a step (pt-BR to pt), and one guest in twelve has no locale at all.
 _PEOPLE: tuple[tuple[str | None, str | None, str, str], ...] = (
     ("en", "Europe/London", "Ada Grace Oliver Maeve Zoë Idris", "Okafor Hughes Smith Byrne Patel O’Neill"),
     ("en-US", "America/New_York", "Amelia Noah Harper Mateo Imani Eli", "Johnson Rivera Nguyen Washington Lee Cohen"),

@@ -14,7 +14,7 @@ from clarion.errors import Invalid
 class WorkflowDefaults:
     """The part of the settings that the project folder is read with."""
 
-    attempts: int = 3
+    attempts: int = 8
     expires_after: timedelta = timedelta(days=3)
     default_locale: str = "en"
     #: Domains that a `sender` may have; empty means any, to be checked where mails are sent.

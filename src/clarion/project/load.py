@@ -88,12 +88,15 @@ def _draft(
         layouts={name: source(name, words.layouts[name]) for name in sorted(layouts)},
     )
     mistakes: list[Mistake] = []
+    # What a spoilt file lacks is not known: nothing follows from it.
+    spoilt = {mistake.file.partition(".")[0] for mistake in in_words if mistake.severity is Severity.ERROR}
     for step, place in zip(workflow.steps, file.places, strict=True):
         group = templates.get(step.template)
-        if group is None:
+        whole = f"templates/{workflow.key}/{step.template}" not in spoilt
+        if group is not None:
+            mistakes += _check_step(step, group, workflow, default_locale, whole=whole)
+        elif whole:
             mistakes.append(_missing(step, workflow, templates, file.file, place))
-        else:
-            mistakes += _check_step(step, group, workflow, default_locale)
     mistakes += _check_bundle(bundle, default_locale, [*mistakes, *in_words])
     return Draft(workflow=workflow, bundle=bundle, file=file.file), mistakes
 
@@ -107,12 +110,12 @@ def _missing(
     return Mistake(file=file, line=place[0], column=place[1], message=message, hint=hint)
 
 
-def _check_step(step: Step, group: Group, workflow: Workflow, default_locale: str) -> Iterator[Mistake]:
+def _check_step(step: Step, group: Group, workflow: Workflow, default_locale: str, *, whole: bool) -> Iterator[Mistake]:
     """What *group* lacks to be a template of *step*'s channel."""
     kinds = {"html", "txt"} if step.channel is Channel.EMAIL else {"txt"}
     usable = [word for word in group if word.part.kind in kinds]
     last_resort = {None, *fallbacks(None, default_locale)}
-    if usable and not any(word.part.locale in last_resort for word in usable):
+    if whole and usable and not any(word.part.locale in last_resort for word in usable):
         wanted = f"templates/{workflow.key}/{step.template}.{usable[0].part.kind}"
         message = f"there are no words for locales without a file of their own (nor for `{default_locale}`)"
         yield usable[0].mistake(message, f"write {wanted}")
@@ -122,7 +125,7 @@ def _check_step(step: Step, group: Group, workflow: Workflow, default_locale: st
         for key in _WRONG_KEYS[step.channel]:
             if key in word.part.matter:
                 yield word.mistake(f"`{key}` means nothing to the channel `{step.channel.value}`", key=key)
-    for word in _without_head(step.channel, usable):
+    for word in _without_head(step.channel, usable) if whole else ():
         head = "subject" if step.channel is Channel.EMAIL else "title"
         example = f"begin the file with ---, `{head}: …`, ---"
         yield word.mistake(f"it has no `{head}`", example)

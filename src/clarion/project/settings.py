@@ -127,7 +127,7 @@ class Retention(Group):
 class Defaults(Group):
     """What a workflow gets that does not say otherwise."""
 
-    attempts: int = a(3, "tries in all, the first included", ge=1, le=50)
+    attempts: int = a(8, "tries in all, the first included", ge=1, le=50)
     expires_after: Duration = a(
         3 * DAY, "a message not sent this long after its trigger expires", ge=SECOND, le=366 * DAY
     )

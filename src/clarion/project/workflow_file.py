@@ -58,6 +58,7 @@ def read_workflow(
     notes.mistakes += mistakes
     if not NAME.fullmatch(key):
         notes.add(None, f"`{key}` cannot be a workflow's name", "use up to 64 of a-z, 0-9, - and _")
+        return None, notes.mistakes
     if node is None:
         if not mistakes:
             notes.add(None, "the file is empty", "a workflow needs at least `steps`")
@@ -138,11 +139,11 @@ def _when(table: Table, notes: Notes) -> str | None:
     return text
 
 
-def _place(node: yaml.Node, notes: Notes, line: int, column: int) -> tuple[int, int]:
+def _place(node: yaml.Node, notes: Notes, line: int, column: int) -> tuple[int, int | None]:
     """Where a place in the text of *node* is in the file: to the column where that can be told."""
     style = getattr(node, "style", None)
     if style in ("|", ">"):
-        return notes.line(node) + line, column
+        return notes.line(node) + line, None  # its indentation is not known here
     if node.start_mark.line == node.end_mark.line:
         return notes.line(node), node.start_mark.column + column + (style in ("'", '"'))
     return notes.line(node), node.start_mark.column + 1

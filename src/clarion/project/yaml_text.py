@@ -59,7 +59,9 @@ def _too_much(text: str) -> str | None:
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    said = error.problem or error.context or "it is not YAML"
+    said = error.problem or error.context or ""
+    if said.startswith("but ") and error.context:
+        said = f"{error.context}, {said}"
     return "it is not YAML: " + said.replace("'<document start>'", "the beginning").replace("<", "").replace(">", "")
 
 
@@ -69,10 +71,9 @@ def _hint(error: yaml.MarkedYAMLError, text: str) -> str | None:
     line = text.splitlines()[mark.line] if mark and mark.line < text.count("\n") + 1 and text else ""
     if "\t" in line and "token" in problem:
         return "indent with spaces, not with tabs"
-    if (
-        re.search(r":\s*[{%]", line)
-        or "mapping values are not allowed" in problem
-        or "cannot start any token" in problem
-    ):
+    text_begins_oddly = (error.context or "").endswith((" tag", " anchor", " alias", " directive"))
+    if text_begins_oddly or re.search(r":\s*[{%]", line):
+        return _QUOTES
+    if "mapping values are not allowed" in problem or "cannot start any token" in problem:
         return _QUOTES
     return None
