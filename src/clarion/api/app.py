@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
@@ -66,6 +66,8 @@ def build_api(services: Services) -> ASGIApp:
     app.add_route("/readyz", partial(health.ready, services), include_in_schema=False)
     app.add_exception_handler(ClarionError, _tell)
     app.add_exception_handler(HTTPException, _tell_of_routing)
+    app.add_exception_handler(ClientDisconnect, _tell_nobody)
+    app.add_exception_handler(Exception, _tell_of_surprise)
     for error in _AWAY:
         app.add_exception_handler(error, _tell_of_database)
     return Limits(
@@ -79,6 +81,15 @@ def build_api(services: Services) -> ASGIApp:
 async def _tell(request: Request, error: Exception) -> Response:
     assert isinstance(error, ClarionError)
     return problem.response(error, instance=request.url.path, request_id=request.state.request_id)
+
+
+async def _tell_nobody(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # the client went away before it had said everything
+
+
+async def _tell_of_surprise(request: Request, _: Exception) -> Response:
+    """The layer that calls this raises the error again: `Limits` logs it."""
+    return await _tell(request, ClarionError())
 
 
 async def _tell_of_database(request: Request, error: Exception) -> Response:

@@ -27,6 +27,16 @@ _CODES: Final[Mapping[str, str]] = {
     "less_than_equal": "range",
 }
 
+#: Where pydantic speaks Python.
+_TEXTS: Final[Mapping[str, str]] = {
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "list_type": "must be an array",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "missing": "is needed",
+}
+
 T = TypeVar("T")
 
 
@@ -68,6 +78,8 @@ def _fault(detail: Mapping[str, Any], at: str) -> Fault:
     else:
         code = kind
     text: str = detail["msg"]
+    if kind in _TEXTS:
+        text = _TEXTS[kind]
     if kind == "extra_forbidden":
         text = f"there is no field `{escape(str(detail['loc'][-1]))}` here"
     return Fault(pointer_of(detail["loc"], at), text, code)

@@ -65,7 +65,7 @@ class Limits:
             await exchange.refuse(error)
         except Exception:
             log.exception("http.failed", request_id=exchange.request_id, method=scope["method"])
-            await exchange.refuse(ClarionError("internal"))
+            await exchange.refuse(ClarionError())
         if self._access_log and scope["path"] not in QUIET:
             log.info(
                 "http.answered",

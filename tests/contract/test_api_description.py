@@ -1,0 +1,103 @@
+"""What the API says of itself: health, and an OpenAPI document that is true."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from tests.support.api import Api, open_api
+from tests.support.postgres import Databases
+from tests.support.things import make_things
+
+from clarion.api.app import OPERATIONS, build_api
+from clarion.api.schema.base import Problem
+from clarion.api.server import ApiServer
+from clarion.api.services import Services
+
+
+@pytest.fixture(scope="module")
+async def api(databases: Databases) -> AsyncIterator[Api]:
+    async with databases.migrated() as url, open_api(url) as api:
+        yield api
+
+
+async def test_a_ready_api_says_so_without_a_key(api: Api) -> None:
+    nobody = {"authorization": ""}
+    for path in ("/livez", "/healthz", "/readyz"):
+        reply = await api.call("GET", path, headers=nobody)
+        assert (reply.status, reply.body) == (200, b"ok\n")
+    verbose = await api.call("GET", "/readyz?verbose", headers=nobody)
+    assert verbose.json == {"ready": True, "checks": {"database": "ok", "migrations": "ok"}}
+
+
+async def test_an_api_without_schema_or_database_is_alive_but_not_ready(databases: Databases) -> None:
+    async with databases.empty() as url, asyncio.TaskGroup() as group:
+        from clarion.store.database import open_pool
+
+        pool = await open_pool(url, size=2, statement_timeout_s=5, application_name="test-api")
+        server = ApiServer(build_api(Services(pool=pool, secret=b"s" * 32)), host="127.0.0.1", port=0, drain_s=1)
+        group.create_task(server.run())
+        await server.listening.wait()
+        api = Api(port=server.port, pool=pool, services=Services(pool=pool, secret=b"s" * 32), keys={"one": "none"})
+        try:
+            assert (await api.call("GET", "/readyz")).status == 503
+            assert "clarion migrate" in (await api.call("GET", "/readyz?verbose")).json["checks"]["migrations"]
+            await pool.close()
+            assert "away" in (await api.call("GET", "/readyz?verbose")).json["checks"]["database"]
+            assert (await api.call("GET", "/livez")).status == 200
+            reply = await api.call("GET", "/v1/topics/x")
+            assert (reply.status, reply.code, reply.headers["retry-after"]) == (503, "unavailable", "1")
+        finally:
+            server.stop()
+
+
+async def test_the_document_has_every_operation_with_its_words(api: Api) -> None:
+    reply = await api.call("GET", "/openapi.json", headers={"authorization": ""})
+    document = reply.json
+    assert document["openapi"].startswith("3.1")
+    described = {
+        one["operationId"]: one for path in document["paths"].values() for one in path.values() if "operationId" in one
+    }
+    assert described.keys() == {operation.id for operation in OPERATIONS}
+    schemas = document["components"]["schemas"]
+    for operation in OPERATIONS:
+        said = described[operation.id]
+        assert said["summary"]
+        assert {"401", "403", "404", "422"} <= said["responses"].keys()
+        assert {str(status) for status in operation.answers} <= said["responses"].keys()
+        if operation.input is not None and not operation.asks:
+            name = said["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            assert schemas[name]["additionalProperties"] is False
+            assert schemas[name].get("examples") or "recipients" in schemas[name]["properties"], name
+    assert sorted(references(document) - {f"#/components/schemas/{name}" for name in schemas}) == []
+
+
+async def test_answers_are_as_the_document_says(api: Api) -> None:
+    things = await make_things(api, "one", suffix="-described")
+    bodies: dict[str, Any] = {
+        "putRecipients": {"recipients": [{"id": "new"}, {"id": "?"}]},
+        "addTopicMembers": {"recipients": [things.ids["recipients"]]},
+        "removeTopicMembers": {"recipients": [things.ids["recipients"]]},
+        "readFeed": {"all": True},
+        "archiveFeed": {"all": True},
+    }
+    for operation in sorted(OPERATIONS, key=lambda one: one.method == "DELETE"):
+        body = None if operation.method in ("GET", "DELETE") else bodies.get(operation.id, {})
+        reply = await api.call(operation.method, things.path(operation.path), body)
+        model: type[BaseModel] | None = operation.answers[reply.status]
+        if model is None:
+            assert reply.body == b""
+        else:
+            assert model.model_validate_json(reply.body).model_dump().keys() == reply.json.keys()
+    Problem.model_validate_json((await api.call("GET", "/v1/topics/none")).body)
+
+
+def references(node: object) -> set[str]:
+    """Every `$ref` in a document."""
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*map(references, node.values()))
+    return set().union(*map(references, node)) if isinstance(node, list) else set()

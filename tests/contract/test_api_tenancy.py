@@ -1,0 +1,114 @@
+"""Nobody sees, changes or learns of what is another tenant's: every operation, asked for it by id, finds nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.support.api import Api, open_api
+from tests.support.postgres import Databases
+from tests.support.things import Things, make_things
+
+from clarion.api.app import OPERATIONS
+from clarion.api.operation import Operation
+
+#: Operations that make what they name: the name is then a new thing of the asking tenant.
+CREATES = {"putRecipient", "putTopic"}
+
+#: Bodies that ask for something that exists, so that only the tenant stands in the way.
+BODIES: dict[str, Any] = {
+    "addTopicMembers": {"recipients": ["ana"]},
+    "removeTopicMembers": {"recipients": ["ana"]},
+    "readFeed": {"all": True},
+    "archiveFeed": {"all": True},
+}
+
+
+@pytest.fixture(scope="module")
+async def api(databases: Databases) -> AsyncIterator[Api]:
+    async with databases.migrated() as url, open_api(url) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+async def things(api: Api) -> Things:
+    return await make_things(api, "one")
+
+
+def by_id() -> list[Operation[Any]]:
+    return [one for one in OPERATIONS if "{" in one.path and one.id not in CREATES]
+
+
+@pytest.mark.parametrize("operation", by_id(), ids=lambda operation: operation.id)
+async def test_anothers_ids_are_not_found(api: Api, things: Things, operation: Operation[Any]) -> None:
+    path = things.path(operation.path)
+    body = None if operation.method in ("GET", "DELETE") else BODIES.get(operation.id)
+    before = await snapshot(api)
+    reply = await api.call(operation.method, path, body, tenant="two")
+    assert (reply.status, reply.code) == (404, "not_found")
+    unknown = await api.call(operation.method, things.unknown_path(operation.path), body, tenant="two")
+    assert without_names(reply.json) == without_names(unknown.json)
+    assert await snapshot(api) == before
+
+
+@pytest.mark.parametrize("operation", by_id(), ids=lambda operation: operation.id)
+async def test_the_same_request_is_answered_to_its_owner(api: Api, operation: Operation[Any]) -> None:
+    """Else the test above would pass for any request that is wrong."""
+    things = await make_things(api, "one", suffix="-own")
+    body = None if operation.method in ("GET", "DELETE") else things.body(BODIES.get(operation.id))
+    reply = await api.call(operation.method, things.path(operation.path), body, tenant="one")
+    assert reply.status in (200, 202, 204), reply
+
+
+async def test_two_tenants_may_use_the_same_names(api: Api, things: Things) -> None:
+    for tenant in ("one", "two"):
+        path = things.path("/v1/recipients/{id}")
+        assert (await api.call("PUT", path, {"name": tenant}, tenant=tenant)).status in (200, 201)
+    for tenant in ("one", "two"):
+        assert (await api.call("GET", path, tenant=tenant)).json["name"] == tenant
+    assert (await api.call("DELETE", path, tenant="two")).status == 204
+    assert (await api.call("GET", path, tenant="one")).status == 200
+
+
+async def test_another_tenants_recipients_cannot_join_a_topic(api: Api) -> None:
+    await api.call("PUT", "/v1/recipients/only-ones", {}, tenant="one")
+    await api.call("PUT", "/v1/topics/twos", {}, tenant="two")
+    reply = await api.call("POST", "/v1/topics/twos/members", {"recipients": ["only-ones"]}, tenant="two")
+    assert (reply.code, reply.pointers) == ("unknown_recipient", ["/recipients/0"])
+
+
+async def test_a_cursor_is_good_for_one_tenant_and_one_list(api: Api) -> None:
+    things = await make_things(api, "one", suffix="-pages")
+    await make_things(api, "two", suffix="-pages")
+    path = things.path("/v1/recipients/{id}/feed")
+    cursor = (await api.call("GET", f"{path}?limit=1")).json["next"]
+    assert (await api.call("GET", f"{path}?after={cursor}")).status == 200
+    assert (await api.call("GET", f"{path}?after={cursor}", tenant="two")).code == "invalid_cursor"
+    await api.call("PUT", "/v1/recipients/another", {})
+    assert (await api.call("GET", f"/v1/recipients/another/feed?after={cursor}")).code == "invalid_cursor"
+
+
+async def snapshot(api: Api) -> str:
+    """All that tenant one has, as the database knows it."""
+    async with api.pool.acquire() as connection:
+        rows = [
+            await connection.fetch(f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY 1, 2, 3", api.tenants["one"])
+            for table in (
+                "recipient",
+                "contact",
+                "topic",
+                "topic_member",
+                "feed_item",
+                "feed_counter",
+                "trigger",
+                "job",
+            )
+        ]
+    return json.dumps([[str(dict(row)) for row in table] for table in rows])
+
+
+def without_names(problem: dict[str, Any]) -> set[str]:
+    assert problem.keys() >= {"detail", "instance", "request_id"}
+    return set(problem) | {problem["code"], problem["title"]}
