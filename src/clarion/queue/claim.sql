@@ -25,7 +25,8 @@ WITH lane AS MATERIALIZED (
     ) AS j
     LIMIT $6
 )
-UPDATE job SET state = 1, fence = fence + 1, attempts = attempts + 1, worker = $7,
+-- Not a column may overflow: one such job would make every claim of its queue fail.
+UPDATE job SET state = 1, fence = fence + 1, attempts = least(attempts + 1, 32767), worker = $7,
                lease_until = clock_timestamp() + $8
 WHERE id = ANY (ARRAY (SELECT id FROM picked))
 RETURNING job.id, job.tenant_id, job.queue, job.kind, job.priority, job.lane, job.run_at, job.attempts, job.rescues,

@@ -13,9 +13,13 @@ import asyncpg
 from clarion import ids
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
+Pool: TypeAlias = "asyncpg.Pool[Any]"
 
 #: Tenants are spread over this many lanes; a claim is shared among the lanes that have work.
 LANES = 64
+
+#: How many characters of an error are kept.
+ERROR_LIMIT = 4000
 
 #: Priorities are 0 (first) to this one (last).
 LAST_PRIORITY = 3
@@ -66,6 +70,10 @@ class Job(NamedTuple):
     #: What went wrong last time.
     error: str | None
 
+    def __hash__(self) -> int:
+        """By id and claim alone: arguments are JSON and cannot be hashed."""
+        return hash((self.id, self.fence))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOff:
@@ -80,6 +88,17 @@ class PutOff:
 
 
 def held(jobs: Iterable[Job]) -> tuple[list[UUID], list[int], list[int]]:
-    """Ids, fences and revisions as three columns: how statements are told which claims they act for."""
-    jobs = list(jobs)
+    """Ids, fences and revisions as three columns, by id: how statements are told which claims they act for.
+
+    The order is that in which rows are locked: a settle and a heartbeat of the same jobs must not wait for each other.
+    """
+    jobs = sorted(jobs, key=lambda job: job.id)
     return [job.id for job in jobs], [job.fence for job in jobs], [job.rev for job in jobs]
+
+
+def storable(error: str) -> str:
+    """*error* as PostgreSQL can keep it: no NUL, no lone surrogates, not longer than it is of use.
+
+    A provider's answer may hold anything, and a job whose error cannot be written would never leave its worker.
+    """
+    return error[:ERROR_LIMIT].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

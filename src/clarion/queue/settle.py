@@ -11,7 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from clarion import sql
-from clarion.queue.job import Connection, Job, PutOff, held
+from clarion.queue.job import Connection, Job, PutOff, held, storable
 
 _SQL = sql.load(__file__)
 
@@ -34,20 +34,21 @@ async def settle(
     if keep or any(job.key is not None for job in jobs):
         by_id = {str(id): result for id, result in (results or {}).items()}
         return _lost(await connection.fetch(_SQL["settle_keyed"], ids, fences, revs, slot, keep, by_id))
-    return _lost(await connection.fetch(_SQL["settle"], ids, fences, revs, slot))
+    return _lost(await connection.fetch(_SQL["settle"], ids, fences, slot))
 
 
 async def put_off(connection: Connection, jobs: Sequence[PutOff], *, slot: int = 0) -> set[UUID]:
     """Try again later. A job cancelled meanwhile goes; one set again meanwhile runs at its new time."""
     if not jobs:
         return set()
+    jobs = sorted(jobs, key=lambda put: put.job.id)
     return _lost(
         await connection.fetch(
             _SQL["put_off"],
             *held(put.job for put in jobs),
             slot,
             [put.after for put in jobs],
-            [put.error for put in jobs],
+            [put.error and storable(put.error) for put in jobs],
             [put.spent for put in jobs],
         )
     )
@@ -62,19 +63,23 @@ async def bury(connection: Connection, jobs: Mapping[Job, str], *, slot: int = 0
     """Failed for good, each with its reason: kept apart for inspection and redrive."""
     if not jobs:
         return set()
-    return _lost(await connection.fetch(_SQL["bury"], *held(jobs), slot, list(jobs.values())))
+    in_order = sorted(jobs, key=lambda job: job.id)
+    reasons = [storable(jobs[job]) for job in in_order]
+    return _lost(await connection.fetch(_SQL["bury"], *held(in_order), slot, reasons))
 
 
 async def extend(connection: Connection, jobs: Iterable[Job], lease: timedelta) -> set[UUID]:
     """The heartbeat: the lease of each is *lease* from now, unless it already ran out."""
-    columns = held(jobs)
-    return _lost(await connection.fetch(_SQL["extend"], *columns, lease)) if columns[0] else set()
+    ids, fences, _ = held(jobs)
+    return _lost(await connection.fetch(_SQL["extend"], ids, fences, lease)) if ids else set()
 
 
 async def still_mine(connection: Connection, jobs: Iterable[Job]) -> dict[UUID, timedelta]:
     """How much longer each job is leased to us; those that are lost or cancelled are left out.
 
-    Ask *after* taking whatever locks the transaction needs: a lease can run out while one waits for a lock.
+    They stay ours until the transaction ends: their rows are locked, so that the rescuer cannot give one to another
+    worker in between. Ask *after* taking whatever other locks the transaction needs: a lease can run out while one
+    waits for a lock.
     """
     ids, fences, _ = held(jobs)
     return {row["id"]: row["remains"] for row in await connection.fetch(_SQL["still_mine"], ids, fences)}

@@ -1,31 +1,36 @@
 -- name: settle
--- The common case: no key, no record kept. DELETE checks the fence itself; nothing is locked first.
-WITH held AS MATERIALIZED (
-    SELECT h.* FROM unnest($1::uuid[], $2::int[], $3::int[]) AS h (id, fence, rev)
-), mine AS (
-    DELETE FROM job USING held WHERE job.id = held.id AND job.fence = held.fence AND job.state = 1
-    RETURNING job.id, job.queue
+-- In every statement here the claims come as columns ($1 ids, $2 fences, $3 revs) in the order of their ids, and rows are
+-- locked one by one in that order. The lock is taken inside a LATERAL and the rows are then named by `= ANY (ARRAY (…))`:
+-- joined freely, a plan made while the table was empty may walk the whole of it, and such a plan lives on when it is full.
+--
+-- The common case: no key, no record kept. $3 is the slot in the tally.
+WITH mine AS (
+    DELETE FROM job WHERE id = ANY (ARRAY (
+        SELECT row.id FROM unnest($1::uuid[], $2::int[]) AS h (id, fence) CROSS JOIN LATERAL (
+            SELECT id FROM job WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 FOR UPDATE
+        ) AS row
+    ))
+    RETURNING id, queue
 ), tally AS (
     INSERT INTO job_tally AS t (queue, minute, slot, done)
-    SELECT queue, date_trunc('minute', now()), $4, count(*) FROM mine GROUP BY queue
+    SELECT queue, date_trunc('minute', now()), $3, count(*) FROM mine GROUP BY queue
     ON CONFLICT (queue, minute, slot) DO UPDATE SET done = t.done + excluded.done
 )
-SELECT id FROM held WHERE id NOT IN (SELECT id FROM mine)
+SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM mine)
 
 -- name: settle_keyed
--- $5 whether to keep a record, $6 the results by id.
-WITH held AS MATERIALIZED (
-    SELECT h.* FROM unnest($1::uuid[], $2::int[], $3::int[]) AS h (id, fence, rev)
-), mine AS MATERIALIZED (
-    SELECT job.id, job.rev <> held.rev AND NOT job.cancelled AS again, job.cancelled
-    FROM held JOIN job ON job.id = held.id AND job.fence = held.fence AND job.state = 1
-    ORDER BY job.id FOR UPDATE OF job
+-- $4 the slot in the tally, $5 whether to keep a record, $6 the results by id.
+WITH mine AS MATERIALIZED (
+    SELECT row.* FROM unnest($1::uuid[], $2::int[], $3::int[]) AS h (id, fence, rev) CROSS JOIN LATERAL (
+        SELECT id, rev <> h.rev AND NOT cancelled AS again
+        FROM job WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 FOR UPDATE
+    ) AS row
 ), again AS (
     -- Set again while it ran: not gone, but ready once more.
-    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, attempts = 0, error = NULL
-    FROM mine WHERE job.id = mine.id AND mine.again RETURNING job.id, job.queue
+    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, attempts = 0, rescues = 0, error = NULL
+    WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE again)) RETURNING queue
 ), gone AS (
-    DELETE FROM job USING mine WHERE job.id = mine.id AND NOT mine.again RETURNING job.*
+    DELETE FROM job WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE NOT again)) RETURNING *
 ), kept AS (
     INSERT INTO job_done (id, tenant_id, queue, kind, key, priority, attempts, args, result)
     SELECT id, tenant_id, queue, kind, key, priority, attempts, args, $6::jsonb -> (id::text) FROM gone WHERE $5
@@ -37,79 +42,85 @@ WITH held AS MATERIALIZED (
     SELECT queue, date_trunc('minute', now()), $4, count(*) FROM moved GROUP BY queue
     ON CONFLICT (queue, minute, slot) DO UPDATE SET done = t.done + excluded.done
 )
-SELECT id FROM held WHERE id NOT IN (SELECT id FROM mine)
+SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM mine)
 
 -- name: put_off
--- $5 how long each waits (NULL: due when it was), $6 what went wrong, $7 whether the attempt is spent.
-WITH held AS MATERIALIZED (
-    SELECT h.* FROM unnest($1::uuid[], $2::int[], $3::int[]) AS h (id, fence, rev)
-), mine AS MATERIALIZED (
-    SELECT job.id, job.rev <> held.rev AND NOT job.cancelled AS again, job.cancelled
-    FROM held JOIN job ON job.id = held.id AND job.fence = held.fence AND job.state = 1
-    ORDER BY job.id FOR UPDATE OF job
+-- $4 the slot in the tally, $5 how long each waits (NULL: due when it was), $6 what went wrong, $7 whether the attempt
+-- is spent. The update does join, for each row has its own wait; `= ANY` keeps even its worst plan to these rows.
+WITH mine AS MATERIALIZED (
+    SELECT row.*, h.after, h.error, h.spent
+    FROM unnest($1::uuid[], $2::int[], $3::int[], $5::interval[], $6::text[], $7::bool[])
+        AS h (id, fence, rev, after, error, spent)
+    CROSS JOIN LATERAL (
+        SELECT id, rev <> h.rev AND NOT cancelled AS again, cancelled
+        FROM job WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 FOR UPDATE
+    ) AS row
 ), gone AS (
-    DELETE FROM job USING mine WHERE job.id = mine.id AND mine.cancelled RETURNING job.id
-), later AS (
-    SELECT * FROM unnest($1::uuid[], $5::interval[], $6::text[], $7::bool[]) AS p (id, after, error, spent)
+    DELETE FROM job WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE cancelled))
 ), moved AS (
-    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, error = coalesce(later.error, job.error),
-        run_at = CASE WHEN mine.again OR later.after IS NULL THEN job.run_at ELSE clock_timestamp() + later.after END,
-        attempts = CASE WHEN mine.again THEN 0 WHEN later.spent THEN job.attempts ELSE greatest(job.attempts - 1, 0) END
-    FROM mine JOIN later USING (id) WHERE job.id = mine.id AND NOT mine.cancelled
-    RETURNING job.queue
+    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, error = coalesce(mine.error, job.error),
+        run_at = CASE WHEN mine.again OR mine.after IS NULL THEN job.run_at ELSE clock_timestamp() + mine.after END,
+        attempts = CASE WHEN mine.again THEN 0 WHEN mine.spent THEN job.attempts ELSE greatest(job.attempts - 1, 0) END,
+        rescues = CASE WHEN mine.again THEN 0 ELSE job.rescues END
+    FROM mine WHERE job.id = mine.id AND job.id = ANY ($1) AND NOT mine.cancelled
+    RETURNING job.queue, mine.spent
 ), tally AS (
     INSERT INTO job_tally AS t (queue, minute, slot, retried)
-    SELECT queue, date_trunc('minute', now()), $4, count(*) FROM moved GROUP BY queue
+    SELECT queue, date_trunc('minute', now()), $4, count(*) FROM moved WHERE spent GROUP BY queue
     ON CONFLICT (queue, minute, slot) DO UPDATE SET retried = t.retried + excluded.retried
 )
-SELECT id FROM held WHERE id NOT IN (SELECT id FROM mine)
+SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM mine)
 
 -- name: bury
--- $5 the reasons.
-WITH held AS MATERIALIZED (
-    SELECT h.* FROM unnest($1::uuid[], $2::int[], $3::int[]) AS h (id, fence, rev)
-), mine AS MATERIALIZED (
-    SELECT job.id, job.rev <> held.rev AND NOT job.cancelled AS again, job.cancelled
-    FROM held JOIN job ON job.id = held.id AND job.fence = held.fence AND job.state = 1
-    ORDER BY job.id FOR UPDATE OF job
+-- $4 the slot in the tally, $5 the reasons.
+WITH mine AS MATERIALIZED (
+    SELECT row.*, h.error FROM unnest($1::uuid[], $2::int[], $3::int[], $5::text[]) AS h (id, fence, rev, error)
+    CROSS JOIN LATERAL (
+        SELECT id, rev <> h.rev AND NOT cancelled AS again
+        FROM job WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 FOR UPDATE
+    ) AS row
 ), again AS (
     -- Set again while it ran: not gone, but ready once more.
-    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, attempts = 0, error = NULL
-    FROM mine WHERE job.id = mine.id AND mine.again RETURNING job.id, job.queue
+    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, attempts = 0, rescues = 0, error = NULL
+    WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE again))
 ), gone AS (
-    DELETE FROM job USING mine WHERE job.id = mine.id AND NOT mine.again RETURNING job.*
-), reason AS (
-    SELECT * FROM unnest($1::uuid[], $5::text[]) AS r (id, error)
+    DELETE FROM job WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE NOT again)) RETURNING *
 ), grave AS (
     INSERT INTO job_buried (id, tenant_id, queue, kind, key, priority, attempts, rescues, args, error)
-    SELECT gone.id, tenant_id, queue, kind, key, priority, attempts, rescues, args, reason.error
-    FROM gone JOIN reason USING (id) WHERE NOT gone.cancelled
-    ON CONFLICT (id) DO UPDATE SET error = excluded.error, attempts = excluded.attempts, buried_at = clock_timestamp()
+    SELECT gone.id, tenant_id, queue, kind, key, priority, attempts, rescues, args, mine.error
+    FROM gone JOIN mine USING (id) WHERE NOT gone.cancelled
+    ON CONFLICT (id) DO UPDATE SET error = excluded.error, attempts = excluded.attempts, rescues = excluded.rescues,
+        args = excluded.args, buried_at = clock_timestamp()
     RETURNING queue
 ), tally AS (
     INSERT INTO job_tally AS t (queue, minute, slot, buried)
     SELECT queue, date_trunc('minute', now()), $4, count(*) FROM grave GROUP BY queue
     ON CONFLICT (queue, minute, slot) DO UPDATE SET buried = t.buried + excluded.buried
 )
-SELECT id FROM held WHERE id NOT IN (SELECT id FROM mine)
+SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM mine)
 
 -- name: extend
--- $4 the new lease. One that ran out stays lost, even if nobody has taken the job yet.
-WITH held AS MATERIALIZED (
-    SELECT h.* FROM unnest($1::uuid[], $2::int[], $3::int[]) AS h (id, fence, rev)
-), mine AS MATERIALIZED (
-    SELECT job.id, job.rev <> held.rev AND NOT job.cancelled AS again, job.cancelled
-    FROM held JOIN job ON job.id = held.id AND job.fence = held.fence AND job.state = 1
-    ORDER BY job.id FOR UPDATE OF job
+-- $3 the new lease. One that ran out stays lost, even if nobody has taken the job yet.
+WITH mine AS MATERIALIZED (
+    SELECT row.* FROM unnest($1::uuid[], $2::int[]) AS h (id, fence) CROSS JOIN LATERAL (
+        SELECT id, lease_until FROM job WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 FOR UPDATE
+    ) AS row
 ), moved AS (
-    UPDATE job SET lease_until = clock_timestamp() + $4
-    FROM mine WHERE job.id = mine.id AND job.lease_until > clock_timestamp()
-    RETURNING job.id
+    -- A row is locked before the clock is read: its lease may run out while one waits for the lock.
+    UPDATE job SET lease_until = clock_timestamp() + $3
+    WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE lease_until > clock_timestamp()))
+    RETURNING id
 )
-SELECT id FROM held WHERE id NOT IN (SELECT id FROM moved)
+SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM moved)
 
 -- name: still_mine
-SELECT job.id, job.lease_until - clock_timestamp() AS remains
-FROM unnest($1::uuid[], $2::int[]) AS held (id, fence)
-JOIN job ON job.id = held.id AND job.fence = held.fence AND job.state = 1 AND NOT job.cancelled
-WHERE job.lease_until > clock_timestamp()
+-- The rows stay locked until the transaction ends, so that nobody gives them to another worker before it commits.
+WITH mine AS MATERIALIZED (
+    SELECT row.* FROM unnest($1::uuid[], $2::int[]) AS h (id, fence) CROSS JOIN LATERAL (
+        SELECT id, lease_until FROM job
+        WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 AND NOT cancelled FOR UPDATE
+    ) AS row
+), checked AS MATERIALIZED (
+    SELECT clock_timestamp() AS at FROM (SELECT count(*) FROM mine) AS locked
+)
+SELECT id, lease_until - at AS remains FROM mine, checked WHERE lease_until > at

@@ -1,0 +1,107 @@
+"""Paces that all workers share: so many a second, evenly, and a pause for everybody when somebody asks for one.
+
+A pace is a row that knows when its next slot is free (the generic cell rate algorithm). A worker reserves many slots
+ahead in one short transaction and then acts at the times it was given; it looks at `paused` again before each small
+batch, since a pause may have come after the reservation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clarion import sql
+from clarion.errors import Invalid
+from clarion.queue.job import Connection, storable
+
+_SQL = sql.load(__file__)
+
+HORIZON = timedelta(seconds=1)
+
+#: The slowest pace: one a day.
+SLOWEST = 1 / 86400
+
+#: No pause is longer: a provider may ask for 10⁹ seconds, and nobody would ever lift it.
+LONGEST_PAUSE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """Slots that are now ours."""
+
+    #: The database's time of the answer.
+    at: datetime
+    #: How long to wait from then until each slot, in rising order; at most as many as were asked for, at least one.
+    delays: tuple[timedelta, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Not now."""
+
+    #: How long to wait before asking again; add jitter.
+    wait: timedelta
+    #: Why it is paused; None when the slots within the horizon are simply taken.
+    reason: str | None = None
+
+
+async def define(connection: Connection, name: str, per_second: float, burst: int = 1) -> None:
+    """Set the pace *name*: *per_second* on average, *burst* at once after a rest. A pause of it goes on.
+
+    Slots already given stay given. Raises `Invalid` for a pace below one a day or above any number, or a burst below 1.
+    """
+    if not SLOWEST <= per_second < math.inf or burst < 1:
+        raise Invalid(
+            f"{per_second} a second with a burst of {burst} is not a pace: at least one a day, burst 1 or more"
+        )
+    await connection.execute(_SQL["define"], name, per_second, burst)
+
+
+async def drop(connection: Connection, name: str) -> None:
+    """Forget the pace and the pause of *name*: no limit any more."""
+    await connection.execute(_SQL["drop"], name)
+
+
+async def reserve(
+    connection: Connection, name: str, count: int, *, also: Sequence[str] = (), horizon: timedelta = HORIZON
+) -> Reserved | Refused:
+    """Up to *count* slots of *name* that lie within *horizon*, keeping to the paces *also* as well.
+
+    A pace that does not exist does not limit. The rows are held for the moment of the call only, so this must not
+    run inside a transaction: raises RuntimeError there. Commits without waiting for the disk: after a crash of the
+    database at most the slots of the last moment are given twice.
+    """
+    if connection.is_in_transaction():
+        raise RuntimeError("limits.reserve holds rows that all workers need: call it outside of a transaction")
+    row = await connection.fetchrow(_SQL["reserve"], [name, *also], count, horizon)
+    assert row is not None
+    if not row["granted"]:
+        return Refused(wait=row["wait"], reason=row["reason"])
+    paces = list(zip(row["firsts"], row["gaps"], strict=True))
+    delays = tuple(
+        timedelta(seconds=max([0.0, *(first + gap * slot for first, gap in paces)])) for slot in range(row["granted"])
+    )
+    return Reserved(at=row["at"], delays=delays)
+
+
+async def pause(connection: Connection, name: str, after: timedelta, reason: str) -> datetime:
+    """Nobody gets a slot of *name* until *after* from now, or until a pause that ends later; until when.
+
+    Works for names without a pace too. A negative *after* is none, and none is longer than `LONGEST_PAUSE`.
+    """
+    length = min(max(after, timedelta(0)), LONGEST_PAUSE)
+    until: datetime = await connection.fetchval(_SQL["pause"], name, length, storable(reason))
+    return until
+
+
+async def lift(connection: Connection, name: str) -> bool:
+    """End the pause of *name*; whether there was one."""
+    return bool(await connection.fetchval(_SQL["lift"], name))
+
+
+async def paused(connection: Connection, names: Sequence[str]) -> dict[str, Refused]:
+    """Those of *names* that are paused now, with how much longer and why."""
+    rows = await connection.fetch(_SQL["paused"], names)
+    return {row["name"]: Refused(wait=row["wait"], reason=row["reason"]) for row in rows}
