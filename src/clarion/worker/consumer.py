@@ -114,10 +114,10 @@ class Consumer:
                 jobs = []
             if jobs:
                 await self._take_on(jobs)
-            if not jobs or full:
-                await self._rest()
-            elif len(self._backlog) >= self._pace.claim:
+            if full or len(self._backlog) >= self._pace.claim:
                 await self._rest(until_wanted=True)
+            elif not jobs:
+                await self._rest()
 
     async def _claim(self, connection: Connection, *, full: bool) -> list[Job]:
         if full:

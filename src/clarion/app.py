@@ -1,0 +1,208 @@
+"""The composition root: settings in, a running process out. The only file that picks adapters.
+
+A process opens its parts on one exit stack, so that they close in the reverse order. Imports that only one kind of
+process needs stand inside its function: a worker never loads the HTTP framework.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from clarion import clock, ids
+from clarion.config import Settings, secret_of
+from clarion.domain.workflow import Channel
+from clarion.errors import ConfigError
+from clarion.queue.notify import Notifier
+from clarion.store.database import Pool, check_durable, open_pool, set_up
+
+if TYPE_CHECKING:
+    from clarion.api.server import ApiServer
+    from clarion.channels.email.settings import SmtpSettings
+    from clarion.worker.consumer import Handler
+    from clarion.worker.periodic import Periodic
+    from clarion.worker.service import Worker
+
+#: Where mail goes when no SMTP server is configured and no catcher runs.
+_NO_SMTP = "There is no SMTP server: set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or use `clarion up`."
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[str]:
+    """The address of the database: the one configured, or the embedded one, started or joined for as long as needed."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    from clarion.dev.postgres import EmbeddedPostgres
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    embedded = EmbeddedPostgres(settings.data_dir)
+    url = await embedded.start()
+    try:
+        yield url
+    finally:
+        await embedded.stop()
+
+
+@asynccontextmanager
+async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
+    """An API server on its port, ready to `run`."""
+    from clarion.api.app import build_api
+    from clarion.api.server import ApiServer
+    from clarion.api.services import Services
+
+    async with AsyncExitStack() as stack:
+        pool = await _open_pool(stack, settings, url, "api")
+        notifier = await _open_notifier(stack, url)
+        services = Services(
+            pool=pool,
+            secret=secret_of(settings).encode(),
+            wake=notifier.ring,
+            max_body=settings.api.max_body,
+            max_bulk_body=settings.api.max_bulk_body,
+            access_log=settings.log_level == "debug",
+        )
+        yield ApiServer(build_api(services), host=settings.host, port=settings.port)
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
+    """A worker with a consumer for each of its queues and all duties, ready to `run`."""
+    async with AsyncExitStack() as stack:
+        pool = await _open_pool(stack, settings, url, "worker")
+        notifier = await _open_notifier(stack, url)
+        yield await _build_worker(stack, settings, pool, notifier)
+
+
+async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, notifier: Notifier) -> Worker:
+    from clarion.worker.consumer import Consumer, Pace
+    from clarion.worker.service import Worker
+
+    name = f"{socket.gethostname()}-{os.getpid()}-{ids.new().hex[-6:]}"
+    handlers = await _handlers(stack, settings, pool, notifier.ring, name)
+    wanted = settings.worker.queues or tuple(handlers)
+    if unknown := sorted(set(wanted) - set(handlers)):
+        raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
+    pace = Pace(
+        claim=settings.worker.claim_size,
+        batch=min(settings.worker.intent_size, settings.worker.claim_size),
+        senders=settings.worker.senders,
+        lease=settings.worker.lease,
+        poll=settings.worker.poll_interval,
+    )
+    consumers = [
+        Consumer(pool, queue, handlers[queue], worker=name, pace=pace, called=notifier.subscribe(queue))
+        for queue in wanted
+    ]
+    return Worker(name, consumers, _duties(settings, pool, notifier.ring))
+
+
+async def _handlers(
+    stack: AsyncExitStack, settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str
+) -> Mapping[str, Mapping[str, Handler]]:
+    """Who does what: by queue, then by kind of job."""
+    from clarion.channels.email.smtp import SmtpProvider
+    from clarion.flows import cancel, expand
+    from clarion.flows.contexts import Contexts
+    from clarion.flows.deliver import DeliverEmail
+    from clarion.flows.deliver_in_app import DeliverInApp
+    from clarion.flows.published import Published
+    from clarion.flows.slots import Slots
+
+    slots, published = Slots(), Published(default_locale=settings.default_locale)
+    contexts = Contexts(published)
+    provider = SmtpProvider(smtp_settings(settings))
+    stack.push_async_callback(provider.close)
+    expanding = expand.Expand(pool, published, page=settings.worker.expand_page, wake=wake, slots=slots)
+    email = DeliverEmail(pool, contexts, provider, sender=settings.email.sender or "", worker=worker, slots=slots)
+    in_app = DeliverInApp(pool, contexts, slots=slots)
+    return {
+        expand.QUEUE: {expand.KIND: expanding},
+        Channel.EMAIL.value: {expand.KIND: expanding, expand.DELIVER: email},
+        Channel.IN_APP.value: {expand.KIND: expanding, expand.DELIVER: in_app},
+        cancel.QUEUE: {cancel.KIND: cancel.SweepCancelled(pool, slots=slots)},
+    }
+
+
+def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None]) -> list[Periodic]:
+    from clarion.flows.finish import Finish
+    from clarion.worker.periodic import Periodic
+    from clarion.worker.pruner import Pruner
+    from clarion.worker.rescuer import Rescuer
+
+    retention = settings.retention
+    pruner = Pruner(pool, completed_jobs=retention.completed_jobs, failed_jobs=retention.failed_jobs)
+    return [
+        Periodic("finish", timedelta(seconds=0.5), Finish(pool).run_once),
+        Periodic("rescue", min(settings.worker.lease / 6, timedelta(seconds=10)), Rescuer(pool, wake).run_once),
+        Periodic("prune", timedelta(minutes=5), pruner.run_once),
+    ]
+
+
+def smtp_settings(settings: Settings) -> SmtpSettings:
+    """How the SMTP server is spoken to: what the address says, over what the settings say.
+
+    Raises `ConfigError` when there is none.
+    """
+    from dataclasses import replace
+
+    from clarion.channels.email.url import parse_smtp_url
+    from clarion.domain.address import parse_sender
+
+    if settings.smtp_url is None:
+        raise ConfigError(_NO_SMTP)
+    url, email = settings.smtp_url.get_secret_value(), settings.email
+    domains = frozenset(email.from_domains)
+    if not domains and email.sender:
+        domains = frozenset({parse_sender(email.sender)[1].rpartition("@")[2]})
+    parsed = parse_smtp_url(url, from_domains=domains)
+    timeouts = replace(
+        parsed.timeouts, connect=email.connect_timeout, command=email.command_timeout, reply=email.data_timeout
+    )
+    defaults = {"connections": email.connections, "messages_per_connection": email.messages_per_connection}
+    absent = {name: value for name, value in defaults.items() if f"{name}=" not in url}
+    if "_timeout=" not in url:
+        absent["timeouts"] = timeouts  # type: ignore[assignment]
+    return replace(parsed, **absent)  # type: ignore[arg-type]
+
+
+async def _open_pool(stack: AsyncExitStack, settings: Settings, url: str, process: str) -> Pool:
+    database = settings.database
+    is_api = process == "api"
+    timeout = database.statement_timeout if is_api else database.job_statement_timeout
+    pool = await open_pool(
+        url,
+        size=database.api_connections if is_api else database.worker_connections,
+        statement_timeout_s=timeout.total_seconds(),
+        application_name=f"clarion {process}",
+        statement_cache_size=database.statement_cache_size,
+    )
+    stack.push_async_callback(_close, pool)
+    async with pool.acquire() as connection:
+        await check_durable(connection, allow_unsafe=settings.unsafe_allow_fsync_off)
+        clock.correct(await connection.fetchval("SELECT clock_timestamp()"))
+    return pool
+
+
+async def _close(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(10):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+async def _open_notifier(stack: AsyncExitStack, url: str) -> Notifier:
+    async def connect() -> asyncpg.Connection:
+        connection = await asyncpg.connect(url, server_settings={"application_name": "clarion notifier"})
+        await set_up(connection)
+        return connection
+
+    return await stack.enter_async_context(Notifier(connect))
