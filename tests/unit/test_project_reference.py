@@ -1,0 +1,45 @@
+"""The reference of the project folder names everything that may be written there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.support.project import build
+
+from clarion.domain.expression_text import FIELDS, FUNCTIONS, LONGEST_TEXT, MACROS
+from clarion.domain.workflow import Channel, OnUncertain, Priority
+from clarion.project.load import load_project
+from clarion.project.words import LAYOUT_KEYS, TEMPLATE_KEYS
+from clarion.project.workflow_file import BACKOFF_KEYS, KEYS, STEP_KEYS
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/project-folder.md").read_text(encoding="utf-8")
+WORDS = set(re.findall(r"\w+", PAGE))
+
+
+@pytest.mark.parametrize("key", sorted(KEYS | STEP_KEYS | BACKOFF_KEYS | TEMPLATE_KEYS | LAYOUT_KEYS))
+def test_names_every_key(key: str) -> None:
+    assert f"| `{key}` |" in PAGE
+
+
+def test_names_every_word_of_a_choice() -> None:
+    choices = [*(p.label for p in Priority), *(c.value for c in Channel), *(p.value for p in OnUncertain)]
+    for choice in choices:
+        assert f"`{choice}`" in PAGE
+
+
+def test_names_everything_a_condition_sees() -> None:
+    fields = {field for known in FIELDS.values() for field in known}
+    assert FUNCTIONS | MACROS | FIELDS.keys() | fields <= WORDS
+    assert f"{LONGEST_TEXT:,} characters" in PAGE
+
+
+def test_its_example_is_right(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n# workflows/booking-confirmed.yaml\n(.*?)```", PAGE, re.DOTALL)
+    (template,) = re.findall(r"```\n(---\nsubject.*?)```", PAGE, re.DOTALL)
+    files = {"workflows/hello.yaml": example, "templates/hello/email.html": template}
+    project, mistakes = load_project(build(tmp_path, files))
+    assert mistakes == []
+    assert project is not None
+    assert project.workflows[0].workflow.priority is Priority.HIGH
