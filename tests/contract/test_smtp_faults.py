@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from tests.support.smtp_faults import Fault
 from tests.support.smtp_mails import TIMEOUTS, a_mail, check_ledger, mails, provider_for
 from tests.support.smtp_server import SmtpServer
 
+from clarion.channels.email.dialing import connect_to_any
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 
 BARE = ("8BITMIME", "SIZE 52428800")
@@ -134,6 +137,21 @@ async def test_a_host_that_does_not_exist() -> None:
         assert isinstance(outcome, Retry)
         assert outcome.pause_provider
         assert outcome.reason.startswith("connecting: ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count a backlog differently")
+async def test_an_address_that_swallows_everything_leaves_time_for_the_next() -> None:
+    # Linux keeps backlog + 1 connections that nobody accepts; the next one's SYN is dropped.
+    silent = socket.create_server(("127.0.0.1", 0), backlog=0)
+    with silent, socket.create_connection(silent.getsockname()):
+        async with SmtpServer() as server:
+            addresses = [silent.getsockname(), ("127.0.0.1", server.port)]
+            connection = await connect_to_any(addresses, 1.0, None, "localhost")
+            assert server.connections == 1
+            connection.abort("the test is over")
+            await connection.closed
+            with pytest.raises(TimeoutError, match=r"127\.0\.0\.1 did not answer within 0\.2 s"):
+                await connect_to_any(addresses[:1], 0.2, None, "localhost")
 
 
 @pytest.mark.parametrize("do", ["reset", "close"])

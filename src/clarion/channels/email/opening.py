@@ -9,6 +9,7 @@ from aiosmtplib.auth import auth_crammd5_verify, auth_login_encode, auth_plain_e
 from aiosmtplib.errors import SMTPException
 
 from clarion.channels.email.connection import Connection
+from clarion.channels.email.dialing import dial
 from clarion.channels.email.offer import Offer, parse_offer
 from clarion.channels.email.outcome import LOCKED_OUT, Phase, of_failure, of_reply
 from clarion.channels.email.settings import SmtpSettings, Tls, is_loopback
@@ -63,24 +64,13 @@ async def open_connection(settings: SmtpSettings, context: ssl.SSLContext | None
 
 
 async def _connect(settings: SmtpSettings, context: ssl.SSLContext | None) -> Connection:
-    loop = asyncio.get_running_loop()
-    limit = settings.timeouts.connect.total_seconds()
     try:
-        async with asyncio.timeout(limit):
-            _, connection = await loop.create_connection(
-                lambda: Connection(loop),
-                settings.host,
-                settings.port,
-                ssl=context,
-                server_hostname=settings.host if context else None,
-            )
-    except TimeoutError:
-        raise NotOpened(of_failure(Phase.CONNECT, f"timed out after {limit:g} s")) from None
+        return await dial(settings, context)
     except ssl.SSLError as error:
         raise NotOpened(_tls_failed(error)) from None
-    except (OSError, UnicodeError) as error:
-        raise NotOpened(of_failure(Phase.CONNECT, str(error) or type(error).__name__)) from None
-    return connection
+    except OSError as error:
+        limit = settings.timeouts.connect.total_seconds()
+        raise NotOpened(of_failure(Phase.CONNECT, str(error) or f"timed out after {limit:g} s")) from None
 
 
 async def _introduce(connection: Connection, settings: SmtpSettings) -> Offer:
