@@ -164,13 +164,20 @@ def smtp_settings(settings: Settings) -> SmtpSettings:
         domains = frozenset({parse_sender(email.sender)[1].rpartition("@")[2]})
     parsed = parse_smtp_url(url, from_domains=domains)
     timeouts = replace(
-        parsed.timeouts, connect=email.connect_timeout, command=email.command_timeout, reply=email.data_timeout
+        parsed.timeouts, connect=email.connect_timeout, command=email.command_timeout, reply=email.reply_timeout
     )
     defaults = {"connections": email.connections, "messages_per_connection": email.messages_per_connection}
     absent = {name: value for name, value in defaults.items() if f"{name}=" not in url}
     if "_timeout=" not in url:
         absent["timeouts"] = timeouts  # type: ignore[assignment]
     return replace(parsed, **absent)  # type: ignore[arg-type]
+
+
+def pepper(settings: Settings) -> bytes:
+    """What API keys are hashed under."""
+    from clarion.api.services import pepper_of
+
+    return pepper_of(secret_of(settings).encode())
 
 
 async def _open_pool(stack: AsyncExitStack, settings: Settings, url: str, process: str) -> Pool:

@@ -25,6 +25,7 @@ __all__ = ["Settings", "effective", "load_settings", "secret_of"]
 
 #: What Kubernetes adds to the environment of every pod beside a service called ``clarion``.
 _KUBERNETES = re.compile(r"CLARION_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+_SERVICE_LINK = "Kubernetes sets it beside a Service called `clarion`: say `enableServiceLinks: false`"
 _FILE = "_FILE"
 
 
@@ -52,7 +53,8 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
             values[name] = known[name].read(value, as_text=True)
             origins[name] = origin
         except ValueError as error:
-            mistakes.append(Mistake(file=origin, message=str(error), hint=known[name].expected))
+            hint = _SERVICE_LINK if str(value).startswith("tcp://") else known[name].expected
+            mistakes.append(Mistake(file=origin, message=str(error), hint=hint))
     values["project"] = project
     values["data_dir"] = project / Path(str(values.get("data_dir", known["data_dir"].field.default)))
     mistakes += _together(values, origins)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from clarion.domain.address import parse_email, parse_sender
 from clarion.domain.duration import parse_duration
 from clarion.domain.locale import normalise
-from clarion.errors import Invalid
+from clarion.errors import ConfigError, Invalid
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -77,11 +77,27 @@ def domains(value: object) -> tuple[str, ...]:
 
 
 def database_url(value: object) -> SecretStr:
-    return _url(value, ("postgresql", "postgres"), "postgresql://user:password@host:5432/name", host=False)
+    """What is wrong is told without the address itself: it may hold a password."""
+    text = _secret(value)
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in ("postgresql", "postgres") and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or _CONTROL.search(text) or " " in text:
+        raise ValueError("expected an address such as postgresql://user:password@host:5432/name")
+    return SecretStr(text)
 
 
 def smtp_url(value: object) -> SecretStr:
-    return _url(value, ("smtp", "smtps"), "smtp://user:password@host:587")
+    from clarion.channels.email.url import parse_smtp_url  # only where there is one: it brings `ssl` with it
+
+    text = _secret(value)
+    try:
+        parse_smtp_url(text)  # its messages never hold the password
+    except ConfigError as error:
+        raise ValueError(error.message) from None
+    return SecretStr(text)
 
 
 def api_key(value: object) -> SecretStr:
@@ -97,19 +113,6 @@ def pepper(value: object) -> SecretStr:
         raise ValueError(
             "too short or too plain to be a secret: at least 32 characters, for example from `openssl rand -hex 32`"
         )
-    return SecretStr(text)
-
-
-def _url(value: object, schemes: tuple[str, ...], example: str, *, host: bool = True) -> SecretStr:
-    """What is wrong is told without the address itself: it may hold a password."""
-    text = _secret(value)
-    try:
-        url: SplitResult = urlsplit(text)
-        usable = url.scheme in schemes and (bool(url.hostname) or not host) and url.port != 0
-    except ValueError:
-        usable = False
-    if not usable or _CONTROL.search(text) or " " in text:
-        raise ValueError(f"expected an address such as {example}")
     return SecretStr(text)
 
 

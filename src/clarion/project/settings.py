@@ -76,14 +76,12 @@ class Email(Group):
         (), "domains that a sender's address may have, separated by commas; empty means the domain of `from` alone"
     )
     connections: int = a(10, "connections to the SMTP server, per worker process", ge=1, le=100)
-    messages_per_connection: int = a(100, "mails after which a connection is replaced", ge=1, le=100_000)
+    messages_per_connection: int = a(1_000, "mails after which a connection is replaced", ge=1, le=100_000)
     connect_timeout: Duration = a(
-        10 * SECOND, "how long to wait for a connection, TLS included", ge=SECOND / 10, le=5 * MINUTE
+        15 * SECOND, "how long to wait for a connection, TLS included", ge=SECOND / 10, le=5 * MINUTE
     )
-    command_timeout: Duration = a(
-        5 * MINUTE, "how long to wait for the answer to a command (RFC 5321 §4.5.3.2)", ge=SECOND / 10, le=HOUR
-    )
-    data_timeout: Duration = a(
+    command_timeout: Duration = a(2 * MINUTE, "how long to wait for the answer to a command", ge=SECOND / 10, le=HOUR)
+    reply_timeout: Duration = a(
         10 * MINUTE,
         "how long to wait for the answer to a whole mail (RFC 5321 §4.5.3.2.6); shorter makes duplicates likelier",
         ge=SECOND / 10,
@@ -111,7 +109,7 @@ class Database(Group):
         30 * SECOND, "how long a statement of a worker may take", ge=SECOND / 10, le=HOUR
     )
     statement_cache_size: int = a(
-        100, "prepared statements kept per connection; 0 behind PgBouncer in transaction mode", ge=0, le=10_000
+        1_024, "prepared statements kept per connection; 0 behind PgBouncer in transaction mode", ge=0, le=10_000
     )
 
 
