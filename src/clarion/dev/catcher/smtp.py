@@ -1,0 +1,242 @@
+"""The SMTP side of the catcher: a server that takes every mail, fast and to the letter (RFC 5321, RFC 2920)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from clarion.dev.catcher.commands import Refusal, parse_mail, parse_rcpt
+from clarion.dev.catcher.intake import Intake
+from clarion.dev.catcher.spool import Arrival
+
+#: RFC 5321 §4.5.3.1.6 allows 1,000 octets with the CRLF; real servers refuse more, so a sender should learn it here.
+_LONGEST_TEXT_LINE = 998
+_LONGEST_COMMAND = 4096
+_MOST_RECIPIENTS = 1000
+_MOST_ERRORS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a client may do."""
+
+    #: The largest mail, in bytes.
+    size: int = 25 << 20
+    #: Seconds of silence after which a connection is closed (RFC 5321 §4.5.3.2.7).
+    idle_s: float = 300.0
+
+
+class Connection(asyncio.Protocol):
+    """One client. Replies wait until the mails they answer for are in the spool; see `Intake`."""
+
+    def __init__(self, intake: Intake, limits: Limits, connections: set[Connection]) -> None:
+        self._intake = intake
+        self._limits = limits
+        self._connections = connections
+        self._commands: dict[bytes, Callable[[bytes], bytes]] = {
+            b"MAIL": self._mail,
+            b"RCPT": self._rcpt,
+            b"DATA": self._data,
+            b"EHLO": self._ehlo,
+            b"HELO": self._helo,
+            b"RSET": self._rset,
+            b"NOOP": lambda _: b"250 2.0.0 Ok",
+            b"VRFY": lambda _: b"252 2.5.0 Send a mail and see",
+            b"HELP": lambda _: b"214 2.0.0 RFC 5321",
+            b"QUIT": self._quit,
+        }
+        self._rest = bytearray()  #: what has arrived and is not a whole command or mail yet
+        self._searched = 0  #: so much of it holds no end of mail
+        self._in_data = False
+        self._too_large = False  #: the mail that is arriving is thrown away
+        self._replies: list[bytes | int] = []  #: ready replies; a number stands for a mail of the batch
+        self._greeted = False
+        self._sender: bytes | None = None
+        self._utf8 = False
+        self._recipients: list[bytes] = []
+        self._errors = 0
+        self._closing = False
+        self._heard = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass of it
+        self._connections.add(self)
+        self._loop = asyncio.get_running_loop()
+        self._watch = self._loop.call_later(self._limits.idle_s, self._end_if_silent)
+        self._transport.write(b"220 clarion-catcher ESMTP\r\n")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watch.cancel()
+        self._connections.discard(self)
+
+    def pause_writing(self) -> None:
+        """A client that does not read its replies is not listened to."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._heard = True
+        rest = self._rest
+        if rest:
+            rest += data
+        text = rest or data
+        done = 0
+        while not self._closing:
+            taken = self._take_mail(text, done) if self._in_data else self._take_command(text, done)
+            if taken < 0:
+                break
+            done = taken
+        if text is rest:
+            del rest[:done]
+        elif done < len(data):
+            rest += data[done:]
+
+    def answer(self, first_id: int | None) -> None:
+        """See `Answering`."""
+        replies, self._replies = self._replies, []
+        lines = []
+        for reply in replies:
+            if isinstance(reply, bytes):
+                lines.append(reply)
+            elif first_id is None:
+                lines.append(b"452 4.3.1 The mail could not be written to the disk\r\n")
+            else:
+                lines.append(b"250 2.0.0 Caught as %d\r\n" % (first_id + reply))
+        self._transport.write(b"".join(lines))
+        if self._closing:
+            self._transport.close()
+
+    def close(self, reason: bytes) -> None:
+        """End the conversation with *reason*, after what is answered already."""
+        if not self._closing:
+            self._closing = True
+            self._reply(b"421 4.3.2 " + reason)
+
+    def _take_command(self, text: bytes | bytearray, start: int) -> int:
+        """Obey the command that begins at *start*; where the next one begins, -1 when it is not all there."""
+        end = text.find(b"\r\n", start)
+        if end < 0 or end - start > _LONGEST_COMMAND:
+            if len(text) - start > _LONGEST_COMMAND:
+                self.close(b"Line too long")
+            return -1
+        line = bytes(text[start:end])
+        command = self._commands.get(line[:4].upper())
+        try:
+            if command is None or b"\n" in line or line[4:5] not in (b"", b" "):
+                raise Refusal(b"500 5.5.1 Unknown command")
+            self._reply(command(line))
+        except Refusal as refusal:
+            self._refuse(refusal.reply)
+        return end + 2
+
+    def _take_mail(self, text: bytes | bytearray, start: int) -> int:
+        """Take the mail that begins at *start*; where the next command begins, -1 when it is not all there."""
+        if not self._too_large and text.startswith(b".\r\n", start):
+            return self._finish_mail(b"", start + 3)
+        end = text.find(b"\r\n.\r\n", start + self._searched)
+        if end >= 0:
+            return self._finish_mail(bytes(text[start : end + 2]), end + 5)
+        # The end may have begun in the last four bytes. Of a mail that is too large, only those are kept.
+        waiting = len(text) - start
+        self._too_large = self._too_large or waiting > self._limits.size + 4
+        if self._too_large and waiting > 4:
+            self._searched = 0
+            return len(text) - 4
+        self._searched = max(0, waiting - 4)
+        return -1
+
+    def _finish_mail(self, content: bytes, following: int) -> int:
+        sender, recipients = self._sender or b"", tuple(self._recipients)
+        try:
+            self._reply(self._intake.add(Arrival(sender, recipients, self._checked(content))))
+        except Refusal as refusal:
+            self._refuse(refusal.reply)
+        self._rset(b"")
+        self._in_data, self._too_large, self._searched = False, False, 0
+        return following
+
+    def _checked(self, content: bytes) -> bytes:
+        """The mail with its dots unstuffed (RFC 5321 §4.5.2). Raises `Refusal` for what others would refuse or mend."""
+        if self._too_large or len(content) > self._limits.size:
+            raise Refusal(b"552 5.3.4 Mail is larger than %d bytes" % self._limits.size)
+        lines = content.split(b"\r\n")
+        if content.count(b"\n") != len(lines) - 1 or content.count(b"\r") != len(lines) - 1:
+            raise Refusal(b"554 5.6.0 Bare CR or LF in the mail: lines must end in CRLF")
+        if max(map(len, lines)) > _LONGEST_TEXT_LINE + 1:
+            raise Refusal(b"554 5.6.0 Line longer than 998 octets (RFC 5321 4.5.3.1.6)")
+        if b"\r\n." in content or content.startswith(b"."):
+            content = content.removeprefix(b".").replace(b"\r\n.", b"\r\n")
+        return content
+
+    def _ehlo(self, line: bytes) -> bytes:
+        self._helo(line)
+        return (
+            b"250-clarion-catcher\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
+            b"250 SIZE %d" % self._limits.size
+        )
+
+    def _helo(self, line: bytes) -> bytes:
+        if not line[5:].strip():
+            raise Refusal(b"501 5.5.4 Say who you are")
+        self._rset(line)
+        self._greeted = True
+        return b"250 clarion-catcher"
+
+    def _mail(self, line: bytes) -> bytes:
+        if not self._greeted:
+            raise Refusal(b"503 5.5.1 EHLO first")
+        if self._sender is not None:
+            raise Refusal(b"503 5.5.1 One MAIL FROM at a time")
+        self._sender, self._utf8 = parse_mail(line, self._limits.size)
+        return b"250 2.1.0 Ok"
+
+    def _rcpt(self, line: bytes) -> bytes:
+        if self._sender is None:
+            raise Refusal(b"503 5.5.1 MAIL FROM first")
+        if len(self._recipients) >= _MOST_RECIPIENTS:
+            raise Refusal(b"452 4.5.3 Too many recipients")
+        self._recipients.append(parse_rcpt(line, self._utf8))
+        return b"250 2.1.5 Ok"
+
+    def _data(self, line: bytes) -> bytes:
+        if len(line) > 4:
+            raise Refusal(b"501 5.5.4 DATA takes no argument")
+        if self._sender is None:
+            raise Refusal(b"503 5.5.1 MAIL FROM first")
+        if not self._recipients:
+            raise Refusal(b"554 5.5.1 No valid recipients")
+        self._in_data = True
+        return b"354 End with <CR><LF>.<CR><LF>"
+
+    def _rset(self, _: bytes) -> bytes:
+        self._sender, self._utf8 = None, False
+        self._recipients = []
+        return b"250 2.0.0 Ok"
+
+    def _quit(self, _: bytes) -> bytes:
+        self._closing = True
+        return b"221 2.0.0 Bye"
+
+    def _refuse(self, reply: bytes) -> None:
+        self._errors += 1
+        self._reply(reply)
+        if self._errors > _MOST_ERRORS:
+            self.close(b"Too many errors")
+
+    def _reply(self, reply: bytes | int) -> None:
+        if not self._replies:
+            self._intake.wait(self)
+        self._replies.append(reply + b"\r\n" if isinstance(reply, bytes) else reply)
+
+    def _end_if_silent(self) -> None:
+        if self._heard:
+            self._heard = False
+            self._watch = self._loop.call_later(self._limits.idle_s, self._end_if_silent)
+        else:
+            self.close(b"Silent for too long")
