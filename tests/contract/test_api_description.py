@@ -38,10 +38,10 @@ async def test_an_api_without_schema_or_database_is_alive_but_not_ready(database
         from clarion.store.database import open_pool
 
         pool = await open_pool(url, size=2, statement_timeout_s=5, application_name="test-api")
-        server = ApiServer(build_api(Services(pool=pool, secret=b"s" * 32)), host="127.0.0.1", port=0, drain_s=1)
+        server = ApiServer(build_api(Services(pool=pool, secret=b"s" * 32, wake=lambda _: None)), host="127.0.0.1", port=0, drain_s=1)
         group.create_task(server.run())
         await server.listening.wait()
-        api = Api(port=server.port, pool=pool, services=Services(pool=pool, secret=b"s" * 32), keys={"one": "none"})
+        api = Api(port=server.port, pool=pool, services=Services(pool=pool, secret=b"s" * 32, wake=lambda _: None), keys={"one": "none"})
         try:
             assert (await api.call("GET", "/readyz")).status == 503
             assert "clarion migrate" in (await api.call("GET", "/readyz?verbose")).json["checks"]["migrations"]

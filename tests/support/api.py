@@ -71,7 +71,7 @@ async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
     """The API on the database at *url*, on a free port."""
     pool = await open_pool(url, size=4, statement_timeout_s=5, application_name="test-api")
     async with pool:
-        services = Services(pool=pool, secret=SECRET, **settings)
+        services = Services(pool=pool, secret=SECRET, wake=lambda _: None, **settings)
         server = ApiServer(build_api(services), host="127.0.0.1", port=0, drain_s=2)
         async with asyncio.TaskGroup() as group:
             group.create_task(server.run())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ class Services:
     pool: Pool
     #: Secret of this installation: cursors are signed with it and API keys are hashed under it.
     secret: bytes
+    #: Called after a commit with the queue that has new jobs.
+    wake: Callable[[str], None]
     #: Bytes in a body, and in a body of a route that takes thousands of items.
     max_body: int = 1024 * 1024
     max_bulk_body: int = 8 * 1024 * 1024

@@ -61,9 +61,9 @@ async def trigger(
 ) -> Accepted:
     """Store *request* and its job. When this has returned, it will be delivered or say why not.
 
-    Raises `NotFound` for a workflow that is not published; `Invalid` with all faults for recipients, topics and channels
-    that nobody knows; `Conflict` for an idempotency key in use with another request (``idempotency_mismatch``) or by one
-    in flight (``idempotency_in_flight``).
+    Raises `NotFound` for a workflow that is not published; `Invalid` with all faults for recipients, topics and
+    channels that nobody knows; `Conflict` for an idempotency key in use with another request
+    (``idempotency_mismatch``) or by one in flight (``idempotency_in_flight``).
     """
     async with connection.transaction():
         if request.idempotency_key is not None:

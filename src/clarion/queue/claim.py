@@ -45,6 +45,7 @@ class Claimer:
     """Claims jobs of one queue for one worker. Not to be used by two tasks at once."""
 
     def __init__(self, queue: str, *, worker: str, lease: timedelta) -> None:
+        """*worker* is written to the jobs claimed, for people to see; each is leased for *lease*."""
         self.queue = queue
         self.worker = worker
         self.lease = lease
@@ -54,9 +55,10 @@ class Claimer:
         self._started_over = float("-inf")
         self._start_over_took = 0.0
 
-    async def claim(self, connection: Connection, limit: int) -> list[Job]:
+    async def claim(self, connection: Connection, limit: int, *, least_urgent: int = LAST_PRIORITY) -> list[Job]:
         """At most *limit* jobs, now leased to this worker, in the order in which they should run.
 
+        Only of priorities up to *least_urgent*.
         Fewer does not mean that there are no more: another worker may hold some, and a lane that runs dry leaves
         its share unused.
         """
@@ -65,10 +67,12 @@ class Claimer:
         start_over = look_around and began - self._started_over >= max(
             _START_OVER_S, self._start_over_took / _START_OVER_SHARE
         )
-        jobs = await self._claim(connection, limit, look_around=look_around, start_over=start_over)
+        jobs = await self._claim(
+            connection, limit, look_around=look_around, start_over=start_over, least_urgent=least_urgent
+        )
         if not jobs and not look_around:
             look_around = True
-            jobs = await self._claim(connection, limit, look_around=True, start_over=False)
+            jobs = await self._claim(connection, limit, look_around=True, start_over=False, least_urgent=least_urgent)
         if look_around:
             self._looked_around = began
         if start_over:
@@ -76,11 +80,13 @@ class Claimer:
             self._start_over_took = clock.monotonic() - began
         return jobs
 
-    async def _claim(self, connection: Connection, limit: int, *, look_around: bool, start_over: bool) -> list[Job]:
+    async def _claim(
+        self, connection: Connection, limit: int, *, look_around: bool, start_over: bool, least_urgent: int
+    ) -> list[Job]:
         if start_over:
             self._marks.clear()
         self._lanes.rotate(-LAST_PRIORITY - 1)
-        lanes = self._lanes if look_around else [lane for lane in self._lanes if lane in self._marks]
+        lanes = [lane for lane in self._lanes if lane[0] <= least_urgent and (look_around or lane in self._marks)]
         if not lanes:
             return []
         marks = [self._marks.get(lane) for lane in lanes]

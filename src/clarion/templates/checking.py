@@ -27,12 +27,24 @@ def check_parsed(parsed: Parsed, default_locale: str, limits: Limits) -> list[Te
         faults += _layouts(parsed, source)
     given = _arguments(parsed)
     names = {kind: _names(parsed, kind) for kind in KINDS}
+    around = {*_layouts_used(parsed)}
     layout_files = {part.file: source.name for source in parsed.bundle.layouts.values() for part in source.parts}
     for unit in parsed.units():
         name = layout_files.get(unit.part.file)
+        if name and name not in around and name not in given:
+            continue  # nobody says what it may be given
         extra = {"content", *given.get(name, ())} if name else set()
         faults += check(unit, extra, names[unit.kind])
+        if name in around and not any("content" in each.reads or each.partials for each in unit.facts):
+            detail = "a layout says `{{ content }}` where what it goes around belongs"
+            faults.append(fault(unit.part.file, None, detail, "no_content"))
     return faults
+
+
+def _layouts_used(parsed: Parsed) -> Iterator[str]:
+    for sources in (parsed.bundle.templates, parsed.bundle.layouts):
+        for source in sources.values():
+            yield from (name for part in source.parts if (name := layout_of(part, source)))
 
 
 def _names(parsed: Parsed, kind: str) -> set[str]:

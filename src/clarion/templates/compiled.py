@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from liquid import BoundTemplate
 
@@ -19,6 +20,8 @@ from clarion.templates.source import KINDS, Bundle, Part, TemplateSource, in_cha
 from clarion.templates.unit import Unit, outer_reads
 from clarion.templates.vocabulary import paths
 from clarion.templates.words import Choice
+
+__all__ = ["CompiledBundle", "Prepared", "compile_bundle", "variables"]
 
 Chain = tuple[str | None, ...]
 
@@ -76,9 +79,11 @@ class CompiledBundle:
         """
         for found in self.check_channel(template, channel):
             raise RenderError(found.detail, code="no_template", file=found.file)
-        return Prepared(
-            lambda locale: self._choice(template, self._chain(locale)), channel, shared, self._limits, self._explain
-        )
+        return Prepared(partial(self.choose, template), channel, shared, self._limits, self._explain)
+
+    def choose(self, template: str, locale: str | None) -> Choice:
+        """The files of *template* for a recipient whose locale is *locale*."""
+        return self._choice(template, self._chain(locale))
 
     def check_channel(self, template: str, channel: Channel) -> list[TemplateFault]:
         """What *template* lacks for *channel*: a mail needs a subject and a body, a feed item a title and text."""

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from liquid.builtin.expressions import FilteredExpression, Path, StringLiteral
+from liquid.builtin.expressions import FilteredExpression, Path, PositionalArgument, StringLiteral
 from markupsafe import Markup
 
+from clarion.templates.absent import Absent
 from clarion.templates.context import Scope, variables_of
 from clarion.templates.language import ShowNode
 from clarion.templates.limits import Page
-from clarion.templates.program import Hole, Program, Step, render_nodes
+from clarion.templates.program import Default, Hole, Program, Step, render_nodes
+from clarion.templates.show import plain, show
 from clarion.templates.unit import dynamic
 
 if TYPE_CHECKING:
     from liquid import Node
+    from liquid.builtin.expressions.filtered import Filter
 
     from clarion.templates.limits import Run
     from clarion.templates.unit import Unit
 
 #: What is known only when a message is rendered.
 PER_MESSAGE = ("recipient", "message")
+#: Text that is marked as HTML and has any of these is more than text.
+_MARKED = re.compile("[<>&]")
 #: These are no keys to Liquid where the data has none of the name.
 _SPECIAL = frozenset(("size", "first", "last"))
 
@@ -35,12 +41,6 @@ def fold(
 ) -> Program:
     """*unit* with the trigger's *variables* filled in; *content* is what it goes around, if it is a layout."""
     return _Folding(unit, variables, run, content).fold(reads_of)
-
-
-def plain_program(unit: Unit, content: Program | None = None) -> Program:
-    """*unit* with nothing filled in: rendered by Liquid from first to last. The measure of what `fold` makes."""
-    step = Step(unit, tuple(unit.nodes))
-    return Program(("",), steps=((0, step),), inner=content, html=unit.kind == "html")
 
 
 class _Folding:
@@ -61,7 +61,7 @@ class _Folding:
         foldable = content is not None and not content.fixed and content.inner is None
         splice = content if foldable and self._splices() else None
         names = PER_MESSAGE if content is None or content.fixed or splice else (*PER_MESSAGE, "content")
-        _, marks = dynamic(self._unit, names, reads_of)
+        tainted, marks = dynamic(self._unit, names, reads_of)
         page = Page(self._run)
         for node, differs in zip(self._unit.nodes, marks, strict=True):
             if splice is not None and _is_content(node):
@@ -69,7 +69,7 @@ class _Folding:
                 page = Page(self._run)
                 self._splice(splice)
                 continue
-            hole = _hole(node, html=self._html) if differs else None
+            hole = _hole(node, self._scope, tainted) if differs else None
             if not differs:
                 render_nodes((node,), self._scope, page)
                 continue
@@ -138,8 +138,8 @@ def _path(node: Node) -> Path | None:
     return None
 
 
-def _hole(node: Node, *, html: bool) -> Hole | None:
-    """*node* as a hole, if it is as simple as that."""
+def _hole(node: Node, scope: Scope, tainted: frozenset[str]) -> Hole | None:
+    """*node* as a hole, if it is as simple as that; what is in *scope* and not *tainted* is known."""
     expression = node.expression if isinstance(node, ShowNode) else None
     if not isinstance(expression, FilteredExpression) or not isinstance(expression.left, Path):
         return None
@@ -148,12 +148,28 @@ def _hole(node: Node, *, html: bool) -> Hole | None:
         return None
     default = None
     if expression.filters:
-        used, *others = expression.filters
-        if others or used.name != "default" or len(used.args) != 1 or getattr(used.args[0], "name", None):
+        default = _default(expression.filters, scope, tainted)
+        if default is None:
             return None
-        literal = used.args[0].value
-        if not isinstance(literal, StringLiteral):
-            return None
-        # Liquid takes what the template says itself to be HTML already.
-        default = Markup(literal.value) if html else literal.value  # noqa: S704
-    return Hole(str(root), tuple(map(str, keys)), html, expression.left.token, default)
+    return Hole(str(root), tuple(map(str, keys)), scope.autoescape, expression.left.token, default)
+
+
+def _default(filters: Sequence[Filter], scope: Scope, tainted: frozenset[str]) -> Default | None:
+    """*filters* as a default, if they are one that is known and nothing else."""
+    used, *others = filters
+    if others or used.name != "default" or len(used.args) != 1 or not isinstance(used.args[0], PositionalArgument):
+        return None
+    given = used.args[0].value
+    if not isinstance(given, StringLiteral) and not (isinstance(given, Path) and _is_known(given, tainted)):
+        return None
+    value = given.evaluate(scope)
+    if isinstance(value, Absent):
+        return Default(None, "", value.name, value.token)
+    text = show(value, scope.run, html=scope.autoescape)
+    words = "" if isinstance(value, Markup) and _MARKED.search(value) else str(plain(value, scope.run))
+    return Default(text, words, "", None)
+
+
+def _is_known(path: Path, tainted: frozenset[str]) -> bool:
+    """Whether *path* can be followed without the recipient."""
+    return str(path.head()) not in tainted and not path.children()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from liquid.exceptions import LiquidError
 
 from clarion.domain.content import Content, EmailContent, InAppContent
+from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Channel
 from clarion.templates.errors import RenderError
 from clarion.templates.explain import Explainer
@@ -44,11 +45,13 @@ class Prepared:
         self._by_locale: dict[object, Words | RenderError] = {}
         self._made: dict[int, Words | RenderError] = {}
 
-    def render(self, recipient: Mapping[str, object], message: Mapping[str, object]) -> Content:
+    def render(self, recipient: Recipient | Mapping[str, object], message: Mapping[str, object]) -> Content:
         """What this *recipient* is told.
 
-        *recipient* is `Recipient.variables()`, *message* has `id` and `channel`. Raises `RenderError`.
+        *recipient* may be given as its `variables()`; *message* has `id` and `channel`. Raises `RenderError`.
         """
+        if isinstance(recipient, Recipient):
+            recipient = recipient.variables()
         locale = recipient["locale"]
         words = self._by_locale.get(locale) or self._words(locale)
         if isinstance(words, RenderError):

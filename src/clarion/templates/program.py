@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Default:
+    """``| default: …`` with something that is known."""
+
+    #: As it is printed; None when it is missing itself.
+    text: str | None
+    #: Not escaped; empty when that cannot be told.
+    plain: str
+    #: What is missing when it is.
+    name: str
+    token: Token | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hole:
     """``{{ recipient.data.seat }}``: one value by its path, the commonest thing that differs."""
 
@@ -29,15 +42,14 @@ class Hole:
     keys: tuple[str, ...]
     html: bool
     token: Token | None
-    #: ``| default: "…"`` as text; None when there is none.
-    default: str | None = None
+    default: Default | None = None
 
     @property
     def name(self) -> str:
         return ".".join((self.root, *self.keys))
 
     def value(self, variables: Mapping[str, object], run: Run) -> str:
-        """The value as text, not escaped. The same as Liquid's own way, at a tenth of its cost."""
+        """The value as text, not escaped unless it is markup. As Liquid does it, at a tenth of the cost."""
         value: object = variables[self.root]
         try:
             for key in self.keys:
@@ -48,11 +60,17 @@ class Hole:
             return value
         if self.default is not None:
             if value is None or value is False or (not value and isinstance(value, str | list | dict)):
-                return self.default
+                if self.default.text is None:
+                    run.missing.setdefault(self.default.name, self.default.token)
+                return self.default.text or ""
         elif value is None:
             run.missing.setdefault(self.name, self.token)
             return ""
         return plain(value, run)
+
+    def unescaped(self, value: str) -> str:
+        """What `value` gave, as text in any case; empty when it is markup that is not just text."""
+        return self.default.plain if self.default is not None and value is self.default.text else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +119,7 @@ class Program:
         size = self.size
         for index, hole in self.holes:
             value = hole.value(variables, run)
-            values.append(value)
+            values.append(hole.unescaped(value))
             out[index] = text = escape(value) if hole.html else value
             size += len(text)
         run.write(size)

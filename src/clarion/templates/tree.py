@@ -32,11 +32,15 @@ class Facts:
     filters: frozenset[str]
     #: Partials it renders itself.
     partials: frozenset[str]
+    #: Whether a loop is in it, and whether one that begins where the last loop of its kind ended.
+    loops: bool
+    goes_on: bool
 
 
 def facts(node: Node) -> Facts:
     """The facts of *node*; of its partials only their names."""
     reads, writes, filters, partials = set[str](), set[str](), set[str](), set[str]()
+    loops = goes_on = False
     for inner in walk((node,)):
         writes.update(map(str, inner.template_scope()))
         if isinstance(inner, _STATEFUL):
@@ -46,11 +50,12 @@ def facts(node: Node) -> Facts:
         for expression in expressions(inner):
             if isinstance(expression, Path):
                 reads.add(str(expression.head()))
-            elif isinstance(expression, LoopExpression) and _goes_on(expression):
-                writes.add(STATE)
+            elif isinstance(expression, LoopExpression):
+                loops = True
+                goes_on = goes_on or _goes_on(expression)
             for used in filters_of(expression):
                 filters.add(used.name)
-    return Facts(frozenset(reads), frozenset(writes), frozenset(filters), frozenset(partials))
+    return Facts(frozenset(reads), frozenset(writes), frozenset(filters), frozenset(partials), loops, goes_on)
 
 
 def walk(nodes: Iterable[Node]) -> Iterator[Node]:

@@ -71,13 +71,16 @@ def dynamic(
     tainted = set(names)
     marks = [False] * len(unit.facts)
     reads = [_reads(each, reads_of) for each in unit.facts]
+    # One loop that goes on where another ended makes every loop leave a trace.
+    remembered = any(each.goes_on for each in unit.facts)
+    writes = [each.writes | {STATE} if each.loops and remembered else each.writes for each in unit.facts]
     changed = True
     while changed:
         changed = False
-        for index, each in enumerate(unit.facts):
-            if not marks[index] and not tainted.isdisjoint(reads[index] | each.writes):
+        for index, written in enumerate(writes):
+            if not marks[index] and not tainted.isdisjoint(reads[index] | written):
                 marks[index] = changed = True
-                tainted |= each.writes
+                tainted |= written
     return frozenset(tainted), marks
 
 
@@ -85,7 +88,7 @@ def _reads(each: Facts, reads_of: Callable[[str], frozenset[str]]) -> frozenset[
     reads = each.reads.union(*(reads_of(name) for name in each.partials))
     if not RECIPIENT_FILTERS.isdisjoint(each.filters):
         reads |= {"recipient"}
-    return reads | ({STATE} if STATE in each.writes else frozenset())
+    return reads
 
 
 def outer_reads(unit: Unit, reads_of: Callable[[str], frozenset[str]]) -> frozenset[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
 
 from liquid import Node
 from liquid.builtin.expressions import Path
 from liquid.builtin.tags.render_tag import RenderNode
 from liquid.token import Token
 
+from clarion.domain.suggest import nearest
 from clarion.templates.errors import TemplateFault, fault
 from clarion.templates.language import environment
 from clarion.templates.tree import expressions, filters_of, partial_name
@@ -34,8 +34,8 @@ def check(unit: Unit, names: Collection[str], partials: Collection[str]) -> Iter
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """``; did you mean `x`?``, or nothing when nothing known is like *name*."""
-    close = get_close_matches(name, list(known), 1, 0.6)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    near = nearest(name, known)
+    return f"; did you mean `{near}`?" if near else ""
 
 
 def paths(nodes: Iterable[Node], local: frozenset[str] = frozenset()) -> Iterator[str]:

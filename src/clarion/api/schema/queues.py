@@ -1,0 +1,110 @@
+"""Queues and jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from clarion.api.schema.base import Moment, Paged, Reply, Request
+
+MAX_JOBS = 1_000
+_YEAR_S = 366 * 86_400
+
+JobState = Literal["ready", "scheduled", "running", "done", "buried"]
+
+
+class JobsQuestion(Paged):
+    """Which jobs."""
+
+    state: JobState = "ready"
+
+
+class Redrive(Request):
+    """Which buried jobs get another chance: some by their ids, else all."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=MAX_JOBS)] | None = None
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{}, {"ids": ["job_0198c0a1b2c37d4e8f90a1b2c3d4e5f6"]}]},
+    )
+
+
+class Clean(Request):
+    """Which buried jobs go."""
+
+    older_than_s: float = Field(ge=0, le=_YEAR_S, description="Those that were buried longer ago than this.")
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"older_than_s": 604800}]}
+    )
+
+
+class QueueReply(Reply):
+    """A queue, now."""
+
+    name: str
+    href: str
+    paused: bool
+    ready: int
+    scheduled: int
+    running: int
+    buried: int
+    done: int
+    capped: list[str] = Field(description="Which of the counts stopped counting: there are at least so many.")
+    oldest_s: float | None = Field(description="How long the oldest ready job has been due.")
+    done_per_s: float
+    retried_per_s: float
+    buried_per_s: float
+
+
+class QueuesReply(Reply):
+    """All queues."""
+
+    items: list[QueueReply]
+
+
+class JobReply(Reply):
+    """A job, in whatever state it is."""
+
+    id: str
+    href: str
+    queue: str
+    kind: str
+    key: str | None
+    priority: str
+    state: JobState
+    run_at: Moment | None
+    attempts: int
+    rescues: int
+    worker: str | None
+    lease_until: Moment | None
+    cancelled: bool
+    args: Any
+    progress: Any
+    error: str | None
+    result: Any
+    finished_at: Moment | None
+
+
+class JobsReply(Reply):
+    """A page of jobs."""
+
+    items: list[JobReply]
+    next: str | None
+
+
+class RedriveReply(Reply):
+    """What a redrive did."""
+
+    ready: int
+    taken: int = Field(description="Still buried: another job has their key now.")
+
+
+class CleanReply(Reply):
+    """What cleaning did."""
+
+    deleted: int

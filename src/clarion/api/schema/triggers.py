@@ -1,0 +1,157 @@
+"""Triggers: what an application says has happened, and to whom."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from clarion.api.schema.base import Identifier, Moment, Own, Paged, Reply, Request
+from clarion.api.schema.moment import WrittenMoment
+from clarion.api.schema.recipients import RecipientFields
+
+MAX_RECIPIENTS = 1_000
+
+TriggerStatus = Literal["accepted", "expanding", "running", "completed", "cancelled"]
+
+
+class InlineRecipient(RecipientFields):
+    """A person described in the request: stored before they hear of it. Without an id their address names them."""
+
+    id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _has_a_name(self) -> InlineRecipient:
+        if self.id is None and self.email is None:
+            raise PydanticCustomError("missing", "give an `id`, an `email`, or both")
+        return self
+
+
+class TopicRecipients(Request):
+    """Everybody who belongs to a topic."""
+
+    topic: Identifier
+
+
+def _kind(value: object) -> str:
+    """Which of the three an item is, so that its faults are told as those of one kind."""
+    if isinstance(value, str):
+        return "<id>"
+    fields = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    return "<topic>" if "topic" in fields else "<person>"
+
+
+TriggerRecipient = Annotated[
+    Annotated[Identifier, Tag("<id>")]
+    | Annotated[TopicRecipients, Tag("<topic>")]
+    | Annotated[InlineRecipient, Tag("<person>")],
+    Discriminator(_kind),
+]
+
+
+def _few_enough(recipients: list[object]) -> list[object]:
+    if len(recipients) > MAX_RECIPIENTS:
+        text = f"at most {MAX_RECIPIENTS} recipients in one request: for more, put them in a topic and trigger that"
+        raise PydanticCustomError("too_many", "{text}", {"text": text})
+    return recipients
+
+
+def _is_printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("invalid", "only printable characters")
+    return text
+
+
+class TriggerBody(Request):
+    """Who hears of it, and what templates are told."""
+
+    recipients: Annotated[list[TriggerRecipient], Field(min_length=1)]
+    payload: dict[str, Any] = Field(default_factory=dict, description="What templates and conditions see as `payload`.")
+    metadata: Own = Field(default_factory=dict, description="Kept and shown with the trigger; not for templates.")
+    channels: Annotated[list[Literal["email", "in_app"]], Field(min_length=1)] | None = Field(
+        None, description="Narrows the workflow's channels to these."
+    )
+    transaction_id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_is_printable)] | None = None
+    priority: Literal["critical", "high", "normal", "low"] | None = None
+    send_at: WrittenMoment | None = Field(None, description="Not before then. A time of the last 24 h means now.")
+    expires_at: WrittenMoment | None = Field(None, description="What is not sent by then is not sent at all.")
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "recipients": ["user-1", {"email": "nitish@example.com", "name": "Nitish official"}],
+                    "payload": {"name": "Nitish official", "orderId": "12345", "message": "See you soon"},
+                },
+                {"recipients": [{"topic": "guests"}], "payload": {"orderId": "12345"}, "channels": ["email"]},
+            ]
+        },
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_first(cls, value: Any) -> Any:
+        """A million recipients are refused before any of them is looked at."""
+        if isinstance(value, dict) and isinstance(value.get("recipients"), list):
+            _few_enough(value["recipients"])
+        return value
+
+
+class TriggersQuestion(Paged):
+    """Which triggers."""
+
+    workflow: str | None = Field(None, max_length=128)
+    status: TriggerStatus | None = None
+    transaction_id: str | None = Field(None, max_length=255)
+
+
+class AcceptedReply(Reply):
+    """It is on disk."""
+
+    id: str
+    status: str
+    href: str
+    duplicates: int = Field(description="How many recipients were named more than once; each hears of it once.")
+
+
+class Recipients(Reply):
+    """How far the expansion is."""
+
+    total: int | None = Field(description="An estimate until all are expanded: who is in two topics counts twice.")
+    expanded: int
+
+
+class TriggerReply(Reply):
+    """A trigger and what became of it."""
+
+    id: str
+    href: str
+    workflow: str
+    workflow_version: int | None
+    status: TriggerStatus
+    priority: str
+    channels: list[str] | None
+    metadata: dict[str, Any]
+    transaction_id: str | None
+    recipients: Recipients
+    messages: dict[str, int] = Field(description="How many messages are in each status.")
+    by_channel: dict[str, dict[str, int]]
+    rate_per_s: float | None = Field(description="Messages that came to an end, per second, on average.")
+    eta_s: float | None = Field(description="Seconds until all have, at that rate.")
+    send_at: Moment | None
+    expires_at: Moment
+    created_at: Moment
+    expanded_at: Moment | None
+    completed_at: Moment | None
+    cancelled_at: Moment | None
+
+
+class TriggersReply(Reply):
+    """A page of triggers, newest first."""
+
+    items: list[TriggerReply]
+    next: str | None

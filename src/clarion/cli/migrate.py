@@ -1,0 +1,24 @@
+"""``clarion migrate``: the database's schema."""
+
+from __future__ import annotations
+
+import asyncio
+
+from clarion.cli.options import DataDir, Project
+
+
+def migrate(project: Project = None, data_dir: DataDir = None) -> None:
+    """Bring the database to the schema of this version. Idempotent, and safe when many do it at once."""
+    from clarion.app import open_database
+    from clarion.config import load_settings
+    from clarion.store.migrate import HEAD
+    from clarion.store.migrate import migrate as run
+
+    settings = load_settings({"project": project, "data_dir": data_dir})
+
+    async def body() -> None:
+        async with open_database(settings) as url:
+            await run(url)
+
+    asyncio.run(body())
+    print(f"The database is at version {HEAD}.")

@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Project = Annotated[Path | None, typer.Option("--project", help="The project folder.", show_default=False)]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where the embedded database and other data are kept.")
+]
+Host = Annotated[str | None, typer.Option("--host", help="The address the API listens on.")]
+Port = Annotated[int | None, typer.Option("--port", help="The port the API listens on; 0 takes a free one.")]
+Processes = Annotated[int | None, typer.Option("--processes", help="Worker processes on this machine.")]
+Queues = Annotated[str | None, typer.Option("--queues", help="Queues to work on, separated by commas.")]
+#: Given by the process that started this one: end when standard input ends.
+Child = Annotated[bool, typer.Option("--child", hidden=True)]

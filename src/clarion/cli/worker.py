@@ -1,0 +1,46 @@
+"""``clarion worker``: processes that do the work."""
+
+from __future__ import annotations
+
+import asyncio
+
+from clarion.cli.options import Child, DataDir, Processes, Project, Queues
+
+
+def worker(
+    project: Project = None,
+    data_dir: DataDir = None,
+    processes: Processes = None,
+    queues: Queues = None,
+    child: Child = False,
+) -> None:
+    """Expand triggers and deliver messages."""
+    from clarion.app import open_database, open_worker
+    from clarion.cli.process import run, tell_parent
+    from clarion.config import load_settings
+
+    settings = load_settings(
+        {"project": project, "data_dir": data_dir, "worker.processes": processes, "worker.queues": queues}
+    )
+
+    async def work(stopping: asyncio.Event) -> None:
+        async with open_database(settings) as url, open_worker(settings, url) as one:
+            if child:
+                tell_parent(worker=one.name)
+            await one.run(stopping, settings.worker.drain_timeout)
+
+    async def several(stopping: asyncio.Event) -> None:
+        from clarion.cli.child import Child as ChildProcess
+        from clarion.cli.child import keep_running
+
+        async with open_database(settings) as url:
+            environment = {"CLARION_DATABASE_URL": url, "CLARION_WORKER_PROCESSES": "1"}
+            command = ["worker", "--project", str(settings.project), "--data-dir", str(settings.data_dir)]
+            if settings.worker.queues:
+                command += ["--queues", ",".join(settings.worker.queues)]
+            children = [
+                ChildProcess(f"worker {n}", command, environment) for n in range(1, settings.worker.processes + 1)
+            ]
+            await keep_running(children, stopping, patience=settings.worker.drain_timeout)
+
+    run(work if child or settings.worker.processes == 1 else several, settings, name="worker", child=child)
