@@ -149,7 +149,7 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:
         domain = parse_sender(sender)[1].rpartition("@")[2]
-        if domain not in allowed:
+        if domain not in allowed and "*" not in allowed:
             message = f"the domain {domain} of email.from is not among email.from_domains"
             mistakes.append(Mistake(file=origins["email.from"], message=message, hint=f"add `{domain}` to them"))
     return mistakes

@@ -7,6 +7,7 @@ from pathlib import Path
 
 #: A project without a mistake, by file.
 GOOD: dict[str, str] = {
+    "clarion.toml": '[email]\nfrom = "Hotel <stay@hotel.example>"\n',
     "workflows/hello.yaml": "steps:\n  - channel: email\n  - channel: in_app\n",
     "templates/hello/email.html": "---\nsubject: Hello\nlayout: base\n---\n<p>Hello {{ recipient.name }}</p>\n",
     "templates/hello/email.txt": "Hello {{ recipient.name }}\n",

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.project import GOOD, build
 
+from clarion.config import load_settings
 from clarion.domain.workflow import Backoff, Channel, OnUncertain, Priority, Step, Workflow
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.load import load_project
@@ -120,13 +121,19 @@ def test_short_forms_of_backoff(text: str, backoff: Backoff) -> None:
 
 
 def test_defaults_come_from_the_settings(tmp_path: Path) -> None:
-    toml = "default_locale = 'pt'\n[defaults]\nattempts = 7\nexpires_after = '1h'\n"
+    toml = "default_locale = 'pt'\n[email]\nfrom = 'a@hotel.example'\n[defaults]\nattempts = 7\nexpires_after = '1h'\n"
     project = good(tmp_path, {"clarion.toml": toml})
     assert project.default_locale == "pt"
     assert project.workflows[0].workflow.attempts == 7
     assert project.workflows[0].workflow.expires_after == timedelta(hours=1)
     given_ones, _ = load_project(tmp_path, WorkflowDefaults(attempts=2))
     assert given_ones is not None
+    configured = load_settings({"project": tmp_path}, {"CLARION_DEFAULTS_ATTEMPTS": "9"})
+    by_settings, mistakes = load_project(tmp_path, WorkflowDefaults.from_settings(configured))
+    assert mistakes == []
+    assert by_settings is not None
+    assert by_settings.default_locale == "pt"
+    assert by_settings.workflows[0].workflow.attempts == 9
     assert given_ones.workflows[0].workflow.attempts == 2
 
 
@@ -135,6 +142,27 @@ def test_the_defaults_are_the_same_wherever_they_are_written() -> None:
     assert usual.attempts == workflow.attempts == configured.defaults.attempts
     assert usual.expires_after == workflow.expires_after == configured.defaults.expires_after
     assert usual.default_locale == configured.default_locale
+
+
+@pytest.mark.parametrize(
+    ("sender", "toml", "said"),
+    [
+        ("a@other.example", "from = 'b@hotel.example'", "the domain other.example is not among those of"),
+        ("a@other.example", "from_domains = ['hotel.example']", "email.from_domains (hotel.example)"),
+        ("a@hotel.example", "from = 'b@hotel.example'", None),
+        ("a@other.example", "from_domains = ['*']", None),
+        (None, "from_domains = ['hotel.example']", "warning: its mails have no sender; set `email.from`"),
+    ],
+)
+def test_senders_have_an_allowed_domain(tmp_path: Path, sender: str | None, toml: str, said: str | None) -> None:
+    line = f"sender: {sender}\n" if sender else ""
+    files = {"workflows/hello.yaml": line + GOOD["workflows/hello.yaml"], "clarion.toml": f"[email]\n{toml}\n"}
+    _, mistakes = load_project(build(tmp_path, files))
+    if said is None:
+        assert mistakes == []
+    else:
+        (mistake,) = mistakes
+        assert said in str(mistake)
 
 
 def test_a_byte_order_mark_and_other_line_ends_do_no_harm(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def test_names_everything_a_condition_sees() -> None:
 def test_its_example_is_right(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n# workflows/booking-confirmed.yaml\n(.*?)```", PAGE, re.DOTALL)
     (template,) = re.findall(r"```\n(---\nsubject.*?)```", PAGE, re.DOTALL)
-    files = {"workflows/hello.yaml": example, "templates/hello/email.html": template}
+    toml = "[email]\nfrom = 'stay@aurora.example'\n"
+    files = {"clarion.toml": toml, "workflows/hello.yaml": example, "templates/hello/email.html": template}
     project, mistakes = load_project(build(tmp_path, files))
     assert mistakes == []
     assert project is not None

@@ -41,7 +41,7 @@ def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tupl
     for file in files:
         draft, wrong = _draft(file, words, defaults.default_locale, in_words)
         drafts.append(draft)
-        mistakes += wrong
+        mistakes += [*wrong, *_check_sender(file, defaults)]
     mistakes += _unused(words, {file.workflow.key: file.workflow for file in files}, folder)
     if any_error(mistakes):
         return None, in_order(mistakes)
@@ -99,6 +99,14 @@ def _draft(
             mistakes.append(_missing(step, workflow, templates, file.file, place))
     mistakes += _check_bundle(bundle, default_locale, [*mistakes, *in_words])
     return Draft(workflow=workflow, bundle=bundle, file=file.file), mistakes
+
+
+def _check_sender(file: WorkflowFile, defaults: WorkflowDefaults) -> Iterator[Mistake]:
+    """Mails must come from somebody. A warning: the environment of those who send may know who."""
+    mails = any(step.channel is Channel.EMAIL for step in file.workflow.steps)
+    if mails and not file.says_sender and not defaults.sender:
+        hint = "set `email.from` in clarion.toml, or `sender` here"
+        yield Mistake(file=file.file, message="its mails have no sender", hint=hint, severity=Severity.WARNING)
 
 
 def _missing(

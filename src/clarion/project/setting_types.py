@@ -69,6 +69,8 @@ def sender(value: object) -> str:
 def domains(value: object) -> tuple[str, ...]:
     found = tuple(name.lower() for name in names(value))
     for name in found:
+        if name == "*":
+            continue
         try:
             parse_email(f"someone@{name}")
         except Invalid:

@@ -73,7 +73,8 @@ class Email(Group):
         alias="from",
     )
     from_domains: Domains = a(
-        (), "domains that a sender's address may have, separated by commas; empty means the domain of `from` alone"
+        (),
+        "domains that senders may have, separated by commas; `*` is any; empty means the domain of `from` alone",
     )
     connections: int = a(10, "connections to the SMTP server, per worker process", ge=1, le=100)
     messages_per_connection: int = a(1_000, "mails after which a connection is replaced", ge=1, le=100_000)

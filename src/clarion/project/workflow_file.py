@@ -42,6 +42,8 @@ class WorkflowFile:
 
     workflow: Workflow
     file: str
+    #: Whether there is a line for the sender, be it right or wrong.
+    says_sender: bool = False
     #: Line and column of each step, in order.
     places: tuple[tuple[int, int], ...] = field(default=())
 
@@ -87,7 +89,8 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
         on_uncertain=table.choice("on_uncertain", _POLICIES),
         sender=table.checked("sender", defaults.check_sender),
     )
-    return WorkflowFile(workflow=workflow, file=notes.file, places=tuple(place for _, place in steps))
+    places = tuple(place for _, place in steps)
+    return WorkflowFile(workflow=workflow, file=notes.file, says_sender=table.has("sender"), places=places)
 
 
 def _steps(table: Table, notes: Notes) -> list[tuple[Step, tuple[int, int]]]:
