@@ -1,0 +1,131 @@
+-- Each query answers the ids of the rows that break its rule. All run in one snapshot, so that work in progress breaks none.
+-- They cross from messages to jobs on purpose: that the two agree is what is to be shown.
+
+-- name: open_trigger_has_job
+SELECT t.id::text AS id FROM trigger t
+WHERE t.status IN ('accepted', 'expanding') AND NOT EXISTS (SELECT FROM job j WHERE j.id = t.id)
+
+-- name: open_message_has_job
+SELECT m.id::text AS id FROM message m
+WHERE m.status IN ('queued', 'sending') AND NOT EXISTS (SELECT FROM job j WHERE j.id = m.id)
+
+-- name: job_has_message
+SELECT j.id::text AS id FROM job j
+WHERE j.kind = 'deliver' AND NOT EXISTS (SELECT FROM message m WHERE m.id = j.id)
+
+-- name: sending_has_intent
+SELECT m.id::text AS id FROM message m
+WHERE m.status = 'sending'
+  AND NOT EXISTS (SELECT FROM attempt a WHERE a.message_id = m.id AND a.number = m.attempts)
+
+-- name: attempts_are_numbered
+-- Every attempt was counted by the message before anything was handed to a provider.
+SELECT a.message_id::text AS id
+FROM attempt a LEFT JOIN message m ON m.id = a.message_id
+GROUP BY a.message_id, m.id, m.attempts
+HAVING m.id IS NULL OR count(*) <> m.attempts OR max(a.number) <> m.attempts
+
+-- name: sent_has_proof
+SELECT m.id::text AS id FROM message m
+WHERE m.channel = 'email' AND m.status IN ('sent', 'delivered', 'bounced')
+  AND (m.provider_message_id IS NULL
+       OR NOT EXISTS (SELECT FROM attempt a WHERE a.message_id = m.id AND a.status IN ('accepted', 'uncertain')))
+
+-- name: duplicates_are_labelled
+-- Taken, or perhaps taken, more than once: then the message must say so.
+SELECT m.id::text AS id FROM message m
+JOIN attempt a ON a.message_id = m.id AND a.status IN ('accepted', 'uncertain')
+WHERE NOT m.possible_duplicate
+GROUP BY m.id HAVING count(*) > 1
+
+-- name: hold_is_never_repeated
+SELECT m.id::text AS id FROM message m
+JOIN trigger t ON t.id = m.trigger_id
+JOIN workflow_version v ON v.id = t.workflow_version_id AND v.definition ->> 'on_uncertain' IN ('hold', 'verify')
+JOIN attempt a ON a.message_id = m.id AND a.status IN ('accepted', 'uncertain')
+WHERE NOT EXISTS (SELECT FROM message_event e WHERE e.message_id = m.id AND e.kind IN ('retried', 'redriven'))
+GROUP BY m.id HAVING count(*) > 1
+
+-- name: intents_precede_ends
+SELECT a.message_id::text AS id FROM attempt a WHERE a.ended_at < a.intended_at
+
+-- name: no_intent_is_left_alone
+-- $1 is two leases. Somebody must hold the job of a message that is being sent, or have taken it over by now.
+SELECT a.message_id::text AS id
+FROM attempt a JOIN message m ON m.id = a.message_id AND m.status = 'sending' AND m.attempts = a.number
+LEFT JOIN job j ON j.id = a.message_id
+WHERE a.status = 'intent' AND a.intended_at < now() - $1::interval
+  AND (j.id IS NULL OR j.state = 0 AND j.run_at < now() - $1::interval
+       OR j.state = 1 AND j.lease_until < now() - $1::interval)
+
+-- name: nothing_is_overdue
+SELECT m.id::text AS id FROM message m
+JOIN job j ON j.id = m.id
+LEFT JOIN queue q ON q.name = j.queue
+WHERE m.status IN ('queued', 'sending') AND m.expires_at < now() - interval '1 hour' AND q.paused_at IS NULL
+
+-- name: nothing_is_sent_after_cancel
+SELECT a.message_id::text AS id
+FROM trigger_cancel c JOIN message m ON m.trigger_id = c.trigger_id JOIN attempt a ON a.message_id = m.id
+WHERE a.intended_at > c.created_at
+
+-- name: counts_equal_rows
+WITH rows AS (
+    SELECT trigger_id, channel, status, count(*) AS n FROM message GROUP BY trigger_id, channel, status
+), folded AS (
+    SELECT t.id AS trigger_id, c.key AS channel, s.key AS status, s.value::text::bigint AS n
+    FROM trigger t CROSS JOIN LATERAL jsonb_each(t.counts) c CROSS JOIN LATERAL jsonb_each(c.value) s
+), kept AS (
+    SELECT trigger_id, channel, s.status, s.n::bigint
+    FROM trigger_count CROSS JOIN LATERAL (VALUES
+        ('queued', queued), ('sending', sending), ('sent', sent), ('delivered', delivered), ('failed', failed),
+        ('bounced', bounced), ('skipped', skipped), ('cancelled', cancelled), ('expired', expired), ('unknown', unknown)
+    ) AS s (status, n)
+), counted AS (
+    SELECT trigger_id, channel, status, sum(n) AS n FROM (SELECT * FROM folded UNION ALL SELECT * FROM kept) AS both_kinds
+    GROUP BY trigger_id, channel, status
+)
+SELECT DISTINCT trigger_id::text AS id
+FROM rows FULL JOIN counted USING (trigger_id, channel, status)
+WHERE coalesce(rows.n, 0) <> coalesce(counted.n, 0)
+
+-- name: runs_equal_expanded
+SELECT t.id::text AS id FROM trigger t
+LEFT JOIN (SELECT trigger_id, count(*) AS n, count(DISTINCT recipient_id) AS people FROM run GROUP BY trigger_id) r
+    ON r.trigger_id = t.id
+WHERE coalesce(r.n, 0) <> t.expanded OR coalesce(r.people, 0) <> t.expanded
+
+-- name: completed_has_nothing_open
+-- What was retried by hand afterwards is open again, and says so.
+SELECT DISTINCT t.id::text AS id FROM trigger t JOIN message m ON m.trigger_id = t.id
+WHERE t.status = 'completed' AND m.status IN ('queued', 'sending')
+  AND NOT EXISTS (SELECT FROM message_event e WHERE e.message_id = m.id AND e.kind IN ('retried', 'redriven'))
+
+-- name: in_app_is_in_the_feed
+SELECT coalesce(m.id, f.message_id)::text AS id
+FROM (SELECT id, recipient_id, tenant_id FROM message WHERE channel = 'in_app' AND status = 'delivered') m
+FULL JOIN feed_item f ON f.message_id = m.id
+WHERE f.message_id IS NULL AND EXISTS (SELECT FROM recipient r WHERE r.tenant_id = m.tenant_id AND r.id = m.recipient_id)
+   OR m.id IS NULL
+
+-- name: feed_counters_equal_rows
+SELECT coalesce(c.recipient_id, i.recipient_id) AS id
+FROM feed_counter c
+FULL JOIN (
+    SELECT tenant_id, recipient_id, max(seq) AS last_seq, count(*) FILTER (WHERE archived_at IS NULL) AS total,
+           count(*) FILTER (WHERE archived_at IS NULL AND seen_at IS NULL) AS unseen,
+           count(*) FILTER (WHERE archived_at IS NULL AND read_at IS NULL) AS unread
+    FROM feed_item GROUP BY tenant_id, recipient_id
+) i USING (tenant_id, recipient_id)
+WHERE coalesce(c.total, 0) <> coalesce(i.total, 0) OR coalesce(c.unseen, 0) <> coalesce(i.unseen, 0)
+   OR coalesce(c.unread, 0) <> coalesce(i.unread, 0) OR coalesce(c.last_seq, 0) < coalesce(i.last_seq, 0)
+
+-- name: topic_counts_equal_rows
+SELECT t.key AS id FROM topic t
+LEFT JOIN (SELECT tenant_id, topic_key, count(*) AS n FROM topic_member GROUP BY tenant_id, topic_key) m
+    ON m.tenant_id = t.tenant_id AND m.topic_key = t.key
+WHERE t.member_count <> coalesce(m.n, 0)
+
+-- name: keys_are_unique
+SELECT idempotency_key AS id FROM trigger WHERE idempotency_key IS NOT NULL
+GROUP BY tenant_id, idempotency_key HAVING count(*) > 1
