@@ -100,6 +100,7 @@ def test_every_option_is_read(tmp_path: Path) -> None:
         ("smtp://mail.example.com?reply_timeout=soon", "20s or 10m"),
         ("smtp://mail.example.com?reply_timeout=-5s", "20s or 10m"),
         ("smtp://mail.example.com?ca_file=/no/such/file", "not a file"),
+        ("smtp://mail.example.com?from_domains=a@b.com", "not a domain"),
         ("smtp://mail.example.com?pipelining=yes", "if-offered, never"),
     ],
 )
@@ -107,6 +108,12 @@ def test_a_mistake_is_explained_and_no_password_shown(url: str, message: str) ->
     with pytest.raises(ConfigError, match=message) as caught:
         parse_smtp_url(url)
     assert "secret" not in caught.value.message
+
+
+def test_domains_are_compared_as_addresses_have_them() -> None:
+    settings = parse_smtp_url("smtp://localhost?from_domains=Exämple.DE")
+    assert settings.allows_from("xn--exmple-cua.de")
+    assert not settings.allows_from("example.de")
 
 
 def test_a_password_is_never_shown() -> None:

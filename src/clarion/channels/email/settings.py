@@ -10,7 +10,8 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from clarion.errors import ConfigError
+from clarion.domain.address import parse_email
+from clarion.errors import ConfigError, Invalid
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?")
 _LITERAL = re.compile(r"\[[0-9A-Za-z:.]{2,64}\]")
@@ -87,6 +88,7 @@ class SmtpSettings:
             if count < 1:
                 raise ConfigError(f"{what} must be at least 1")
         self._check_login()
+        object.__setattr__(self, "from_domains", frozenset(_domain(name) for name in self.from_domains))
 
     def _check_login(self) -> None:
         if (self.user is None) != (self.password is None):
@@ -105,6 +107,16 @@ class SmtpSettings:
     def describe(self) -> Mapping[str, object]:
         """What a log may hold: never the password."""
         return MappingProxyType({"host": self.host, "port": self.port, "tls": self.tls.value, "user": self.user})
+
+
+def _domain(name: str) -> str:
+    """*name* as it stands in an address that `parse_email` gave: lower case, ASCII."""
+    if name == "*":
+        return name
+    try:
+        return parse_email(f"x@{name}").removeprefix("x@")
+    except Invalid as error:
+        raise ConfigError(f"{name[:64]!r} is not a domain that mail can come from: {error.message}") from None
 
 
 def is_host(text: str) -> bool:

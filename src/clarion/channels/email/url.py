@@ -120,7 +120,7 @@ def _choice(key: str, text: str, choices: Mapping[str, _T]) -> _T:
 
 
 def _domains(text: str) -> frozenset[str]:
-    return frozenset(domain.strip().lower() for domain in text.split(",") if domain.strip())
+    return frozenset(domain.strip() for domain in text.split(",") if domain.strip())
 
 
 def _timeouts_in(query: Mapping[str, str]) -> list[str]:
