@@ -67,6 +67,7 @@ def apply(
             _charge(scope, value)
         if name in _TEXT:
             left = plain(left, run)
+            args = [plain(arg, run) if isinstance(arg, bool | list | tuple | dict) else arg for arg in args]
         _check_growth(scope, name, left, args)
     result = function(left, *args, **named)
     _check_size(scope, result)
