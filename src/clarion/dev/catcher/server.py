@@ -73,14 +73,14 @@ class Catcher:
     async def start(self) -> None:
         """Open the spool and both ports. Raises `ConfigError` when a port or the folder is taken."""
         try:
-            smtp, http = _listen(self.host, self.smtp_port), _listen(self.host, self.http_port)
-            self.smtp_port, self.http_port = smtp.getsockname()[1], http.getsockname()[1]
             self._spool = Spool(self._folder, keep_bytes=self._keep_bytes)
             self._intake = intake = Intake(self._spool, self._note)
-            loop = asyncio.get_running_loop()
-            self._smtp = await loop.create_server(
+            smtp = _listen(self.host, self.smtp_port)
+            self._smtp = await asyncio.get_running_loop().create_server(
                 lambda: Connection(intake, self._limits, self._connections), sock=smtp
             )
+            http = _listen(self.host, self.http_port)
+            self.smtp_port, self.http_port = smtp.getsockname()[1], http.getsockname()[1]
             app = application(self._spool, self.host, self.smtp_url)
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
@@ -112,6 +112,11 @@ class Catcher:
         """What has arrived; the same as ``GET /api/counts``. It must be running."""
         assert self._spool is not None, "the catcher is not running"
         return self._spool.counts()
+
+    def raw(self, id: int) -> bytes | None:
+        """Mail *id* byte for byte; None when it is not kept. It must be running."""
+        assert self._spool is not None, "the catcher is not running"
+        return self._spool.raw(id)
 
     def _note(self, failure: OSError) -> None:
         self.last_failure = failure

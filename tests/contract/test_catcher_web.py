@@ -1,0 +1,191 @@
+"""The catcher's HTTP side: JSON for programs, pages for people, nothing for strangers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.support.smtp import Conversation, sample
+
+from clarion.dev.catcher import Catcher
+
+EVIL = "<script>alert(1)</script>\"'&"
+PIXEL = b"\x89PNG\r\n\x1a\nnot really"
+
+
+@pytest.fixture
+async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
+    async with Catcher(tmp_path) as catcher:
+        yield catcher
+
+
+@pytest.fixture
+async def browser(catcher: Catcher) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(catcher.http_url) as session:
+        yield session
+
+
+async def send(catcher: Catcher, *mails: bytes, to: str = "to@example.com") -> None:
+    async with Conversation(catcher.smtp_port) as smtp:
+        await smtp.say("EHLO me")
+        for mail in mails:
+            assert (await smtp.mail(mail, to=[to])).startswith("250")
+
+
+async def json_of(browser: aiohttp.ClientSession, path: str) -> Any:
+    async with browser.get(path) as response:
+        assert response.status == 200, await response.text()
+        return await response.json()
+
+
+async def page_of(browser: aiohttp.ClientSession, path: str) -> str:
+    async with browser.get(path) as response:
+        assert response.status == 200
+        assert "script" not in response.headers["content-security-policy"]
+        return await response.text()
+
+
+def rich_mail() -> bytes:
+    mail = EmailMessage()
+    mail["From"] = f"Zoë {EVIL} <hotel@example.com>"
+    mail["To"] = "Ada <ada@example.com>"
+    mail["Subject"] = f"Prêt à partir {EVIL}"
+    mail["Message-ID"] = "<rich@example.com>"
+    mail.set_content(f"Text {EVIL}")
+    mail.add_alternative(
+        f'<html><head><title>x</title></head><body>{EVIL}<img src="cid:logo"><img src="https://example.com/p.png">',
+        subtype="html",
+    )
+    parts = mail.get_payload()
+    assert isinstance(parts, list) and isinstance(parts[1], EmailMessage)
+    parts[1].add_related(PIXEL, "image", "png", cid="<logo>")
+    mail.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="Größe <b>.pdf")
+    return mail.as_bytes().replace(b"\n", b"\r\n")
+
+
+async def test_a_mail_can_be_asked_for_as_json(catcher: Catcher, browser: aiohttp.ClientSession) -> None:
+    sent = rich_mail()
+    await send(catcher, sent, to="ada@example.com")
+    (listed,) = (await json_of(browser, "/api/mails"))["mails"]
+    assert listed["subject"] == f"Prêt à partir {EVIL}"
+    assert listed["to"] == ["ada@example.com"]
+    mail = await json_of(browser, f"/api/mails/{listed['id']}")
+    assert mail["envelope"] == {"from": "from@example.com", "to": ["ada@example.com"]}
+    assert mail["to"] == "Ada <ada@example.com>"
+    assert mail["text"].strip() == f"Text {EVIL}"
+    assert "cid:logo" in mail["html"]
+    assert ["Message-ID", "<rich@example.com>"] in mail["headers"]
+    assert [one["filename"] for one in mail["attachments"]] == ["part-1", "Größe <b>.pdf"]
+    async with browser.get(f"/api/mails/{listed['id']}/raw") as response:
+        assert await response.read() == sent
+
+
+async def test_the_list_is_searched_and_paged(catcher: Catcher, browser: aiohttp.ClientSession) -> None:
+    for number in range(1, 8):
+        await send(catcher, sample(number, 300), to=f"guest{number}@example.com")
+    first = await json_of(browser, "/api/mails?limit=3")
+    assert [one["id"] for one in first["mails"]] == [7, 6, 5]
+    rest = await json_of(browser, f"/api/mails?limit=10&before={first['next']}")
+    assert [one["id"] for one in rest["mails"]] == [4, 3, 2, 1]
+    assert rest["next"] is None
+    for query in ("to=GUEST4", "subject=booking+4", "to=guest4&subject=confirmed"):
+        assert [one["id"] for one in (await json_of(browser, f"/api/mails?{query}"))["mails"]] == [4]
+    assert (await json_of(browser, "/api/mails?to=guest4&subject=nothing"))["mails"] == []
+    assert [word in await page_of(browser, "/?q=guest4") for word in ("guest4@", "guest5@")] == [True, False]
+    assert "confirmed" in await page_of(browser, "/?q=BOOKING+4")
+
+
+async def test_counts_are_exact_and_emptying_resets_them(catcher: Catcher, browser: aiohttp.ClientSession) -> None:
+    await send(catcher, sample(1), sample(1), sample(2), to="same@example.com")
+    await send(catcher, b"Subject: no id\r\n\r\nx\r\n", to="other@example.com")
+    assert await json_of(browser, "/api/counts") == {
+        "received": 4,
+        "distinct_message_ids": 2,
+        "distinct_recipients": 2,
+        "kept": 4,
+    }
+    async with browser.delete("/api/mails") as response:
+        assert await response.json() == {"deleted": 4}
+    assert set((await json_of(browser, "/api/counts")).values()) == {0}
+    async with browser.get("/api/mails/1") as response:
+        assert response.status == 404
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "before=-1", "before=²", "limit=" + "9" * 5000])
+async def test_a_query_that_makes_no_sense_is_told(browser: aiohttp.ClientSession, query: str) -> None:
+    async with browser.get(f"/api/mails?{query}") as response:
+        assert response.status == 422
+
+
+async def test_nothing_of_a_mail_becomes_markup_of_a_page(catcher: Catcher, browser: aiohttp.ClientSession) -> None:
+    await send(catcher, rich_mail(), to="x&lt;y@example.com")
+    for path in (
+        "/",
+        f"/?q={EVIL}".replace("&", "%26"),
+        *(f"/mails/1?view={v}" for v in ("text", "headers", "source")),
+    ):
+        text = await page_of(browser, path)
+        assert "<script" not in text
+        if "source" not in path:
+            assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "Größe &lt;b&gt;.pdf" in await page_of(browser, "/mails/1?view=attachments")
+
+
+async def test_the_mails_own_html_runs_nothing_and_fetches_nothing(
+    catcher: Catcher, browser: aiohttp.ClientSession
+) -> None:
+    await send(catcher, rich_mail())
+    page = await page_of(browser, "/mails/1")
+    assert '<iframe sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
+    async with browser.get("/mails/1/html") as response:
+        policy = response.headers["content-security-policy"]
+        html = await response.text()
+    assert policy.startswith("sandbox allow-popups") and "allow-scripts" not in policy and "script-src" not in policy
+    assert "default-src 'none'" in policy and "img-src data:;" in policy
+    assert "data:image/png;base64,iVBOR" in html and "cid:" not in html
+    assert '<head><base target="_blank">' in html
+    async with browser.get("/mails/1/html?images=1") as response:
+        assert "img-src data: https: http:;" in response.headers["content-security-policy"]
+    async with browser.get("/mails/1/attachments/0") as response:
+        assert await response.read() == PIXEL
+        assert response.headers["content-type"] == "application/octet-stream"
+        assert response.headers["content-disposition"].startswith("attachment")
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_other_websites_are_turned_away(catcher: Catcher, browser: aiohttp.ClientSession) -> None:
+    await send(catcher, sample(1))
+    async with browser.get("/api/mails", headers={"host": "evil.example"}) as response:
+        assert response.status == 421
+    for origin in ("https://evil.example", "null"):
+        async with browser.post("/clear", headers={"origin": origin}) as response:
+            assert response.status == 403
+    async with browser.get("/clear") as response:
+        assert response.status == 405
+    assert catcher.counts().kept == 1
+    async with browser.post("/clear", headers={"origin": catcher.http_url}, allow_redirects=False) as response:
+        assert response.status == 303
+    assert catcher.counts().kept == 0
+
+
+async def test_pages_know_what_is_not_there(browser: aiohttp.ClientSession) -> None:
+    assert "Nothing caught yet" in await page_of(browser, "/")
+    for path in ("/mails/1", "/mails/1/html", "/mails/1/attachments/0", "/api/mails/1/raw", "/mails/x", "/nothing"):
+        async with browser.get(path) as response:
+            assert response.status == 404
+    async with browser.get("/?live=1") as response:
+        assert response.headers["refresh"] == "2"
+
+
+async def test_every_view_of_every_shape_of_mail_shows(catcher: Catcher, browser: aiohttp.ClientSession) -> None:
+    await send(
+        catcher, rich_mail(), b"", b"\r\n", b"Content-Type: text/html\r\n\r\n<p>only html\r\n", sample(1, 400_000)
+    )
+    for id in range(1, 6):
+        for view in ("html", "text", "headers", "source", "attachments"):
+            assert "</html>" in await page_of(browser, f"/mails/{id}?view={view}")
+    assert "Download all of it" in await page_of(browser, "/mails/5?view=source")
