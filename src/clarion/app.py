@@ -69,7 +69,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             max_bulk_body=settings.api.max_bulk_body,
             access_log=settings.log_level == "debug",
         )
-        yield ApiServer(build_api(services), host=settings.host, port=settings.port)
+        yield ApiServer(build_api(services), host=settings.host, port=settings.port, closing=services.closing)
 
 
 @asynccontextmanager
@@ -134,15 +134,20 @@ async def _handlers(
 def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None]) -> list[Periodic]:
     from clarion.flows.finish import Finish
     from clarion.worker.periodic import Periodic
-    from clarion.worker.pruner import Pruner
+    from clarion.worker.pruner import Ages, Pruner
     from clarion.worker.rescuer import Rescuer
 
     retention = settings.retention
-    pruner = Pruner(pool, completed_jobs=retention.completed_jobs, failed_jobs=retention.failed_jobs)
+    ages = Ages(
+        completed_jobs=retention.completed_jobs,
+        failed_jobs=retention.failed_jobs,
+        messages=retention.messages,
+        feed=retention.feed,
+    )
     return [
         Periodic("finish", timedelta(seconds=0.5), Finish(pool).run_once),
         Periodic("rescue", min(settings.worker.lease / 6, timedelta(seconds=10)), Rescuer(pool, wake).run_once),
-        Periodic("prune", timedelta(minutes=5), pruner.run_once),
+        Periodic("prune", timedelta(minutes=5), Pruner(pool, ages).run_once),
     ]
 
 

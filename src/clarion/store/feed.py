@@ -1,4 +1,4 @@
-"""The in-app feed: a row is a delivery, and a row of counters for each recipient always equals the rows.
+"""Feeds as their recipients have them; `feed_delivery` fills them. A row of counters always equals the rows.
 
 Whoever changes a recipient's feed locks their counter row first, so changes to one feed follow one another and the
 counters are exact; feeds of different recipients never wait for each other.
@@ -7,7 +7,7 @@ counters are exact; feeds of different recipients never wait for each other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -40,22 +40,6 @@ class Show(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewItem:
-    """An item to deliver."""
-
-    tenant_id: UUID
-    recipient_id: str
-    #: The message that it delivers; one message is delivered once.
-    message_id: UUID
-    workflow_key: str
-    title: str
-    body: str
-    category: str | None = None
-    url: str | None = None
-    data: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """An item as stored. `seq` rises by one with each item of the recipient."""
 
@@ -80,23 +64,6 @@ class Counts:
     total: int
     unseen: int
     unread: int
-
-
-async def add_many(connection: Connection, items: Sequence[NewItem]) -> set[UUID]:
-    """Deliver *items*, of any tenants; the message ids that were not there before. Atomic by itself.
-
-    Items of one recipient get their `seq` in the order given.
-    """
-    if not items:
-        return set()
-    columns = zip(
-        *(
-            (i.tenant_id, i.recipient_id, i.message_id, i.workflow_key, i.category, i.title, i.body, i.url, i.data)
-            for i in items
-        ),
-        strict=True,
-    )
-    return {row["message_id"] for row in await connection.fetch(_SQL["add"], *(list(column) for column in columns))}
 
 
 async def page(

@@ -1,29 +1,3 @@
--- name: add
--- Counters first, in order: this takes their locks. A message that was delivered before counts for nothing.
-WITH given AS MATERIALIZED (
-    SELECT g.*, row_number() OVER (PARTITION BY g.tenant_id, g.recipient_id ORDER BY g.n) AS nth
-    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[])
-        WITH ORDINALITY AS g (tenant_id, recipient_id, message_id, workflow_key, category, title, body, url, data, n)
-    WHERE NOT EXISTS (SELECT FROM feed_item f WHERE f.message_id = g.message_id)
-), counted AS (
-    INSERT INTO feed_counter AS c (tenant_id, recipient_id, last_seq, total, unseen, unread)
-    SELECT tenant_id, recipient_id, count(*), count(*), count(*), count(*) FROM given
-    GROUP BY tenant_id, recipient_id ORDER BY tenant_id, recipient_id COLLATE "C"
-    ON CONFLICT (tenant_id, recipient_id) DO UPDATE
-    SET last_seq = c.last_seq + excluded.last_seq, total = c.total + excluded.total,
-        unseen = c.unseen + excluded.unseen, unread = c.unread + excluded.unread
-    RETURNING tenant_id, recipient_id, last_seq
-), sizes AS (
-    SELECT tenant_id, recipient_id, count(*) AS size FROM given GROUP BY tenant_id, recipient_id
-)
-INSERT INTO feed_item (message_id, tenant_id, seq, recipient_id, workflow_key, category, title, body, url, data)
-SELECT g.message_id, g.tenant_id, c.last_seq - s.size + g.nth, g.recipient_id, g.workflow_key, g.category, g.title, g.body,
-       g.url, g.data
-FROM given g
-JOIN counted c ON c.tenant_id = g.tenant_id AND c.recipient_id = g.recipient_id COLLATE "C"
-JOIN sizes s ON s.tenant_id = g.tenant_id AND s.recipient_id = g.recipient_id
-RETURNING message_id
-
 -- name: page_inbox
 SELECT message_id, seq, workflow_key, category, title, body, url, data, created_at, seen_at, read_at, archived_at
 FROM feed_item WHERE tenant_id = $1 AND recipient_id = $2 AND seq < $3 AND archived_at IS NULL

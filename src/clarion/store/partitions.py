@@ -16,12 +16,15 @@ from clarion.store.database import Connection
 #: Partitioned table → its key, and how full its pages are packed (room for HOT updates).
 TABLES = {"run": 100, "message": 75, "attempt": 75, "message_event": 100}
 
-_WEEK = timedelta(days=7)
+WEEK = timedelta(days=7)
 
 #: How far ahead partitions exist: an id from a clock that runs fast, or a scheduler that rests, must still find one.
-AHEAD = 4 * _WEEK
+AHEAD = 4 * WEEK
 #: How far back: messages keep the time of their id, and tests and imports write a little into the past.
-BEHIND = _WEEK
+BEHIND = WEEK
+
+#: One dropper at a time, per database.
+_DROP_LOCK = 0x636C6172696F6F
 
 
 async def ensure(connection: Connection, now: datetime | None = None) -> list[str]:
@@ -41,7 +44,7 @@ async def ensure(connection: Connection, now: datetime | None = None) -> list[st
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", name)
                 if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name):
                     continue
-                low, high = ids.first_at(monday), ids.first_at(monday + _WEEK)
+                low, high = ids.first_at(monday), ids.first_at(monday + WEEK)
                 await connection.execute(
                     f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
                     f" WITH (fillfactor = {fillfactor}, autovacuum_vacuum_scale_factor = 0.05,"
@@ -52,9 +55,50 @@ async def ensure(connection: Connection, now: datetime | None = None) -> list[st
     return made
 
 
+async def drop(connection: Connection, older_than: timedelta) -> list[str]:
+    """Drop the weeks that ended more than *older_than* ago; the names of the dropped partitions.
+
+    A week with a message that is still open stays. Readers and writers are not locked out: each partition is first
+    detached concurrently. To be called outside of a transaction; when somebody else does the same, this does nothing.
+    """
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _DROP_LOCK):
+        return []
+    try:
+        now = await connection.fetchval("SELECT clock_timestamp()")
+        dropped = []
+        for week in await _weeks_before(connection, now - older_than):
+            open_left = f"SELECT EXISTS (SELECT FROM message_{week} WHERE status IN ('queued', 'sending'))"  # noqa: S608
+            if await connection.fetchval(open_left):
+                continue
+            for table in TABLES:
+                await _drop_one(connection, table, f"{table}_{week}")
+                dropped.append(f"{table}_{week}")
+        return dropped
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _DROP_LOCK)
+
+
+async def _weeks_before(connection: Connection, moment: datetime) -> list[str]:
+    """The weeks, as in the names of partitions, that were over at *moment*."""
+    rows = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relname ~ '^message_[0-9]{4}_w[0-9]{2}$' ORDER BY 1"
+    )
+    weeks = [row["relname"].removeprefix("message_") for row in rows]
+    return [week for week in weeks if datetime.strptime(f"{week} 1", "%G_w%V %u").replace(tzinfo=UTC) + WEEK <= moment]
+
+
+async def _drop_one(connection: Connection, table: str, name: str) -> None:
+    attached = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass($1))", name
+    )
+    if attached:
+        await connection.execute(f"ALTER TABLE {table} DETACH PARTITION {name} CONCURRENTLY")
+    await connection.execute(f"DROP TABLE IF EXISTS {name}")
+
+
 def _mondays(start: datetime, end: datetime) -> Iterator[datetime]:
     monday = (start - timedelta(days=start.weekday())).astimezone(UTC)
     monday = monday.replace(hour=0, minute=0, second=0, microsecond=0)
     while monday <= end:
         yield monday
-        monday += _WEEK
+        monday += WEEK

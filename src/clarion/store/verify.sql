@@ -70,7 +70,10 @@ FROM trigger_cancel c JOIN message m ON m.trigger_id = c.trigger_id JOIN attempt
 WHERE a.intended_at > c.created_at
 
 -- name: counts_equal_rows
-WITH rows AS (
+WITH oldest AS (  -- what left with its partition is not compared
+    SELECT to_timestamp(min(substr(relname, 9)), 'IYYY"_w"IW') AS week FROM pg_class
+    WHERE relname ~ '^message_[0-9]{4}_w[0-9]{2}$'
+), rows AS (
     SELECT trigger_id, channel, status, count(*) AS n FROM message GROUP BY trigger_id, channel, status
 ), folded AS (
     SELECT t.id AS trigger_id, c.key AS channel, s.key AS status, s.value::text::bigint AS n
@@ -86,14 +89,18 @@ WITH rows AS (
     GROUP BY trigger_id, channel, status
 )
 SELECT DISTINCT trigger_id::text AS id
-FROM rows FULL JOIN counted USING (trigger_id, channel, status)
-WHERE coalesce(rows.n, 0) <> coalesce(counted.n, 0)
+FROM rows FULL JOIN counted USING (trigger_id, channel, status) LEFT JOIN trigger t ON t.id = trigger_id
+WHERE coalesce(rows.n, 0) <> coalesce(counted.n, 0) AND coalesce(t.created_at, now()) >= (SELECT week FROM oldest)
 
 -- name: runs_equal_expanded
+WITH oldest AS (  -- what left with its partition is not compared
+    SELECT to_timestamp(min(substr(relname, 9)), 'IYYY"_w"IW') AS week FROM pg_class
+    WHERE relname ~ '^message_[0-9]{4}_w[0-9]{2}$'
+)
 SELECT t.id::text AS id FROM trigger t
 LEFT JOIN (SELECT trigger_id, count(*) AS n, count(DISTINCT recipient_id) AS people FROM run GROUP BY trigger_id) r
     ON r.trigger_id = t.id
-WHERE coalesce(r.n, 0) <> t.expanded OR coalesce(r.people, 0) <> t.expanded
+WHERE (coalesce(r.n, 0) <> t.expanded OR coalesce(r.people, 0) <> t.expanded) AND t.created_at >= (SELECT week FROM oldest)
 
 -- name: completed_has_nothing_open
 -- What was retried by hand afterwards is open again, and says so.
@@ -102,11 +109,15 @@ WHERE t.status = 'completed' AND m.status IN ('queued', 'sending')
   AND NOT EXISTS (SELECT FROM message_event e WHERE e.message_id = m.id AND e.kind IN ('retried', 'redriven'))
 
 -- name: in_app_is_in_the_feed
+WITH oldest AS (  -- what left with its partition is not compared
+    SELECT to_timestamp(min(substr(relname, 9)), 'IYYY"_w"IW') AS week FROM pg_class
+    WHERE relname ~ '^message_[0-9]{4}_w[0-9]{2}$'
+)
 SELECT coalesce(m.id, f.message_id)::text AS id
 FROM (SELECT id, recipient_id, tenant_id FROM message WHERE channel = 'in_app' AND status = 'delivered') m
 FULL JOIN feed_item f ON f.message_id = m.id
 WHERE f.message_id IS NULL AND EXISTS (SELECT FROM recipient r WHERE r.tenant_id = m.tenant_id AND r.id = m.recipient_id)
-   OR m.id IS NULL
+   OR m.id IS NULL AND f.created_at >= (SELECT week FROM oldest)
 
 -- name: feed_counters_equal_rows
 SELECT coalesce(c.recipient_id, i.recipient_id) AS id

@@ -1,0 +1,30 @@
+-- name: triggers
+-- Ended long ago. Their messages left with their partitions, or are about to; an idempotency key lives as long as its row.
+WITH gone AS (
+    DELETE FROM trigger WHERE id = ANY (ARRAY (
+        SELECT id FROM trigger
+        WHERE id < $1 AND status IN ('completed', 'cancelled') ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+    )) RETURNING id
+), counts AS (
+    DELETE FROM trigger_count WHERE trigger_id IN (SELECT id FROM gone)
+), tombstones AS (
+    DELETE FROM trigger_cancel WHERE trigger_id IN (SELECT id FROM gone)
+)
+SELECT count(*) FROM gone
+
+-- name: feed
+-- An item that goes is no longer counted.
+WITH gone AS (
+    DELETE FROM feed_item WHERE message_id = ANY (ARRAY (
+        SELECT message_id FROM feed_item WHERE message_id < $1 ORDER BY message_id LIMIT $2 FOR UPDATE SKIP LOCKED
+    )) RETURNING tenant_id, recipient_id, seen_at, read_at, archived_at
+), less AS (
+    SELECT tenant_id, recipient_id, count(*) FILTER (WHERE archived_at IS NULL) AS total,
+           count(*) FILTER (WHERE archived_at IS NULL AND seen_at IS NULL) AS unseen,
+           count(*) FILTER (WHERE archived_at IS NULL AND read_at IS NULL) AS unread
+    FROM gone GROUP BY tenant_id, recipient_id
+), counted AS (
+    UPDATE feed_counter c SET total = c.total - l.total, unseen = c.unseen - l.unseen, unread = c.unread - l.unread
+    FROM less l WHERE c.tenant_id = l.tenant_id AND c.recipient_id = l.recipient_id
+)
+SELECT count(*) FROM gone
