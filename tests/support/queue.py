@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+from tests.support.wait import wait_until
 
 from clarion import clock, ids
 from clarion.queue import add, settle
@@ -153,3 +154,24 @@ class SteppedClock:
 
     def step(self, seconds: float) -> None:
         self._at += seconds
+
+
+async def waiting_for_lock(rig: Rig, pid: int) -> None:
+    """Wait until the server process *pid* waits for somebody's lock."""
+
+    async def waits() -> bool:
+        state = await rig.pool.fetchval("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $1", pid)
+        return bool(state == "Lock")
+
+    condition: Callable[[], bool | Awaitable[bool]] = waits
+    await wait_until(condition, what="it waits for the lock")
+
+
+async def all_leases_over(rig: Rig) -> None:
+    """Wait until every lease has run out by the database's clock."""
+
+    async def over() -> bool:
+        return bool(await rig.pool.fetchval("SELECT bool_and(lease_until < clock_timestamp()) FROM job"))
+
+    condition: Callable[[], bool | Awaitable[bool]] = over
+    await wait_until(condition, what="the leases have run out")
