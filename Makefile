@@ -34,6 +34,7 @@ check: $(READY) ## format, lint, types, import rules, file sizes
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python tools/file_sizes.py
 
 fmt: $(READY) ## format and mend what ruff can
 	@$(BIN)/ruff format .
