@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
 import socket
 from typing import TYPE_CHECKING, cast
 
 from tests.support.smtp_faults import Fault
+from tests.support.smtp_login import Login
 
 if TYPE_CHECKING:
     from tests.support.smtp_server import SmtpServer
-
-_CHALLENGE = b"<4711.0@tests>"
 
 
 class Session(asyncio.Protocol):
@@ -29,8 +26,7 @@ class Session(asyncio.Protocol):
         self._dead = False
         self._encrypted = False
         self._logged_in = server.login is None
-        self._auth: list[str] | None = None
-        self._mechanism = ""
+        self._login: Login | None = None
         self._sender: str | None = None
         self._recipient: str | None = None
         self._mails = 0
@@ -113,7 +109,7 @@ class Session(asyncio.Protocol):
             return False
         line = self._buffer[:at].decode("utf-8", "surrogateescape")
         self._buffer = self._buffer[at + 2 :]
-        if self._auth is not None:
+        if self._login is not None:
             self._continue_auth(line)
             return True
         verb, _, rest = line.partition(" ")
@@ -202,30 +198,22 @@ class Session(asyncio.Protocol):
         self._encrypted = True
         self._sender = self._recipient = None
 
-    # AUTH (RFC 4954): each answer of the client is collected, then judged.
-
     def _start_auth(self, rest: str) -> None:
-        if self._struck("auth"):
+        if self._server.login is None or self._struck("auth"):
             return
-        self._mechanism, _, initial = rest.partition(" ")
-        self._auth = []
-        if initial:
-            self._continue_auth(initial)
-        else:
-            prompt = _CHALLENGE if self._mechanism == "CRAM-MD5" else b"Username:"
-            self._out.append(b"334 " + base64.b64encode(prompt) + b"\r\n")
+        mechanism, _, initial = rest.partition(" ")
+        self._login = Login(*self._server.login, mechanism)
+        self._continue_auth(initial)
 
     def _continue_auth(self, line: str) -> None:
-        assert self._auth is not None and self._server.login is not None
-        self._auth.append(base64.b64decode(line).decode())
-        if self._mechanism == "LOGIN" and len(self._auth) == 1:
-            self._out.append(b"334 " + base64.b64encode(b"Password:") + b"\r\n")
+        assert self._login is not None
+        if line:
+            self._login.answer(line)
+        if (prompt := self._login.prompt()) is not None:
+            self._out.append(prompt)
             return
-        user, password = self._server.login
-        digest = hmac.new(password.encode(), _CHALLENGE, "md5").hexdigest()
-        wanted = {"PLAIN": [f"\0{user}\0{password}"], "LOGIN": [user, password], "CRAM-MD5": [f"{user} {digest}"]}
-        self._logged_in = self._auth == wanted[self._mechanism]
-        self._auth = None
+        self._logged_in = self._login.good
+        self._login = None
         self._out.append(b"235 2.7.0 welcome\r\n" if self._logged_in else b"535 5.7.8 wrong user or password\r\n")
 
     # Answers and faults.
