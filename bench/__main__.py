@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from contextlib import AsyncExitStack
 
+import structlog
 from rich.console import Console
 
 from bench import machine, report, runner
@@ -19,6 +21,7 @@ from bench.stage import WORK, Stage
 def main() -> int:
     """Exit status 0 when all that could be measured reached its goals, 1 when some did not, 130 after Ctrl-C."""
     options = _options()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console()
     try:
         outcomes = asyncio.run(_measure(options, console))

@@ -49,9 +49,10 @@ class Client:
         answer = await self._call("POST", f"/v1/workflows/{booking.WORKFLOW}/trigger", body)
         return Accepted(id=answer["id"], at=time.monotonic())
 
-    async def status(self, trigger: str) -> str:
-        """Where the trigger is: ``accepted``, ``expanding``, ``running``, ``completed`` or ``cancelled``."""
-        return str((await self._call("GET", f"/v1/triggers/{trigger}"))["status"])
+    async def sent(self, trigger: str) -> int:
+        """How many of the trigger's messages are `sent`."""
+        messages = (await self._call("GET", f"/v1/triggers/{trigger}"))["messages"]
+        return int(messages.get("sent", 0))
 
     async def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         async with self._session.request(method, path, json=body, headers=self._headers) as reply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -16,22 +15,30 @@ import asyncpg
 from bench.mail import project
 from bench.ours.client import Client
 from bench.ours.memory import Peak, watched
+from bench.ours.publish import publish
 from bench.servers.process import ProgramFailed, free_port, run, started, tail
 from bench.stage import Stage
+from clarion.flows.bootstrap import DEFAULT_TENANT, new_key
 
 CLARION = Path(sys.executable).with_name("clarion")
 READY_S = 60.0
 
+#: How many connections workers have: a worker has some as soon as it looks for work.
+WORKERS = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'clarion worker%'
+"""
+
 #: One for all systems of a run, as databases are copied: the same key, and the secret that it is hashed with.
-KEY = f"clk_bench_{secrets.token_hex(16)}"
+KEY = new_key()
 SECRET = secrets.token_hex(32)
 
 
 class System:
     """A running API, and a worker when asked for one."""
 
-    def __init__(self, work: Path, env: dict[str, str], session: aiohttp.ClientSession) -> None:
+    def __init__(self, work: Path, project: Path, env: dict[str, str], session: aiohttp.ClientSession) -> None:
         self._work = work
+        self._project = project
         self._env = env
         self._session = session
         self.database = env["CLARION_DATABASE_URL"]
@@ -44,10 +51,10 @@ class System:
     async def worker(self) -> AsyncIterator[Peak]:
         """One worker process, ready; its memory is watched."""
         log = self._work / "logs" / "clarion-worker.log"
-        before = await self.count("SELECT count(*) FROM worker")
+        before = await self.count(WORKERS)
         async with started([CLARION, "worker", "--processes", "1"], log=log, env=self._env) as process:
             async with asyncio.timeout(READY_S):
-                while await self.count("SELECT count(*) FROM worker") == before:
+                while await self.count(WORKERS) == before:
                     if process.returncode is not None:
                         raise ProgramFailed(f"clarion worker ended with status {process.returncode}: {tail(log)}")
                     await asyncio.sleep(0.05)
@@ -64,21 +71,21 @@ class System:
 
     async def tenant(self, name: str) -> Client:
         """Another tenant, with the same workflow and a key of its own."""
-        made = await run([CLARION, "keys", "create", "bench", "--tenant", name, "--json"], env=self._env, timeout_s=60)
-        await run([CLARION, "apply", "--tenant", name], env=self._env, timeout_s=60)
-        return self.client(json.loads(made)["key"])
+        key = new_key()
+        await publish(self.database, self._project, tenant=name, key=key, secret=SECRET)
+        return self.client(key)
 
 
 @asynccontextmanager
 async def system(stage: Stage, *, database: str, smtp: str) -> AsyncIterator[System]:
     """Migrate, publish the workflow, start the API, and wait until it is ready."""
     port = free_port()
+    folder = project.write(stage.work / "project")
     env = {
         "CLARION_DATABASE_URL": database,
         "CLARION_SMTP_URL": smtp,
-        "CLARION_API_KEY": KEY,
         "CLARION_SECRET": SECRET,
-        "CLARION_PROJECT": str(project.write(stage.work / "project")),
+        "CLARION_PROJECT": str(folder),
         "CLARION_DATA_DIR": str(stage.work / "data"),
         "CLARION_HOST": "127.0.0.1",
         "CLARION_PORT": str(port),
@@ -86,7 +93,7 @@ async def system(stage: Stage, *, database: str, smtp: str) -> AsyncIterator[Sys
         "CLARION_LOG_LEVEL": "warning",
     }
     await run([CLARION, "migrate"], env=env, timeout_s=120)
-    await run([CLARION, "apply"], env=env, timeout_s=60)
+    await publish(database, folder, tenant=DEFAULT_TENANT, key=KEY, secret=SECRET)
     log = stage.work / "logs" / "clarion-api.log"
     async with (
         started([CLARION, "api"], log=log, env=env) as process,
@@ -95,7 +102,7 @@ async def system(stage: Stage, *, database: str, smtp: str) -> AsyncIterator[Sys
         ) as session,
     ):
         await _ready(session, process, log)
-        yield System(stage.work, env, session)
+        yield System(stage.work, folder, env, session)
 
 
 async def _ready(session: aiohttp.ClientSession, process: asyncio.subprocess.Process, log: Path) -> None:

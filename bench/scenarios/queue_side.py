@@ -14,9 +14,9 @@ class Queue(Peer):
     """Clarion's queue with no-op handlers."""
 
     def __init__(
-        self, name: str, jobs: int, *, handler: str = "list", snapshot: bool = False, batch: int = 500
+        self, name: str, jobs: int, *, handler: str = "list", snapshot: bool = False, batch: int = 1000
     ) -> None:
-        super().__init__(name, "jobs/s", f"2 claimers, {batch} jobs a claim")
+        super().__init__(name, "jobs/s", f"4 claimers, {batch:,} jobs a claim")
         self.jobs = jobs
         self.arguments = ["--jobs", str(jobs), "--handler", handler, "--batch", str(batch)]
         if snapshot:
