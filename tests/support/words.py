@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import cast
 
-from clarion.templates import Bundle, CompiledBundle, Limits, Part, TemplateSource
+import pytest
+
+from clarion.domain.content import EmailContent
+from clarion.domain.workflow import Channel
+from clarion.errors import Invalid
+from clarion.templates import (
+    Bundle,
+    CompiledBundle,
+    Limits,
+    Part,
+    RenderError,
+    TemplateFault,
+    TemplateSource,
+    compile_bundle,
+)
 from clarion.templates.limits import Run
 from clarion.templates.program import Program, Step
 from clarion.templates.source import Kind
@@ -34,6 +48,47 @@ MESSAGE: Mapping[str, object] = {"id": "msg_1", "channel": "email"}
 def bundle(templates: Files, layouts: Files | None = None) -> Bundle:
     """A bundle of *templates* and *layouts*, whose file names are as on disk: ``email.pt-BR.html``."""
     return Bundle(templates=_sources("templates/booking", templates), layouts=_sources("layouts", layouts or {}))
+
+
+def email(
+    files: Files,
+    layouts: Files | None = None,
+    *,
+    payload: Mapping[str, object] | None = None,
+    default: str = "en",
+    **recipient: object,
+) -> EmailContent:
+    """The mail that *files* give, with *payload* and *recipient* changed as said."""
+    shared = {**SHARED, "payload": payload} if payload is not None else SHARED
+    prepared = compile_bundle(bundle(files, layouts), default).for_trigger("email", Channel.EMAIL, shared)
+    content = prepared.render({**RECIPIENT, **recipient}, MESSAGE)
+    assert isinstance(content, EmailContent)
+    return content
+
+
+def text(source: str, payload: Mapping[str, object] | None = None, name: str | None = "Ann") -> str:
+    """What the text *source* gives."""
+    return email({"email.txt": (source, {"subject": "s"})}, payload=payload, name=name).text
+
+
+def html(source: str, payload: Mapping[str, object] | None = None) -> str:
+    """What the HTML *source* gives."""
+    return email({"email.html": (source, {"subject": "s"})}, payload=payload).html or ""
+
+
+def refused(source: str, payload: Mapping[str, object] | None = None) -> RenderError:
+    """The error that the text *source* gives."""
+    with pytest.raises(RenderError) as caught:
+        text(source, payload)
+    return caught.value
+
+
+def faults(files: Files, layouts: Files | None = None) -> list[tuple[str, str]]:
+    """Where and what the mistakes in *files* are."""
+    with pytest.raises(Invalid) as caught:
+        compile_bundle(bundle(files, layouts), "en")
+    assert all(isinstance(fault, TemplateFault) for fault in caught.value.faults)
+    return [(fault.pointer, fault.detail) for fault in caught.value.faults]
 
 
 def plainly(compiled: CompiledBundle, template: str, data: Mapping[str, object]) -> tuple[dict[str, str], list[str]]:
