@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from dataclasses import dataclass, fields
 
 #: Where: the point is reached just before the server would answer it.
@@ -75,3 +77,20 @@ def parse_fault(text: str) -> Fault:
         to=values.get("to"),
         pause_s=float(values.get("pause_s", 0.1)),
     )
+
+
+async def drip(transport: asyncio.Transport, pause_s: float) -> None:
+    """Greet, an octet every *pause_s*, until the other side has had enough."""
+    for octet in b"220 tests ESMTP with a very, very long greeting\r\n":
+        if transport.is_closing():
+            return
+        transport.write(bytes([octet]))
+        await asyncio.sleep(pause_s)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close so that the other side gets a TCP reset, also where all it sent was read."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    transport.abort()

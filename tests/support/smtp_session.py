@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING, cast
 
-from tests.support.smtp_faults import Fault
+from tests.support.smtp_faults import Fault, drip, reset
 from tests.support.smtp_login import Login
 
 if TYPE_CHECKING:
@@ -232,7 +231,8 @@ class Session(asyncio.Protocol):
     def _strike(self, fault: Fault) -> bool:
         if fault.do == "drip":
             self._flush()
-            self._task = self._loop.create_task(self._drip(fault.pause_s))
+            assert self._transport is not None
+            self._task = self._loop.create_task(drip(self._transport, fault.pause_s))
             return True
         if fault.do == "reply":
             self._out.append(f"{fault.code} {fault.text}\r\n".encode())
@@ -240,26 +240,11 @@ class Session(asyncio.Protocol):
                 return True
         self._flush()
         self._dead = True
-        if fault.do == "reset":
-            self._reset()
+        if fault.do == "reset" and self._transport is not None:
+            reset(self._transport)
         elif fault.do != "hang":
             self.drop()
         return True
-
-    async def _drip(self, pause_s: float) -> None:
-        for octet in b"220 tests ESMTP with a very, very long greeting\r\n":
-            if self._dead or self._transport is None:
-                return
-            self._transport.write(bytes([octet]))
-            await asyncio.sleep(pause_s)
-
-    def _reset(self) -> None:
-        """Close so that the other side gets a TCP reset, also where all it sent was read."""
-        assert self._transport is not None
-        raw = self._transport.get_extra_info("socket")
-        if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        self._transport.abort()
 
     def _flush(self) -> None:
         if self._out and self._transport is not None and not self._transport.is_closing():
