@@ -66,8 +66,6 @@ class Session(asyncio.Protocol):
             pass
         self._flush()
 
-    # Reading.
-
     def _message(self) -> bool:
         """Read a message up to its final dot, where that has come."""
         if self._buffer.startswith(b".\r\n"):
