@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -44,10 +44,26 @@ loop.run_until_complete(asyncpg.connect(sys.argv[1]))
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A data folder with a path short enough for a socket, private to this account (mode 0700)."""
+def fresh_folder() -> Iterator[Path]:
+    """An empty data folder with a path short enough for a socket, private to this account (mode 0700)."""
     with tempfile.TemporaryDirectory(prefix="clarion-pg-") as place:
         yield Path(place)
+
+
+@pytest.fixture(scope="module")
+async def seed() -> AsyncIterator[Path]:
+    """A data folder whose server has run once: making a cluster is what takes long."""
+    with tempfile.TemporaryDirectory(prefix="clarion-pg-") as place:
+        async with EmbeddedPostgres(Path(place)):
+            pass
+        yield Path(place)
+
+
+@pytest.fixture
+def folder(fresh_folder: Path, seed: Path) -> Path:
+    """A data folder with a stopped cluster in it."""
+    subprocess.run(["cp", "-a", str(seed / "postgres"), str(fresh_folder)], check=True)
+    return fresh_folder
 
 
 async def ask(url: str, question: str) -> object:
@@ -80,13 +96,13 @@ async def gone(pid: int) -> None:
     await wait_until(lambda: not psutil.pid_exists(pid), 30, f"process {pid} has ended")
 
 
-async def test_what_is_written_is_there_after_a_restart(folder: Path) -> None:
-    async with EmbeddedPostgres(folder) as server:
+async def test_what_is_written_is_there_after_a_restart(fresh_folder: Path) -> None:
+    async with EmbeddedPostgres(fresh_folder) as server:
         url = server.url()
         await ask(url, "CREATE TABLE kept AS SELECT 42 AS answer")
     with pytest.raises(OSError, match=r"No such file|refused"):
         await asyncpg.connect(url)
-    async with EmbeddedPostgres(folder) as server:
+    async with EmbeddedPostgres(fresh_folder) as server:
         assert server.url() == url
         assert await ask(url, "SELECT answer FROM kept") == 42
 
@@ -130,8 +146,8 @@ async def test_a_second_start_joins_and_leaves_it_running(folder: Path) -> None:
         assert await ask(first.url(), "SELECT 1") == 1
 
 
-async def test_many_starts_at_once_make_one_server(folder: Path) -> None:
-    servers = [EmbeddedPostgres(folder) for _ in range(5)]
+async def test_many_starts_at_once_make_one_server(fresh_folder: Path) -> None:
+    servers = [EmbeddedPostgres(fresh_folder) for _ in range(5)]
     urls = await asyncio.gather(*(server.start() for server in servers))
     try:
         assert len(set(urls)) == 1
@@ -231,9 +247,9 @@ async def test_a_cluster_of_another_release_is_told_apart(folder: Path) -> None:
         await EmbeddedPostgres(folder).start()
 
 
-async def test_missing_programs_are_told_with_the_way_out(folder: Path) -> None:
+async def test_missing_programs_are_told_with_the_way_out(fresh_folder: Path) -> None:
     with pytest.raises(ConfigError, match="CLARION_DATABASE_URL"):
-        await EmbeddedPostgres(folder, bin_dir=folder).start()
+        await EmbeddedPostgres(fresh_folder, bin_dir=fresh_folder).start()
 
 
 @pytest.mark.parametrize("kind", Kind)

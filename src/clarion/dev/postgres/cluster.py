@@ -22,6 +22,9 @@ LAUNCH = Path(__file__).with_name("launch.py")
 #: The longest path that fits a Unix socket's address on Linux and on macOS, its final NUL included.
 _SOCKET_PATH_LIMIT = 104
 
+#: Bytes after which a start puts the log aside, keeping one older one.
+_LOG_LIMIT = 10_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
@@ -50,6 +53,14 @@ class Cluster:
         """The command that runs one of PostgreSQL's programs under the right account."""
         account = "-" if self.owner.uid == os.geteuid() else self.owner.name
         return [sys.executable, "-I", str(LAUNCH), account, str(self.binaries.folder / program)]
+
+    def prepare(self) -> None:
+        """Have the files beside the cluster, owned by its account even when root is the first to need them."""
+        if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        for path in (self.log, self.start_lock, self.guard_lock):
+            path.touch(mode=0o600)
+            self.owner.give(path)
 
     async def ensure(self) -> None:
         """Make the cluster if there is none; write who may connect. Safe to interrupt at any point."""

@@ -26,7 +26,6 @@ GUARD = Path(__file__).with_name("guard.py")
 _POLL_S = 0.01
 #: Seconds until a server must be ready; long, because it may first have to replay what a crash left in its WAL.
 _PATIENCE_S = 180.0
-_LOG_LIMIT = 10_000_000
 
 
 class EmbeddedPostgres:
@@ -114,7 +113,9 @@ class EmbeddedPostgres:
         owner = owner_for(self._folder)
         owner.give(self._folder)
         self._folder.chmod(0o700)
-        return Cluster(self._folder, binaries.find(self._bin_dir), owner)
+        cluster = Cluster(self._folder, binaries.find(self._bin_dir), owner)
+        cluster.prepare()
+        return cluster
 
     async def _start(self, cluster: Cluster) -> None:
         """The lock on starting is held: nobody else starts a server here meanwhile."""
@@ -140,8 +141,6 @@ class EmbeddedPostgres:
             # refuse to start, as it cannot tell. This variable names a process it may disregard; its other check, on
             # the shared memory of servers that died, stays on, which deleting the file would have switched off.
             env["PG_GRANDPARENT_PID"] = str(stale.pid)
-        if cluster.log.exists() and cluster.log.stat().st_size > _LOG_LIMIT:
-            cluster.log.replace(cluster.log.with_suffix(".log.1"))
         reader, self._lifeline = os.pipe()
         try:
             with cluster.log.open("ab") as log:
