@@ -32,7 +32,7 @@ if len(sys.argv) > 2:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 ready = lambda catcher: print(catcher.smtp_port, flush=True)
-uvloop.run(serve(Path(sys.argv[1]), "127.0.0.1", 0, 0, ready=ready))
+uvloop.run(serve(Path(sys.argv[1]), "127.0.0.1", 0, 0, ready=ready, lifeline=0))
 """
 
 
@@ -57,7 +57,15 @@ async def start_process(folder: Path, *arguments: str) -> tuple[subprocess.Popen
 
 
 def spawn(command: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+async def end(process: subprocess.Popen[str]) -> int:
+    """Wait for a process that is on its way out; its exit code."""
+    code = await asyncio.to_thread(process.wait, 10)
+    assert process.stdin is not None
+    process.stdin.close()
+    return code
 
 
 async def test_a_mail_is_kept_byte_for_byte(catcher: Catcher) -> None:
@@ -219,7 +227,7 @@ async def test_kill_9_under_load_loses_no_mail_that_was_answered(tmp_path: Path)
     spool_file = tmp_path / "000000000001.mails"
     await wait_until(lambda: spool_file.exists() and spool_file.stat().st_size > 2_000_000, 30, "mails flow")
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    await end(process)
     accepted = await sending
     assert len(accepted) > 500
     spool = Spool(tmp_path)
@@ -230,6 +238,13 @@ async def test_kill_9_under_load_loses_no_mail_that_was_answered(tmp_path: Path)
         assert all((spool.raw(one.id) or b"").endswith(b"seven.\r\n") for one in found)
     finally:
         spool.close()
+
+
+async def test_it_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
+    process, _ = await start_process(tmp_path)
+    assert process.stdin is not None
+    process.stdin.close()  # as the kernel does for a parent that is killed
+    assert await end(process) == 0
 
 
 async def test_a_full_disk_is_told_and_goes_by(tmp_path: Path) -> None:
@@ -244,7 +259,7 @@ async def test_a_full_disk_is_told_and_goes_by(tmp_path: Path) -> None:
             assert (await smtp.mail(sample(3, 40_000))).startswith("250")
     finally:
         process.terminate()
-        assert await asyncio.to_thread(process.wait) == 0
+        assert await end(process) == 0
     spool = Spool(tmp_path)
     try:
         assert [spool.raw(id) for id in (1, 2, 3)] == [sample(1, 20_000), sample(3, 40_000), None]
@@ -264,4 +279,4 @@ async def test_it_takes_many_mails_cheaply(tmp_path: Path) -> None:
         assert watched.memory_info().rss - memory < 10_000_000
     finally:
         process.terminate()
-        assert await asyncio.to_thread(process.wait) == 0
+        assert await end(process) == 0

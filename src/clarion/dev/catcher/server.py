@@ -123,19 +123,33 @@ class Catcher:
 
 
 async def serve(
-    folder: Path, host: str, smtp_port: int, http_port: int, *, ready: Callable[[Catcher], None] | None = None
+    folder: Path,
+    host: str,
+    smtp_port: int,
+    http_port: int,
+    *,
+    ready: Callable[[Catcher], None] | None = None,
+    lifeline: int | None = None,
 ) -> None:
-    """Run a catcher until SIGTERM or SIGINT; *ready* is called with it once both ports are open."""
+    """Run a catcher until SIGTERM or SIGINT; *ready* is called with it once both ports are open.
+
+    *lifeline* is the reading end of a pipe whose other end only the parent process holds: the catcher also stops when
+    it closes, which the kernel sees to when the parent is killed. Nothing may be written to it.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if lifeline is not None:
+        loop.add_reader(lifeline, stop.set)
     try:
         async with Catcher(folder, host, smtp_port, http_port) as catcher:
             if ready is not None:
                 ready(catcher)
             await stop.wait()
     finally:
+        if lifeline is not None:
+            loop.remove_reader(lifeline)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 
