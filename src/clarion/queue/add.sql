@@ -12,12 +12,13 @@ SET run_at = excluded.run_at, args = excluded.args, kind = excluded.kind, priori
 RETURNING id
 
 -- name: cancel
-WITH target AS (
+-- Named by id rather than joined: a join may be planned, while the table is empty, as a walk through all of it.
+WITH target AS MATERIALIZED (
     SELECT id, state FROM job WHERE tenant_id = $1 AND queue = $2 AND key = $3 FOR UPDATE
 ), gone AS (
-    DELETE FROM job USING target WHERE job.id = target.id AND target.state = 0 RETURNING job.id
+    DELETE FROM job WHERE id = (SELECT id FROM target WHERE state = 0) RETURNING id
 ), marked AS (
-    UPDATE job SET cancelled = true FROM target WHERE job.id = target.id AND target.state = 1 RETURNING job.id
+    UPDATE job SET cancelled = true WHERE id = (SELECT id FROM target WHERE state = 1) RETURNING id
 )
 SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN 'cancelled'
             WHEN EXISTS (SELECT FROM marked) THEN 'cancelling'
