@@ -28,7 +28,7 @@ def main() -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped; everything that was started is ended")
         return 130
-    report.show(console, outcomes)
+    report.show(console, outcomes, quick=options.quick)
     reached = all(verdict.reached for outcome in outcomes for verdict in outcome.verdicts)
     return 0 if reached or options.quick else 1
 

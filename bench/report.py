@@ -19,9 +19,12 @@ from bench.scenario import Sample
 RESULTS = Path(__file__).parent / "results.json"
 
 
-def show(console: Console, outcomes: Sequence[Outcome]) -> None:
+def show(console: Console, outcomes: Sequence[Outcome], *, quick: bool) -> None:
     """Print the figures of every side and the goals."""
-    figures = Table(title="Medians", title_justify="left")
+    figures = Table(
+        title="Medians of a quick run: small sizes, the figures mean little" if quick else "Medians",
+        title_justify="left",
+    )
     for column in ("what", "who"):
         figures.add_column(column)
     for column in ("median", "least", "most", "also"):
