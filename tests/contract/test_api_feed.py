@@ -9,8 +9,10 @@ import pytest
 from tests.support.api import Api, open_api
 
 from clarion import ids
+from clarion.domain.content import InAppContent
 from clarion.ids import Prefix
-from clarion.store import feed
+from clarion.store import feed_delivery
+from clarion.store.feed_delivery import NewItem
 
 PATH = "/v1/recipients/ana/feed"
 
@@ -25,20 +27,18 @@ async def api(database: str) -> AsyncIterator[Api]:
 async def deliver(api: Api, count: int, recipient: str = "ana") -> list[UUID]:
     made = ids.new_many(count)
     items = [
-        feed.NewItem(
+        NewItem(
             tenant_id=api.tenants["one"],
             recipient_id=recipient,
             message_id=id,
             workflow_key="welcome",
-            title=f"Item {index}",
-            body="<b>x</b>",
-            url="https://example.com/",
-            data={"n": index},
+            category=None,
+            content=InAppContent(title=f"Item {index}", body="<b>x</b>", url="https://example.com/", data={"n": index}),
         )
         for index, id in enumerate(made)
     ]
     async with api.pool.acquire() as connection:
-        await feed.add_many(connection, items)
+        await feed_delivery.deliver(connection, items)
     return made
 
 

@@ -11,11 +11,16 @@ from tests.support.api import Api, open_api
 from tests.support.postgres import Databases
 from tests.support.things import Things, make_things
 
+from clarion import ids
 from clarion.api.app import OPERATIONS
 from clarion.api.operation import Operation
+from clarion.ids import Prefix
 
 #: Operations that make what they name: the name is then a new thing of the asking tenant.
 CREATES = {"putRecipient", "putTopic"}
+
+#: Queues are shared: their counts are everybody's. What of them is a tenant's own has a test of its own below.
+SHARED = {"getQueue", "pauseQueue", "resumeQueue", "redriveQueue", "cleanQueue", "listJobs"}
 
 #: Bodies that ask for something that exists, so that only the tenant stands in the way.
 BODIES: dict[str, Any] = {
@@ -23,6 +28,7 @@ BODIES: dict[str, Any] = {
     "removeTopicMembers": {"recipients": ["ana"]},
     "readFeed": {"all": True},
     "archiveFeed": {"all": True},
+    "triggerWorkflow": {"recipients": [{"email": "x@example.com"}]},
 }
 
 
@@ -38,13 +44,13 @@ async def things(api: Api) -> Things:
 
 
 def by_id() -> list[Operation[Any]]:
-    return [one for one in OPERATIONS if "{" in one.path and one.id not in CREATES]
+    return [one for one in OPERATIONS if "{" in one.path and one.id not in CREATES | SHARED]
 
 
 @pytest.mark.parametrize("operation", by_id(), ids=lambda operation: operation.id)
 async def test_anothers_ids_are_not_found(api: Api, things: Things, operation: Operation[Any]) -> None:
     path = things.path(operation.path)
-    body = None if operation.method in ("GET", "DELETE") else BODIES.get(operation.id)
+    body = BODIES.get(operation.id)
     before = await snapshot(api)
     reply = await api.call(operation.method, path, body, tenant="two")
     assert (reply.status, reply.code) == (404, "not_found")
@@ -57,9 +63,41 @@ async def test_anothers_ids_are_not_found(api: Api, things: Things, operation: O
 async def test_the_same_request_is_answered_to_its_owner(api: Api, operation: Operation[Any]) -> None:
     """Else the test above would pass for any request that is wrong."""
     things = await make_things(api, "one", suffix="-own")
-    body = None if operation.method in ("GET", "DELETE") else things.body(BODIES.get(operation.id))
-    reply = await api.call(operation.method, things.path(operation.path), body, tenant="one")
+    body = things.body(BODIES.get(operation.id), operation.path)
+    reply = await api.call(operation.method, things.path(operation.path), body, tenant="one", until=b"\n\n")
     assert reply.status in (200, 202, 204), reply
+
+
+async def test_lists_have_what_is_ones_own(api: Api) -> None:
+    things = await make_things(api, "one", suffix="-listed")
+    for path in ("/v1/triggers", "/v1/messages", "/v1/queues/expand/jobs"):
+        own = {item["id"] for item in (await api.call("GET", f"{path}?limit=100")).json["items"]}
+        others = {item["id"] for item in (await api.call("GET", f"{path}?limit=100", tenant="two")).json["items"]}
+        assert own & set(things.ids.values())
+        assert not own & others
+    for filter in (f"trigger={things.ids['triggers']}", f"recipient={things.ids['recipients']}"):
+        assert (await api.call("GET", f"/v1/messages?{filter}")).json["items"]
+        assert (await api.call("GET", f"/v1/messages?{filter}", tenant="two")).json["items"] == []
+
+
+async def test_buried_jobs_are_redriven_and_cleaned_by_their_owner(api: Api) -> None:
+    made = ids.new_many(2)
+    async with api.pool.acquire() as connection:
+        for id, tenant in zip(made, ("one", "two"), strict=True):
+            await connection.execute(
+                "INSERT INTO job_buried (id, tenant_id, queue, kind, priority, attempts, rescues, error, buried_at)"
+                " VALUES ($1, $2, 'odd', 'x', 2, 3, 0, 'it broke', clock_timestamp() - interval '1 day')",
+                *(id, api.tenants[tenant]),
+            )
+    of_one = {"ids": [ids.show(Prefix.JOB, made[0])]}
+    assert (await api.call("POST", "/v1/queues/odd/redrive", of_one, tenant="two")).json == {"ready": 0, "taken": 0}
+    assert (await api.call("POST", "/v1/queues/odd/clean", {"older_than_s": 0}, tenant="two")).json == {"deleted": 1}
+    assert (await api.call("GET", "/v1/queues/odd")).json["buried"] == 1
+    assert (await api.call("POST", "/v1/queues/odd/redrive", {})).json == {"ready": 1, "taken": 0}
+    assert "odd" in api.rung
+    job = await api.call("GET", f"/v1/jobs/{of_one['ids'][0]}")
+    assert (job.json["state"], job.json["queue"]) == ("ready", "odd")
+    assert (await api.call("POST", "/v1/queues/none/redrive", {})).status == 404
 
 
 async def test_two_tenants_may_use_the_same_names(api: Api, things: Things) -> None:

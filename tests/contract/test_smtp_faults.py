@@ -108,7 +108,7 @@ async def test_a_server_that_lets_nobody_in(at: str, do: str, connections: int) 
         check_ledger(batch, outcomes, server)
         for outcome in outcomes:
             assert isinstance(outcome, Retry)
-            assert outcome.pause_provider and outcome.after
+            assert outcome.pause_provider == bool(outcome.after) == (do == "reply")
         assert server.connections == connections
 
 
@@ -128,14 +128,14 @@ async def test_a_refused_connection() -> None:
     async with provider_for(server, connections=2) as provider:
         outcomes = await provider.send(mails(3))
         assert [type(outcome) for outcome in outcomes] == [Retry] * 3
-        assert all(isinstance(o, Retry) and o.pause_provider and o.reason.startswith("connecting: ") for o in outcomes)
+        assert all(isinstance(o, Retry) and not o.pause_provider and o.reason.startswith("connecting: ") for o in outcomes)
 
 
 async def test_a_host_that_does_not_exist() -> None:
     async with SmtpServer() as server, provider_for(server, host="no-such-host.invalid") as provider:
         (outcome,) = await provider.send(mails(1))
         assert isinstance(outcome, Retry)
-        assert outcome.pause_provider
+        assert not outcome.pause_provider
         assert outcome.reason.startswith("connecting: ")
 
 

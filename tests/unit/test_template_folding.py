@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 from liquid.exceptions import LiquidError
 from tests.support.words import MESSAGE, RECIPIENT, SHARED, bundle, plainly
@@ -16,34 +16,20 @@ from clarion.templates import Limits, RenderError, compile_bundle
 from clarion.templates.words import fill
 
 NAMES = st.sampled_from(["a", "b"])
+#: Paths that are there, mostly; what is missing anywhere makes the whole message fail, which would hide the rest.
 READ = st.sampled_from(
     [
-        *("payload.word", "payload.list", "payload.object", "payload.object.k", "payload.no", "payload.gone"),
-        *(
-            "payload.markup",
-            "payload.n",
-            "payload['word']",
-            "payload.list[0]",
-            "payload.list.size",
-            "payload.list.first",
-        ),
-        *(
-            "recipient.name",
-            "recipient.data.x",
-            "recipient.data.no",
-            "recipient.data.list",
-            "recipient.email",
-            "message.id",
-        ),
-        *(
-            "recipient.data.x.size",
-            "recipient.data.list.first",
-            "recipient.data[payload.word]",
-            "a",
-            "b",
-            "recipient.data",
-        ),
+        *("payload.word", "payload.list", "payload.object", "payload.object.k", "payload.markup", "payload.n"),
+        *("payload['word']", "payload.list[0]", "payload.list.size", "payload.list.first", "message.id"),
+        *("recipient.name", "recipient.name", "recipient.name", "recipient.data.x", "recipient.data.x"),
+        *("recipient.data.list", "recipient.email", "recipient.data.list.first", "recipient.data"),
+        *("recipient.data[payload.word]", "a", "b", "a", "b"),
     ]
+)
+#: Paths to be tested only.
+MAYBE = st.one_of(
+    READ,
+    st.sampled_from(["payload.no", "payload.gone", "recipient.data.no", "recipient.data.x.size", "recipient.data.y.z"]),
 )
 FILTER = st.sampled_from(
     [
@@ -68,7 +54,11 @@ FILTER = st.sampled_from(
         *(" | default: '&lt;'", " | split: ''", " | default: 'x', allow_false: true", " | strip_html"),
     ]
 )
-OUTPUT = st.builds("{{{{ {}{} }}}}".format, READ, FILTER)
+OUTPUT = st.one_of(
+    st.builds("{{{{ {}{} }}}}".format, READ, FILTER),
+    st.builds("{{{{ {}{} }}}}".format, READ, FILTER),
+    st.builds("{{{{ {} | default: {} }}}}".format, MAYBE, READ),
+)
 LEAF = st.one_of(
     OUTPUT,
     OUTPUT,
@@ -86,9 +76,9 @@ LEAF = st.one_of(
     st.builds("{{% render 'static', who: {} %}}".format, READ),
 )
 TEST = st.sampled_from(["", "== 'w'", "!= blank", "> 1", "contains 'A'", "and recipient.name", "== payload.no"])
-CONDITION = st.builds("{} {}".format, READ, TEST)
-#: Sets nothing, but makes the names known.
-KNOWN = "{% if payload.no %}{% assign a = 1 %}{% assign b = 1 %}{% endif %}"
+CONDITION = st.builds("{} {}".format, MAYBE, TEST)
+#: What every template begins with.
+KNOWN = "{% assign a = 'A' %}{% assign b = payload.word %}"
 
 
 def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -129,7 +119,25 @@ PAYLOAD: Mapping[str, object] = {
     "object": {"k": "v", "q": '"'},
 }
 VALUES = st.sampled_from(
-    ["", "Ann", "<b>A</b>", "{{ 7*7 }}", None, False, True, 0, 1.5, [], ["p", "<q>"], {"k": 1}, {}, "a  b", "w", "&lt;"]
+    [
+        "",
+        "Ann",
+        "<b>A</b>",
+        "<i>",
+        "{{ 7*7 }}",
+        None,
+        False,
+        True,
+        0,
+        1.5,
+        [],
+        ["p", "<q>"],
+        {"k": 1},
+        {},
+        "a  b",
+        "w",
+        "&lt;",
+    ]
 )
 
 
@@ -141,6 +149,10 @@ VALUES = st.sampled_from(
     line="s",
     name="n",
     x="x",
+)
+@example(body="{{ recipient.name }}", layout="{{ content }}", line="s", name="<b>", x="x")
+@example(
+    body="{{ payload.no }}{{ recipient.data.no }}", layout="{{ content }}", line="{{ payload.gone }}", name="", x=""
 )
 @example(
     body="{% assign a = recipient.name %}{% assign b = a %}{{ b }}{{ a }}",
@@ -182,6 +194,7 @@ def test_folding_changes_nothing(body: str, layout: str, line: str, name: object
         assert not failed
         assert not missing
         assert isinstance(content, EmailContent)
+        event("compared")
         assert {"subject": content.subject, "html": content.html, "text": content.text} == expected
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.words import MESSAGE, RECIPIENT, SHARED, bundle
 
@@ -185,6 +185,9 @@ HTML = st.lists(
 
 
 @settings(max_examples=300)
+@example(html="<a href='https://x/{{ recipient.id }}'>{{ recipient.name }}</a>", name="https://x/1", id="1", x="")
+@example(html="<a href='https://x/{{ recipient.id }}'>https://x/1</a>", name="", id="1", x="")
+@example(html="<a href='https://x/{{ recipient.id }}'>x/{{ recipient.name }}</a>", name="1", id="1", x="")
 @given(html=HTML, name=VALUES, id=VALUES, x=VALUES)
 def test_the_twin_made_from_marks_is_the_twin_made_from_the_html(html: str, name: str, id: str, x: str) -> None:
     compiled = compile_bundle(bundle({"email.html": (html, {"subject": "s"})}), "en")

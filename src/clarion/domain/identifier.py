@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from clarion.errors import BadId
@@ -21,3 +22,13 @@ def check_identifier(text: str) -> str:
     if _IDENTIFIER.fullmatch(text) is None or text in _DOTS:
         raise BadId(f"{text[:64]!r} cannot be an id: use 1 to 128 of the characters A-Z a-z 0-9 _ @ . + -")
     return text
+
+
+def of_mailbox(mailbox: str) -> str:
+    """The id of a recipient who has none but an address (as `address.same_mailbox` gives it): the same every time.
+
+    The address itself where it can be an id, else a digest of it.
+    """
+    if _IDENTIFIER.fullmatch(mailbox):
+        return mailbox
+    return "mail-" + hashlib.sha256(mailbox.encode()).hexdigest()[:40]

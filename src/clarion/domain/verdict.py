@@ -26,6 +26,8 @@ class Verdict:
     attempt: str | None = None
     #: When to try again; None when this is the end.
     after: timedelta | None = None
+    #: False when the attempt says nothing about the message, and does not count against its policy.
+    spent: bool = True
     #: Whether the job is kept with the buried ones, for an operator to look at.
     bury: bool = False
     #: What to note in the timeline besides the attempt.
@@ -71,7 +73,9 @@ def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: time
             return Verdict(status=Status.SENT, provider_id=provider_id, attempt="accepted")
         case Reject(reason, code):
             return Verdict(status=Status.FAILED, reason=f"{code}: {reason}", attempt="rejected", bury=True)
-        case Retry(reason, after):
+        case Retry(reason, after, pause_provider):
+            if pause_provider and after is not None:
+                return _wait_for_provider(reason, after, remains=remains, chance=chance)
             return _try_again(reason, after, policy, tried=tried, remains=remains, chance=chance)
         case Uncertain(reason):
             return _nobody_knows(reason, policy, tried=tried, remains=remains, chance=chance)
@@ -88,6 +92,14 @@ def _try_again(
         reason = f"the next attempt would come after its deadline: {reason}"
         return Verdict(status=Status.EXPIRED, reason=reason, attempt="retryable", event="expired")
     return Verdict(status=Status.QUEUED, reason=reason, attempt="retryable", after=pause)
+
+
+def _wait_for_provider(reason: str, after: timedelta, *, remains: timedelta, chance: float) -> Verdict:
+    """It asked everybody to wait: no message is the worse for it, and not all come back in the same moment."""
+    pause = after * (1 + 0.2 * chance)
+    if pause >= remains:
+        return Verdict(status=Status.EXPIRED, reason=reason, attempt="retryable", event="expired")
+    return Verdict(status=Status.QUEUED, reason=reason, attempt="retryable", after=pause, spent=False)
 
 
 def _nobody_knows(reason: str, policy: Policy, *, tried: int, remains: timedelta, chance: float) -> Verdict:

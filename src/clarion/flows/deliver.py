@@ -26,8 +26,8 @@ from clarion.errors import Invalid, LostLease
 from clarion.flows.contexts import Context, Contexts
 from clarion.flows.endings import PASSING, Ending, record, record_surely, redriven
 from clarion.flows.slots import Slots
-from clarion.queue import settle
-from clarion.queue.job import Job
+from clarion.queue import limits, settle
+from clarion.queue.job import Job, PutOff
 from clarion.store import messages
 from clarion.store.database import Connection, Pool
 
@@ -74,12 +74,16 @@ class DeliverEmail:
         self._worker = worker
         self._slots = slots
         self._chance = chance
+        #: The name under which all workers share this provider's pauses.
+        self._pace = f"provider:{provider.name}"
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Bring each job's message one step on: to its end, or to its next attempt."""
         by_id = {job.id: job for job in jobs}
         with self._slots.lend() as slot:
             async with self._pool.acquire() as connection:
+                if await self._is_paused(connection, jobs, slot):
+                    return
                 batch = await self._prepare(connection, by_id)
                 numbers, deadline = await self._intend(connection, by_id, batch, slot)
             if not numbers:
@@ -91,6 +95,26 @@ class DeliverEmail:
                 for mail, number, outcome in zip(mails, numbers.values(), outcomes, strict=True)
             ]
             await record_surely(self._pool, endings, slot=slot)
+            await self._pause(outcomes)
+
+    async def _is_paused(self, connection: Connection, jobs: Sequence[Job], slot: int) -> bool:
+        """Whether the provider asked everybody to wait; then the jobs wait too, and spend no attempt on it."""
+        paused = (await limits.paused(connection, [self._pace])).get(self._pace)
+        if paused is None:
+            return False
+        wait = paused.wait * (1 + 0.2 * self._chance())
+        waiting = [PutOff(job=job, after=wait, error=paused.reason, spent=False) for job in jobs]
+        await settle.put_off(connection, waiting, slot=slot)
+        return True
+
+    async def _pause(self, outcomes: Sequence[Outcome]) -> None:
+        """Make everybody wait when the provider said so (PROMISES P11)."""
+        asked = [o for o in outcomes if isinstance(o, Retry) and o.pause_provider and o.after is not None]
+        if asked:
+            longest = max(asked, key=lambda retry: retry.after or timedelta(0))
+            async with self._pool.acquire() as connection:
+                until = await limits.pause(connection, self._pace, longest.after or timedelta(0), longest.reason)
+            log.warning("provider.paused", provider=self._provider.name, until=until.isoformat(), reason=longest.reason)
 
     async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> _Batch:
         rows = {row["id"]: row for row in await messages.load(connection, list(jobs))}

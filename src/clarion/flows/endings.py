@@ -75,7 +75,11 @@ async def record(connection: Connection, endings: Sequence[Ending], *, slot: int
     Those who lost it still leave their evidence with the attempt. Answers the ids of the messages that moved.
     """
     done = [e.job for e in endings if e.verdict.after is None and not e.verdict.bury]
-    later = [PutOff(job=e.job, after=e.verdict.after, error=e.verdict.reason) for e in endings if e.verdict.after]
+    later = [
+        PutOff(job=e.job, after=e.verdict.after, error=e.verdict.reason, spent=e.verdict.spent)
+        for e in endings
+        if e.verdict.after is not None
+    ]
     buried = {e.job: e.verdict.reason or "" for e in endings if e.verdict.bury}
     lost = await settle.settle(connection, done, slot=slot)
     lost |= await settle.put_off(connection, later, slot=slot)

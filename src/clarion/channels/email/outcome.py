@@ -3,9 +3,8 @@
 what happened                              outcome
 -----------------------------------------  ------------------------------------------------------------------
 no reply: refused, timed out, cut off …
-  … connecting, greeting, EHLO, TLS, AUTH  Retry, everybody waits a little: the server is away, not the mail bad
-  … MAIL, RCPT, DATA, or in the message
-    before its final dot was handed over   Retry: certainly not accepted
+  … before the final dot was handed over,
+    from connecting to the message         Retry: certainly not accepted
   … after the final dot (also partly)      Uncertain: the server may have taken it (RFC 1047)
 a reply to the final dot
   2xx                                      Sent, with the reply's text as the provider's id
@@ -32,11 +31,9 @@ from enum import IntEnum
 
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 
-#: How long everybody waits when the server could not be reached or cut us off.
-AWAY = timedelta(seconds=5)
-#: … when it said that its service is not available (421).
+#: How long everybody waits when the server said that its service is not available (421).
 CLOSING = timedelta(seconds=30)
-#: … when it does not let us in; somebody has to change something.
+#: … and when it does not let us in; somebody has to change something.
 LOCKED_OUT = timedelta(seconds=60)
 
 _LOGIN_CODES = frozenset({454, 530, 534, 535, 538})
@@ -83,8 +80,6 @@ def of_failure(phase: Phase, reason: str) -> Outcome:
     said = f"{phase.label}: {clean(reason)}"
     if phase is Phase.DOT:
         return Uncertain(said)
-    if phase <= Phase.AUTH:
-        return Retry(said, after=LOCKED_OUT if phase is Phase.AUTH else AWAY, pause_provider=True)
     return Retry(said)
 
 
