@@ -32,6 +32,8 @@ class Api:
     port: int
     pool: Pool
     services: Services
+    #: The queues for which workers were woken.
+    rung: list[str] = field(default_factory=list)
     #: Tenants by name, and a key of each that may do everything.
     tenants: dict[str, UUID] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
@@ -45,13 +47,17 @@ class Api:
         tenant: str = "one",
         raw: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        until: bytes | None = None,
     ) -> Reply:
-        """One request on a connection of its own; *body* is sent as JSON, *raw* as it is."""
+        """One request on a connection of its own; *body* is sent as JSON, *raw* as it is.
+
+        An answer without an end is read up to *until*.
+        """
         sent = raw if raw is not None else None if body is None else json.dumps(body).encode()
         given = {"authorization": f"Bearer {self.keys[tenant]}", **(headers or {})}
         async with await Connection.open(self.port) as connection:
             await connection.say(request(method, path, body=sent, headers=given))
-            return await connection.hear()
+            return await connection.hear(until)
 
     async def new_key(self, tenant: str, scopes: Iterable[str], **more: Any) -> str:
         """A further key of *tenant*."""
@@ -71,12 +77,13 @@ async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
     """The API on the database at *url*, on a free port."""
     pool = await open_pool(url, size=4, statement_timeout_s=5, application_name="test-api")
     async with pool:
-        services = Services(pool=pool, secret=SECRET, wake=lambda _: None, **settings)
-        server = ApiServer(build_api(services), host="127.0.0.1", port=0, drain_s=2)
+        rung: list[str] = []
+        services = Services(pool=pool, secret=SECRET, wake=rung.append, **settings)
+        server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=services.closing, drain_s=2)
         async with asyncio.TaskGroup() as group:
             group.create_task(server.run())
             await server.listening.wait()
-            api = Api(port=server.port, pool=pool, services=services)
+            api = Api(port=server.port, pool=pool, services=services, rung=rung)
             try:
                 for name in ("one", "two"):
                     async with pool.acquire() as connection:

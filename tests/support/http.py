@@ -62,8 +62,8 @@ class Connection:
         self._writer.write(data)
         await self._writer.drain()
 
-    async def hear(self) -> Reply:
-        """The next answer, whole."""
+    async def hear(self, until: bytes | None = None) -> Reply:
+        """The next answer, whole; one that comes in chunks only up to *until*, where given."""
         async with asyncio.timeout(20):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             status = int(head[0].split()[1])
@@ -71,7 +71,7 @@ class Connection:
             if "content-length" in headers:
                 body = await self._reader.readexactly(int(headers["content-length"]))
             elif headers.get("transfer-encoding") == "chunked":
-                body = await self._chunks()
+                body = await self._chunks(until)
             else:
                 body = b""
         return Reply(status=status, headers=headers, body=body)
@@ -81,12 +81,13 @@ class Connection:
         async with asyncio.timeout(20):
             return await self._reader.read(1) == b""
 
-    async def _chunks(self) -> bytes:
+    async def _chunks(self, until: bytes | None) -> bytes:
         body = b""
-        while size := int(await self._reader.readline(), 16):
+        while not (until and body.endswith(until)) and (size := int(await self._reader.readline(), 16)):
             body += await self._reader.readexactly(size)
             await self._reader.readline()
-        await self._reader.readline()
+        if not until:
+            await self._reader.readline()
         return body
 
 

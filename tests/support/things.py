@@ -6,11 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from tests.support.api import Api
 
 from clarion import ids
-from clarion.store import feed
+from clarion.domain.content import InAppContent
+from clarion.domain.workflow import Channel, Step, Workflow
+from clarion.ids import Prefix
+from clarion.store import feed_delivery, workflows
+from clarion.store.database import Connection
+from clarion.store.feed_delivery import NewItem
 
 #: Path parameters by the segment before them.
 _OF = re.compile(r"/(\w+)/\{(\w+)\}")
@@ -30,35 +36,92 @@ class Things:
         """*template* with ids that nobody has, of the same form."""
         return _OF.sub(lambda match: f"/{match[1]}/{_unlike(self.ids[match[1]])}", template)
 
-    def body(self, body: Any) -> Any:
-        """*body* with the recipient of these things in place of ana."""
-        if body is None or "recipients" not in body:
-            return body
-        return {"recipients": [self.ids["recipients"]]}
+    def body(self, body: Any, template: str) -> Any:
+        """*body* with the recipient of these things as a member, where *template* is of a topic."""
+        return {"recipients": [self.ids["recipients"]]} if template.startswith("/v1/topics") else body
 
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
-    """Make one of everything for *tenant*, by HTTP where that is possible: a recipient has two items in the feed."""
-    ana, guests = f"ana{suffix}", f"guests{suffix}"
+    """Make one of everything for *tenant*: a recipient with two items in the feed, a trigger, a failed message of it,
+    and a job.
+    """
+    ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
+    tenant_id = api.tenants[tenant]
     await api.call("PUT", f"/v1/recipients/{ana}", {"email": "ana@example.com"}, tenant=tenant)
     await api.call("PUT", f"/v1/topics/{guests}", {"name": "Guests"}, tenant=tenant)
     await api.call("POST", f"/v1/topics/{guests}/members", {"recipients": [ana]}, tenant=tenant)
-    async with api.pool.acquire() as connection:
-        await feed.add_many(
+    await publish(api, welcome, tenant)
+    path = f"/v1/workflows/{welcome}/trigger"
+    accepted = await api.call("POST", path, {"recipients": [ana]}, tenant=tenant)
+    assert accepted.status == 202, accepted
+    trigger: str = accepted.json["id"]
+    message, *items = ids.new_many(3)
+    async with api.pool.acquire() as connection, connection.transaction():
+        await feed_delivery.deliver(
             connection,
             [
-                feed.NewItem(
-                    tenant_id=api.tenants[tenant],
+                NewItem(
+                    tenant_id=tenant_id,
                     recipient_id=ana,
                     message_id=id,
-                    workflow_key="welcome",
-                    title="Welcome",
-                    body="Good to see you",
+                    workflow_key=welcome,
+                    category=None,
+                    content=InAppContent(title="Welcome", body="Good to see you"),
                 )
-                for id in ids.new_many(2)
+                for id in items
             ],
         )
-    return Things(ids={"recipients": ana, "topics": guests})
+        await _fail_a_message(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), message, ana, welcome)
+    job = ids.show(Prefix.JOB, ids.parse(Prefix.TRIGGER, trigger))
+    return Things(
+        ids={
+            "recipients": ana,
+            "topics": guests,
+            "workflows": welcome,
+            "triggers": trigger,
+            "messages": ids.show(Prefix.MESSAGE, message),
+            "queues": "expand",
+            "jobs": job,
+        }
+    )
+
+
+async def publish(api: Api, key: str, tenant: str) -> None:
+    """Publish a workflow *key* with a step by mail and one in the app; its templates are not looked at here."""
+    steps = tuple(Step(key=channel.value, channel=channel, template=channel.value) for channel in Channel)
+    definition = Workflow(key=key, steps=steps).to_json()
+    async with api.pool.acquire() as connection, connection.transaction():
+        await workflows.publish(connection, api.tenants[tenant], key, hash="h", definition=definition, bundle={})
+
+
+async def _fail_a_message(
+    connection: Connection, tenant_id: UUID, trigger_id: UUID, id: UUID, recipient: str, workflow: str
+) -> None:
+    """A message as one that the provider refused leaves it."""
+    version = await workflows.current(connection, tenant_id, workflow)
+    assert version is not None
+    run = ids.new()
+    await connection.execute(
+        "INSERT INTO run (id, tenant_id, trigger_id, workflow_version_id, recipient_id, step, status)"
+        " VALUES ($1, $2, $3, $4, $5, 1, 'completed')",
+        *(run, tenant_id, trigger_id, version["id"], recipient),
+    )
+    await connection.execute(
+        "INSERT INTO message (id, tenant_id, trigger_id, run_id, expires_at, step, attempts, channel, status,"
+        " workflow_key, recipient_id, address, provider, reason, ended_at)"
+        " VALUES ($1, $2, $3, $4, clock_timestamp() + interval '1 day', 0, 1, 'email', 'failed', $5, $6, 'a@b.example',"
+        " 'smtp', '550 no such user', clock_timestamp())",
+        *(id, tenant_id, trigger_id, run, workflow, recipient),
+    )
+    await connection.execute(
+        "INSERT INTO attempt (message_id, number, fence, tenant_id, status, provider, worker, reason, ended_at)"
+        " VALUES ($1, 1, 1, $2, 'rejected', 'smtp', 'w', '550 no such user', clock_timestamp())",
+        *(id, tenant_id),
+    )
+    await connection.execute(
+        "INSERT INTO trigger_count (trigger_id, channel, slot, tenant_id, failed) VALUES ($1, 'email', 0, $2, 1)",
+        *(trigger_id, tenant_id),
+    )
 
 
 def _unlike(id: str) -> str:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from clarion.api import feed, health, openapi, problem, recipients, topics
+from clarion.api import feed, health, jobs, messages, openapi, problem, queues, recipients, topics, triggers
 from clarion.api.auth import Doorkeeper
 from clarion.api.limits import Limits
 from clarion.api.operation import Operation, endpoint
@@ -27,9 +27,14 @@ log = structlog.get_logger("clarion.api")
 
 #: Every operation there is.
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    *triggers.OPERATIONS,
+    *messages.OPERATIONS,
     *recipients.OPERATIONS,
     *feed.OPERATIONS,
     *topics.OPERATIONS,
+    *queues.OPERATIONS,
+    *jobs.OPERATIONS,
+    *health.OPERATIONS,
 )
 
 #: What a database that is away, too slow or too busy raises; the request may be sent again.

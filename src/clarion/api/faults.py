@@ -21,10 +21,10 @@ _CODES: Final[Mapping[str, str]] = {
     "too_short": "too_few",
     "literal_error": "not_allowed",
     "enum": "not_allowed",
-    "greater_than": "range",
-    "greater_than_equal": "range",
-    "less_than": "range",
-    "less_than_equal": "range",
+    "greater_than": "out_of_range",
+    "greater_than_equal": "out_of_range",
+    "less_than": "out_of_range",
+    "less_than_equal": "out_of_range",
 }
 
 #: Where pydantic speaks Python.

@@ -1,16 +1,22 @@
-"""Whether this process lives, and whether it can do its work. No key is asked for; nothing is told that needs one."""
+"""Whether this process lives, whether it can do its work, and how much of it.
+
+For the first two no key is asked for, and nothing is told that needs one.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from clarion.api.operation import Call, Operation
 from clarion.api.services import Services
+from clarion.domain.scope import Scope
+from clarion.queue import counts
 from clarion.store.migrate import HEAD
 
 _PATIENCE_S: Final = 2.0
@@ -33,6 +39,12 @@ async def ready(services: Services, request: Request) -> Response:
     return Response(b"ok\n" if healthy else b"not ready\n", status_code=status, media_type="text/plain")
 
 
+async def measure(services: Services, call: Call[None]) -> Response:
+    """Metrics for Prometheus."""
+    async with services.connection() as connection:
+        return services.metrics.response(await counts.all_counts(connection))
+
+
 async def _checks(services: Services) -> dict[str, str]:
     try:
         async with asyncio.timeout(_PATIENCE_S), services.connection() as connection:
@@ -45,3 +57,16 @@ async def _checks(services: Services) -> dict[str, str]:
     if revision is None or revision < HEAD:
         return {"database": "ok", "migrations": f"at {revision}, needs {HEAD}: run `clarion migrate`"}
     return {"database": "ok", "migrations": "ok"}
+
+
+OPERATIONS: tuple[Operation[Any], ...] = (
+    Operation(
+        id="getMetrics",
+        method="GET",
+        path="/metrics",
+        summary="Metrics in Prometheus' text format",
+        scope=Scope.METRICS_READ,
+        run=measure,
+        answers={200: None},
+    ),
+)

@@ -45,7 +45,9 @@ def install(app: FastAPI, operations: Iterable[Operation[Any]]) -> None:
 def route_arguments(operation: Operation[Any]) -> dict[str, Any]:
     """What FastAPI is told of *operation* besides its path and function."""
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"model": model} if model else {"description": "Done; there is nothing to say."}
+        status: {"model": model}
+        if model
+        else {"description": "Done; there is nothing to say." if status == 204 else "Text."}
         for status, model in operation.answers.items()
     }
     for status, description in _PROBLEMS.items():
@@ -58,7 +60,7 @@ def route_arguments(operation: Operation[Any]) -> dict[str, Any]:
         "operation_id": operation.id,
         "summary": operation.summary,
         "description": f"Needs the scope `{operation.scope.value}`.",
-        "tags": [operation.path.split("/")[2]],
+        "tags": [operation.path.removeprefix("/v1").split("/")[1]],
         "status_code": min(operation.answers),
         "response_model": None,
         "responses": responses,

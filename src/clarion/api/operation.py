@@ -18,19 +18,21 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from clarion.api import body, faults, idempotency, paging
+from clarion import clock
+from clarion.api import body, faults, idempotency, paging, problem
 from clarion.api.auth import Doorkeeper
 from clarion.api.schema.base import Question
 from clarion.api.services import Services
 from clarion.domain.identifier import check_identifier
 from clarion.domain.scope import Scope
-from clarion.errors import BadId, Fault
+from clarion.errors import BadId, ClarionError, Fault
 
 I = TypeVar("I", bound=BaseModel | None)  # noqa: E741  (what goes In)
 
 #: Bodies above this are parsed in a thread, so that others are answered meanwhile.
 _LARGE: Final = 256 * 1024
-_JSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+#: Times are written in UTC with a Z.
+JSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class Answer:
         if self.content is None:
             return Response(status_code=204 if self.status == 200 else self.status, headers=dict(self.headers))
         return Response(
-            orjson.dumps(self.content, option=_JSON_OPTIONS),
+            orjson.dumps(self.content, option=JSON_OPTIONS),
             status_code=self.status,
             headers=dict(self.headers),
             media_type="application/json",
@@ -108,18 +110,32 @@ def endpoint(
     """*operation* as the router calls it."""
 
     async def answer(request: Request) -> Response:
-        key = await door.admit(request.headers.get("authorization"), operation.scope)
-        call = Call(
-            tenant_id=key.tenant_id,
-            path=_path(request),
-            idempotency_key=idempotency.key_of(request.headers) if operation.method == "POST" else None,
-            input=_query(operation, request) if operation.asks else await _body(operation, request),
-            request=request,
-        )
-        answered = await operation.run(services, call)
-        return answered.response() if isinstance(answered, Answer) else answered
+        began = clock.monotonic()
+        status = 500
+        try:
+            response = await _answer(operation, services, door, request)
+            status = response.status_code
+        except ClarionError as error:
+            status = problem.status_of(error)
+            raise
+        finally:
+            services.metrics.answered(operation.id, status, clock.monotonic() - began)
+        return response
 
     return answer
+
+
+async def _answer(operation: Operation[Any], services: Services, door: Doorkeeper, request: Request) -> Response:
+    key = await door.admit(request.headers.get("authorization"), operation.scope)
+    call = Call(
+        tenant_id=key.tenant_id,
+        path=_path(request),
+        idempotency_key=idempotency.key_of(request.headers) if operation.method == "POST" else None,
+        input=_query(operation, request) if operation.asks else await _body(operation, request),
+        request=request,
+    )
+    answered = await operation.run(services, call)
+    return answered.response() if isinstance(answered, Answer) else answered
 
 
 def page(services: Services, call: Call[Any], items: list[object], last: str | None) -> Answer:

@@ -24,9 +24,13 @@ _UNFINISHED_HEADERS: Final = 64 * 1024
 
 
 class ApiServer:
-    """Serves *app* on *host* and *port* (0 takes a free one; see `port`) until `stop`."""
+    """Serves *app* on *host* and *port* (0 takes a free one; see `port`) until `stop`.
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int, drain_s: float = 10.0) -> None:
+    *closing* (`Services.closing`) is set by `stop`, for answers that go on for as long as somebody listens.
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str, port: int, closing: asyncio.Event, drain_s: float = 10.0) -> None:
+        self._closing = closing
         self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         #: Set once connections are accepted.
@@ -50,6 +54,7 @@ class ApiServer:
 
     def stop(self) -> None:
         """Accept no more and finish. May be called more than once."""
+        self._closing.set()
         self._server.should_exit = True
 
 

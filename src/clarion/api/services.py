@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ class Services:
     access_log: bool = True
     #: How long a request waits for a connection to the database before it is answered 503.
     patience_s: float = 5.0
+    #: What this process counts.
+    metrics: Metrics = field(default_factory=Metrics)
+    #: Set when this process is about to stop: answers that would go on for long end then.
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def cursors(self) -> Cursors:

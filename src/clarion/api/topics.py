@@ -53,6 +53,8 @@ async def add_members(services: Services, call: Call[Members]) -> Answer:
                 ]
             )
         change = await topics.add_members(connection, call.tenant_id, call.path["key"], given)
+    if change is None:  # it was deleted just now
+        raise _unknown(call)
     already = len(given) - change.changed
     return Answer(content={"added": change.changed, "already": already, "members": change.members})
 
@@ -60,9 +62,9 @@ async def add_members(services: Services, call: Call[Members]) -> Answer:
 async def remove_members(services: Services, call: Call[Members]) -> Answer:
     """Take recipients out; those who are not in it are passed over."""
     async with services.transaction() as connection:
-        if await topics.get(connection, call.tenant_id, call.path["key"]) is None:
-            raise _unknown(call)
         change = await topics.remove_members(connection, call.tenant_id, call.path["key"], call.input.recipients)
+    if change is None:
+        raise _unknown(call)
     return Answer(content={"removed": change.changed, "members": change.members})
 
 

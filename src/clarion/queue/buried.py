@@ -73,6 +73,11 @@ async def clean(connection: Connection, queue: str, older_than: timedelta, *, te
             return gone
 
 
+async def forget(connection: Connection, id: UUID) -> None:
+    """Drop the record of a buried job whose work is taken up again under the same id; nothing when there is none."""
+    await connection.execute(_SQL["forget"], id)
+
+
 async def groups(connection: Connection, queue: str, *, tenant_id: UUID | None = None, limit: int = 20) -> list[Group]:
     """The newest `GROUPED` buried jobs of *queue* by what went wrong, the commonest first."""
     rows = await connection.fetch(_SQL["groups"], queue, tenant_id, GROUPED, limit)

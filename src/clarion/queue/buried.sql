@@ -49,3 +49,6 @@ WITH newest AS MATERIALIZED (
 SELECT fingerprint, count(*) AS count, (array_agg(error ORDER BY buried_at DESC))[1] AS example,
        min(buried_at) AS first_at, max(buried_at) AS last_at
 FROM alike GROUP BY fingerprint ORDER BY count DESC, last_at DESC LIMIT $4
+
+-- name: forget
+DELETE FROM job_buried WHERE id = $1

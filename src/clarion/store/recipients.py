@@ -70,7 +70,10 @@ async def delete(connection: Connection, tenant_id: UUID, id: str) -> bool:
     """
     if await connection.fetchval(_SQL["lock_for_delete"], tenant_id, id) is None:
         return False
-    await connection.execute(_SQL["leave_topics"], tenant_id, id)
+    # Nobody can add them to a topic any more: that takes a lock on the recipient first.
+    if keys := [row["topic_key"] for row in await connection.fetch(_SQL["topics_of"], tenant_id, id)]:
+        await connection.execute(_SQL["lock_topics"], tenant_id, keys)
+        await connection.execute(_SQL["leave_topics"], tenant_id, id)
     await connection.execute(_SQL["drop_feed_counter"], tenant_id, id)
     await connection.execute(_SQL["drop_feed"], tenant_id, id)
     await connection.execute(_SQL["delete"], tenant_id, id)

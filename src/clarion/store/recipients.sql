@@ -35,14 +35,17 @@ WHERE contact.address <> excluded.address
 -- name: lock_for_delete
 SELECT 1 FROM recipient WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 
+-- name: topics_of
+SELECT topic_key FROM topic_member WHERE tenant_id = $1 AND recipient_id = $2
+
+-- name: lock_topics
+SELECT 1 FROM topic WHERE tenant_id = $1 AND key = ANY($2::text[]) ORDER BY key FOR NO KEY UPDATE
+
 -- name: leave_topics
 WITH gone AS (
     DELETE FROM topic_member WHERE tenant_id = $1 AND recipient_id = $2 RETURNING topic_key
-), locked AS (
-    SELECT t.key FROM topic t WHERE t.tenant_id = $1 AND t.key IN (SELECT topic_key FROM gone)
-    ORDER BY t.key FOR NO KEY UPDATE
 )
-UPDATE topic SET member_count = member_count - 1 FROM locked WHERE topic.tenant_id = $1 AND topic.key = locked.key
+UPDATE topic SET member_count = member_count - 1 FROM gone WHERE topic.tenant_id = $1 AND topic.key = gone.topic_key
 
 -- name: drop_feed_counter
 DELETE FROM feed_counter WHERE tenant_id = $1 AND recipient_id = $2

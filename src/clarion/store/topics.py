@@ -1,4 +1,7 @@
-"""Topics and who belongs to them. A topic's member count changes in the transaction that changes its members."""
+"""Topics and who belongs to them. A topic's member count changes in the transaction that changes its members.
+
+Everybody takes locks in this order: recipients (by id), topics (by key), members. So nobody waits in a circle.
+"""
 
 from __future__ import annotations
 
@@ -66,16 +69,20 @@ async def delete(connection: Connection, tenant_id: UUID, key: str) -> bool:
     return await connection.fetchval(_SQL["delete"], tenant_id, key) is not None
 
 
-async def add_members(connection: Connection, tenant_id: UUID, key: str, recipient_ids: Sequence[str]) -> Changed:
-    """Add recipients that exist to a topic that exists; those who belong to it already stay as they are.
+async def add_members(
+    connection: Connection, tenant_id: UUID, key: str, recipient_ids: Sequence[str]
+) -> Changed | None:
+    """Add recipients that exist to a topic; those who belong to it already stay as they are. None: no such topic.
 
     Call it in a transaction that holds the recipients (`recipients.missing`).
     """
     return await _change("add_members", connection, tenant_id, key, recipient_ids)
 
 
-async def remove_members(connection: Connection, tenant_id: UUID, key: str, recipient_ids: Sequence[str]) -> Changed:
-    """Take recipients out of a topic that exists; those who do not belong to it are passed over.
+async def remove_members(
+    connection: Connection, tenant_id: UUID, key: str, recipient_ids: Sequence[str]
+) -> Changed | None:
+    """Take recipients out of a topic; those who do not belong to it are passed over. None: no such topic.
 
     Call it in a transaction.
     """
@@ -84,8 +91,9 @@ async def remove_members(connection: Connection, tenant_id: UUID, key: str, reci
 
 async def _change(
     change: str, connection: Connection, tenant_id: UUID, key: str, recipient_ids: Sequence[str]
-) -> Changed:
-    """Change the rows first and the topic's count last: the order in which everybody takes these locks."""
+) -> Changed | None:
+    if await connection.fetchval(_SQL["lock"], tenant_id, key) is None:
+        return None
     changed: int = await connection.fetchval(_SQL[change], tenant_id, key, list(recipient_ids))
     difference = changed if change == "add_members" else -changed
     members: int = await connection.fetchval(_SQL["count"], tenant_id, key, difference)

@@ -25,13 +25,12 @@ WITH added AS (
 )
 SELECT count(*) FROM added
 
+-- name: lock
+SELECT 1 FROM topic WHERE tenant_id = $1 AND key = $2 FOR NO KEY UPDATE
+
 -- name: remove_members
-WITH locked AS (
-    SELECT recipient_id FROM topic_member
-    WHERE tenant_id = $1 AND topic_key = $2 AND recipient_id = ANY($3::text[]) ORDER BY recipient_id FOR UPDATE
-), removed AS (
-    DELETE FROM topic_member m USING locked
-    WHERE m.tenant_id = $1 AND m.topic_key = $2 AND m.recipient_id = locked.recipient_id RETURNING 1
+WITH removed AS (
+    DELETE FROM topic_member WHERE tenant_id = $1 AND topic_key = $2 AND recipient_id = ANY($3::text[]) RETURNING 1
 )
 SELECT count(*) FROM removed
 

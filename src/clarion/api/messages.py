@@ -1,0 +1,153 @@
+"""Messages over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from clarion import ids
+from clarion.api.operation import Answer, Call, Operation, page, position
+from clarion.api.schema.messages import MessageReply, MessagesQuestion, MessagesReply
+from clarion.api.services import Services
+from clarion.domain.scope import Scope
+from clarion.errors import BadId, NotFound
+from clarion.flows import retry
+from clarion.ids import Prefix
+from clarion.store import messages
+
+_COPIED = (
+    "channel",
+    "status",
+    "reason",
+    "address",
+    "attempts",
+    "possible_duplicate",
+    "provider",
+    "provider_message_id",
+    "expires_at",
+    "sent_at",
+    "ended_at",
+    "seen_at",
+    "read_at",
+    "clicked_at",
+    "archived_at",
+)
+
+_Row = Mapping[str, Any]
+
+
+async def list_all(services: Services, call: Call[MessagesQuestion]) -> Answer:
+    """A page, newest first."""
+    asked = call.input
+    after = position(services, call, asked.after)
+    async with services.connection() as connection:
+        rows = await messages.list_(
+            connection,
+            call.tenant_id,
+            before=UUID(after) if after else None,
+            limit=asked.limit + 1,
+            trigger_id=_trigger_id(asked.trigger),
+            recipient_id=asked.recipient,
+            workflow_key=asked.workflow,
+            channel=asked.channel,
+            status=asked.status,
+        )
+    more = rows[asked.limit - 1]["id"].hex if len(rows) > asked.limit else None
+    return page(services, call, [_summary(row) for row in rows[: asked.limit]], more)
+
+
+async def get(services: Services, call: Call[None]) -> Answer:
+    """The message and its timeline."""
+    return Answer(content=await _load(services, call))
+
+
+async def retry_one(services: Services, call: Call[None]) -> Answer:
+    """Queue it again."""
+    async with services.connection() as connection:
+        await retry.retry(connection, call.tenant_id, _id(call), wake=services.wake)
+    return Answer(content=await _load(services, call), status=202)
+
+
+async def _load(services: Services, call: Call[Any]) -> dict[str, object]:
+    id = _id(call)
+    async with services.connection() as connection:
+        row = await messages.get(connection, call.tenant_id, id)
+        if row is None:
+            raise NotFound(f"there is no message {call.path['id']}")
+        attempts = await messages.attempts(connection, call.tenant_id, id)
+        events = await messages.events(connection, call.tenant_id, id)
+    return {**_summary(row), "timeline": _timeline(id, attempts, events)}
+
+
+def _summary(row: _Row) -> dict[str, object]:
+    id = ids.show(Prefix.MESSAGE, row["id"])
+    return {
+        "id": id,
+        "href": f"/v1/messages/{id}",
+        "trigger": ids.show(Prefix.TRIGGER, row["trigger_id"]),
+        "workflow": row["workflow_key"],
+        "recipient": row["recipient_id"],
+        "created_at": ids.made_at(row["id"]),
+        **{name: row[name] for name in _COPIED},
+    }
+
+
+def _timeline(id: UUID, attempts: Sequence[_Row], events: Sequence[_Row]) -> list[dict[str, object]]:
+    """All that happened, in the order in which it did; what came first is first where two times are the same."""
+    entries = [_entry(ids.made_at(id), "created")]
+    entries += [_entry(event["at"], event["kind"], detail=event["detail"]) for event in events]
+    for attempt in attempts:
+        fields = {name: attempt[name] for name in ("number", "status", "provider", "provider_message_id", "ended_at")}
+        entries.append(_entry(attempt["intended_at"], "attempt", detail=attempt["reason"], **fields))
+    return sorted(entries, key=lambda entry: entry["at"])  # type: ignore[arg-type, return-value]
+
+
+def _entry(at: object, kind: str, **fields: object) -> dict[str, object]:
+    empty = dict.fromkeys(("detail", "number", "status", "provider", "provider_message_id", "ended_at"))
+    return {"at": at, "kind": kind, **empty, **fields}
+
+
+def _id(call: Call[Any]) -> UUID:
+    return ids.parse(Prefix.MESSAGE, call.path["id"])
+
+
+def _trigger_id(text: str | None) -> UUID | None:
+    if text is None:
+        return None
+    try:
+        return ids.parse(Prefix.TRIGGER, text)
+    except BadId as error:
+        raise BadId(f"?trigger: {error.message}") from None
+
+
+OPERATIONS: tuple[Operation[Any], ...] = (
+    Operation(
+        id="listMessages",
+        method="GET",
+        path="/v1/messages",
+        summary="List messages, newest first",
+        scope=Scope.MESSAGES_READ,
+        run=list_all,
+        input=MessagesQuestion,
+        answers={200: MessagesReply},
+    ),
+    Operation(
+        id="getMessage",
+        method="GET",
+        path="/v1/messages/{id}",
+        summary="Show a message and all that happened to it",
+        scope=Scope.MESSAGES_READ,
+        run=get,
+        answers={200: MessageReply},
+    ),
+    Operation(
+        id="retryMessage",
+        method="POST",
+        path="/v1/messages/{id}/retry",
+        summary="Try a failed, expired or unknown message again",
+        scope=Scope.MESSAGES_WRITE,
+        run=retry_one,
+        answers={202: MessageReply},
+    ),
+)

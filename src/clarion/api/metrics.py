@@ -1,0 +1,64 @@
+"""Metrics in Prometheus' text format: of this process' requests, and of the queues as the database knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from clarion.queue.counts import QueueCounts
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """What one API process counts. No labels of tenants or recipients: they would be without end."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        Info("clarion_build", "The version that runs.", registry=self._registry).info({"version": version("clarion")})
+        self._requests = Counter(
+            "clarion_http_requests", "Requests answered.", ("operation", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "clarion_http_request_seconds",
+            "Time from the headers of a request to the beginning of its answer.",
+            ("operation",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+
+    def answered(self, operation: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(operation, str(status)).inc()
+        self._seconds.labels(operation).observe(seconds)
+
+    def response(self, queues: Sequence[QueueCounts]) -> Response:
+        """All of it, with how the *queues* stand now."""
+        now = CollectorRegistry()
+        now.register(_Queues(queues))
+        return Response(generate_latest(self._registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Queues:
+    """Gauges of the queues, as of one look."""
+
+    def __init__(self, queues: Sequence[QueueCounts]) -> None:
+        self._queues = queues
+
+    def collect(self) -> Iterable[Metric]:
+        depth = GaugeMetricFamily("clarion_queue_depth", "Jobs by state.", labels=("queue", "state"))
+        oldest = GaugeMetricFamily(
+            "clarion_queue_oldest_waiting_seconds", "How long the oldest ready job has been due.", labels=("queue",)
+        )
+        paused = GaugeMetricFamily("clarion_queue_paused", "1 while the queue is paused.", labels=("queue",))
+        for queue in self._queues:
+            for state in ("ready", "scheduled", "running", "buried"):
+                depth.add_metric((queue.queue, state), getattr(queue, state).value)
+            oldest.add_metric((queue.queue,), queue.oldest.total_seconds() if queue.oldest else 0.0)
+            paused.add_metric((queue.queue,), float(queue.paused))
+        return (depth, oldest, paused)

@@ -1,0 +1,150 @@
+"""Queues over HTTP. A queue and its counts are everybody's; of its jobs a tenant sees and moves its own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from clarion.api.jobs import parse_ids
+from clarion.api.operation import Answer, Call, Operation
+from clarion.api.schema.queues import Clean, CleanReply, QueueReply, QueuesReply, Redrive, RedriveReply
+from clarion.api.services import Services
+from clarion.domain.scope import Scope
+from clarion.errors import NotFound
+from clarion.queue import buried, control, counts
+from clarion.queue.counts import QueueCounts
+from clarion.store.database import Connection
+
+
+async def list_all(services: Services, call: Call[None]) -> Answer:
+    """All of them, by name."""
+    async with services.connection() as connection:
+        found = await counts.all_counts(connection)
+    return Answer(content={"items": [_shown(queue) for queue in found]})
+
+
+async def get(services: Services, call: Call[None]) -> Answer:
+    """The queue, now."""
+    async with services.connection() as connection:
+        return Answer(content=_shown(await _find(connection, call)))
+
+
+async def pause(services: Services, call: Call[None]) -> Answer:
+    """Stop claiming its jobs; what is claimed goes on."""
+    return await _control(services, call, paused=True)
+
+
+async def resume(services: Services, call: Call[None]) -> Answer:
+    """Claim its jobs again."""
+    answer = await _control(services, call, paused=False)
+    services.wake(call.path["name"])
+    return answer
+
+
+async def redrive(services: Services, call: Call[Redrive]) -> Answer:
+    """Give buried jobs another chance."""
+    chosen = None if call.input.ids is None else parse_ids(call.input.ids)
+    async with services.connection() as connection:
+        await _find(connection, call)
+        done = await buried.redrive(connection, call.path["name"], chosen, tenant_id=call.tenant_id)
+    services.wake(call.path["name"])
+    return Answer(content={"ready": len(done.ready), "taken": len(done.taken)})
+
+
+async def clean(services: Services, call: Call[Clean]) -> Answer:
+    """Delete old buried jobs."""
+    age = timedelta(seconds=call.input.older_than_s)
+    async with services.connection() as connection:
+        await _find(connection, call)
+        deleted = await buried.clean(connection, call.path["name"], age, tenant_id=call.tenant_id)
+    return Answer(content={"deleted": deleted})
+
+
+async def _control(services: Services, call: Call[None], *, paused: bool) -> Answer:
+    async with services.connection() as connection:
+        await _find(connection, call)
+        await (control.pause if paused else control.resume)(connection, call.path["name"])
+        return Answer(content=_shown(await _find(connection, call)))
+
+
+async def _find(connection: Connection, call: Call[Any]) -> QueueCounts:
+    name = call.path["name"]
+    if name not in await counts.queues(connection):
+        raise NotFound(f"there is no queue {name}")
+    return await counts.counts(connection, name)
+
+
+def _shown(queue: QueueCounts) -> dict[str, object]:
+    states = {name: getattr(queue, name) for name in ("ready", "scheduled", "running", "buried")}
+    return {
+        "name": queue.queue,
+        "href": f"/v1/queues/{queue.queue}",
+        "paused": queue.paused,
+        **{name: count.value for name, count in states.items()},
+        "done": queue.done,
+        "capped": [name for name, count in states.items() if count.at_least],
+        "oldest_s": queue.oldest.total_seconds() if queue.oldest is not None else None,
+        "done_per_s": round(queue.done_per_second, 2),
+        "retried_per_s": round(queue.retried_per_second, 2),
+        "buried_per_s": round(queue.buried_per_second, 2),
+    }
+
+
+OPERATIONS: tuple[Operation[Any], ...] = (
+    Operation(
+        id="listQueues",
+        method="GET",
+        path="/v1/queues",
+        summary="List queues and how they stand",
+        scope=Scope.QUEUES_READ,
+        run=list_all,
+        answers={200: QueuesReply},
+    ),
+    Operation(
+        id="getQueue",
+        method="GET",
+        path="/v1/queues/{name}",
+        summary="Show how a queue stands",
+        scope=Scope.QUEUES_READ,
+        run=get,
+        answers={200: QueueReply},
+    ),
+    Operation(
+        id="pauseQueue",
+        method="POST",
+        path="/v1/queues/{name}/pause",
+        summary="Pause a queue",
+        scope=Scope.QUEUES_WRITE,
+        run=pause,
+        answers={200: QueueReply},
+    ),
+    Operation(
+        id="resumeQueue",
+        method="POST",
+        path="/v1/queues/{name}/resume",
+        summary="Resume a queue",
+        scope=Scope.QUEUES_WRITE,
+        run=resume,
+        answers={200: QueueReply},
+    ),
+    Operation(
+        id="redriveQueue",
+        method="POST",
+        path="/v1/queues/{name}/redrive",
+        summary="Give buried jobs another chance",
+        scope=Scope.QUEUES_WRITE,
+        run=redrive,
+        input=Redrive,
+        answers={200: RedriveReply},
+    ),
+    Operation(
+        id="cleanQueue",
+        method="POST",
+        path="/v1/queues/{name}/clean",
+        summary="Delete buried jobs",
+        scope=Scope.QUEUES_WRITE,
+        run=clean,
+        input=Clean,
+        answers={200: CleanReply},
+    ),
+)
