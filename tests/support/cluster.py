@@ -1,0 +1,363 @@
+"""A whole Clarion of real processes for one test: API, workers and a counting SMTP sink, around one database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import psutil
+from tests.support.http import Connection, Reply, request
+from tests.support.wait import wait_until
+
+from clarion.app import pepper
+from clarion.config import load_settings
+from clarion.domain.recipient import Recipient
+from clarion.flows import apply, bootstrap, trigger
+from clarion.project.load import load_project
+from clarion.store import recipients, topics
+from clarion.store.database import Pool, open_pool
+
+_ROOT = Path(__file__).parents[2]
+
+#: How long anything may take that is only slow because the machine is busy.
+PATIENCE_S = 60.0
+
+_WORKFLOW = """
+attempts: 12
+backoff: {{waits: [200ms], factor: 1, jitter: 0.5}}
+expires_after: {expires_after}
+on_uncertain: {on_uncertain}
+steps: [{steps}]
+"""
+_FILES = {
+    "clarion.toml": '[email]\nfrom = "Hotel <stay@hotel.example>"\n',
+    "mail": "---\nsubject: Hello {{ recipient.id }}\n---\nDear {{ recipient.name }}, {{ payload.words }}\n",
+    "feed": "---\ntitle: Hello\n---\nDear {{ recipient.name }}\n",
+}
+#: Key → its policy, how long it may take, and its steps.
+_WORKFLOWS = {
+    "mail-retry": ("retry", "1h", ("email",)),
+    "mail-hold": ("hold", "1h", ("email",)),
+    "mail-brief": ("retry", "30m", ("email",)),
+    "feed": ("retry", "1h", ("in_app",)),
+    "both": ("retry", "1h", ("email", "in_app")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """Something that goes wrong inside a process; see `tests.support.crashing`."""
+
+    at: str
+    do: str = "kill"
+    nth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A trigger that was answered with a 2xx, or whose transaction has returned."""
+
+    id: UUID
+    workflow: str
+    recipients: frozenset[str]
+
+
+class Process:
+    """One process, and what it told when it was ready."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, facts: Mapping[str, Any], told: Path) -> None:
+        self.name = name
+        self.facts = facts
+        self._process = process
+        self._told = told
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    @property
+    def struck(self) -> bool:
+        """Whether a point of its injections was reached."""
+        return self._told.exists()
+
+    @property
+    def frozen(self) -> bool:
+        return self.alive and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+
+    def signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    async def stop(self) -> int:
+        """Ask it to end, and wait until it has; its exit code."""
+        self.signal(signal.SIGTERM)
+        return await self.ended()
+
+    async def ended(self, timeout: float = PATIENCE_S) -> int:
+        """Wait until it has ended; its exit code, negative for a signal."""
+        async with asyncio.timeout(timeout):
+            return await self._process.wait()
+
+    async def until_struck(self, timeout: float = PATIENCE_S) -> None:
+        await wait_until(lambda: self.struck or not self.alive, timeout, f"{self.name} reaches its point")
+        assert self.struck, f"{self.name} ended with {self._process.returncode} before it reached its point"
+
+    async def until_frozen(self, timeout: float = PATIENCE_S) -> None:
+        await wait_until(lambda: self.frozen, timeout, f"{self.name} is frozen")
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """What is running, and what it was given to do."""
+
+    url: str
+    folder: Path
+    tenant_id: UUID
+    pool: Pool
+    key: str
+    environment: dict[str, str]
+    accepted: list[Accepted] = field(default_factory=list)
+    processes: list[Process] = field(default_factory=list)
+    #: Addresses that stand for the same database, for processes that are to reach it another way.
+    port: int = 0
+    _sink: Process | None = None
+    _numbers: int = 0
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def ledger(self) -> Path:
+        """What the sink took: a line of JSON a mail, written before its 250."""
+        return self.folder / "ledger"
+
+    async def sink(self, *faults: str) -> Process:
+        """Start the sink, or start it anew with other *faults*; its port stays the same."""
+        if self._sink is not None:
+            await self._sink.stop()
+        command = ["-m", "tests.support.smtp_server", "--ledger", str(self.ledger)]
+        command += ["--port", self.environment.get("SINK_PORT", "0")]
+        for fault in faults:
+            command += ["--fault", fault]
+        self._sink = await self._start("sink", command, {})
+        self.environment["SINK_PORT"] = str(self._sink.facts["port"])
+        return self._sink
+
+    async def worker(
+        self, *injections: Injection, mutations: Iterable[str] = (), ready: bool = True, **settings: str
+    ) -> Process:
+        """Start a worker in which *injections* go wrong; further *settings* as in ``worker_lease="1s"``."""
+        return await self._clarion("worker", [], injections, mutations, settings, ready)
+
+    async def api(self, *injections: Injection, mutations: Iterable[str] = (), **settings: str) -> Process:
+        """Start an API on the cluster's port."""
+        command = ["--host", "127.0.0.1", "--port", str(self.port)]
+        process = await self._clarion("api", command, injections, mutations, settings, True)
+        self.port = process.facts["port"]
+        return process
+
+    async def trigger(self, workflow: str, who: Iterable[str], *, idempotency_key: str | None = None) -> UUID:
+        """Trigger *workflow* for people who are made as needed, by a transaction of the test itself."""
+        people = [person(id) for id in who]
+        async with self.pool.acquire() as connection:
+            made = trigger.Request(
+                workflow=workflow,
+                inline=people,
+                payload={"words": "welcome"},
+                idempotency_key=idempotency_key,
+                hash=b"h" if idempotency_key else None,
+            )
+            answer = await trigger.trigger(connection, self.tenant_id, made, wake=lambda _: None)
+        self.note(answer.id, workflow, (one.id for one in people))
+        return answer.id
+
+    async def topic(self, key: str, who: Sequence[str]) -> None:
+        """A topic of these people."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await recipients.put_many(connection, self.tenant_id, [person(id) for id in who])
+            await topics.put(connection, self.tenant_id, key, None)
+            await topics.add_members(connection, self.tenant_id, key, who)
+
+    async def post(self, path: str, body: object, *, idempotency_key: str | None = None) -> Reply:
+        """One request to the API, on a connection of its own. Raises `OSError` where the API dies meanwhile."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        if idempotency_key is not None:
+            headers["idempotency-key"] = idempotency_key
+        async with await Connection.open(self.port) as connection:
+            await connection.say(request("POST", path, body=json.dumps(body).encode(), headers=headers))
+            try:
+                return await connection.hear()
+            except (asyncio.IncompleteReadError, TimeoutError) as error:
+                raise ConnectionError(f"no whole answer: {error}") from error
+
+    async def post_trigger(
+        self, workflow: str, who: Sequence[str], *, idempotency_key: str | None = None
+    ) -> tuple[int, str]:
+        """Trigger *workflow* over HTTP; the status and the trigger's id (or the problem's code)."""
+        body = {
+            "recipients": [{"id": id, "name": id.title(), "email": f"{id}@guests.example"} for id in who],
+            "payload": {"words": "welcome"},
+        }
+        path = f"/v1/workflows/{workflow}/trigger"
+        reply = await self.post(path, body, idempotency_key=idempotency_key)
+        if reply.status != 202:
+            return reply.status, reply.code
+        shown = str(reply.json["id"])
+        self.note(UUID(hex=shown.removeprefix("trg_")), workflow, who)
+        return reply.status, shown
+
+    def note(self, id: UUID, workflow: str, who: Iterable[str]) -> None:
+        """Remember that a trigger was accepted, once however often that was said."""
+        one = Accepted(id, workflow, frozenset(who))
+        if one not in self.accepted:
+            self.accepted.append(one)
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """What the sink took so far: ``message_id``, ``recipient``, ``at``."""
+        if not self.ledger.exists():
+            return []
+        return [json.loads(line) for line in self.ledger.read_text().splitlines() if line.endswith("}")]
+
+    def log(self) -> str:
+        """What all processes said."""
+        return "\n".join(f"== {path.name}\n{path.read_text()}" for path in sorted(self.folder.glob("*.log")))
+
+    async def close(self) -> None:
+        """End every process, however it is."""
+        for process in self.processes:
+            if process.alive:
+                process.kill()
+                await process.ended()
+
+    async def _clarion(
+        self,
+        name: str,
+        command: Sequence[str],
+        injections: Iterable[Injection],
+        mutations: Iterable[str],
+        settings: Mapping[str, str],
+        ready: bool,
+    ) -> Process:
+        words = ["-m", "tests.support.crashing", "--tell", str(self.folder / f"told-{self._numbers + 1}")]
+        for injection in injections:
+            words += ["--at", injection.at, "--do", injection.do, "--nth", str(injection.nth)]
+        for mutation in mutations:
+            words += ["--mutate", mutation]
+        environment = {name: value for name, value in self.environment.items() if name.startswith("CLARION_")}
+        port = self.environment.get("SINK_PORT", "1")
+        timeouts = "&".join(f"{phase}_timeout=2s" for phase in ("greeting", "command", "data", "reply", "connect"))
+        environment["CLARION_SMTP_URL"] = f"smtp://127.0.0.1:{port}?{timeouts}"
+        environment |= {f"CLARION_{key.upper()}": value for key, value in settings.items()}
+        return await self._start(name, [*words, "--", name, "--child", *command], environment, ready=ready)
+
+    async def _start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], *, ready: bool = True
+    ) -> Process:
+        self._numbers += 1
+        told = self.folder / f"told-{self._numbers}"
+        with (self.folder / f"{self._numbers:02}-{name}.log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, *command),
+                cwd=_ROOT,
+                env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+        one = Process(f"{name} {self._numbers}", process, {}, told)
+        self.processes.append(one)
+        if ready:
+            assert process.stdout is not None
+            async with asyncio.timeout(PATIENCE_S):
+                line = await process.stdout.readline()
+            assert line, f"{one.name} did not start\n{self.log()}"
+            one.facts = json.loads(line)
+        return one
+
+
+def person(id: str) -> Recipient:
+    """Somebody with an address."""
+    return Recipient(id=id, name=id.title(), email=f"{id}@guests.example")
+
+
+def people(prefix: str, count: int) -> list[str]:
+    """The ids of so many people."""
+    return [f"{prefix}{number:05}" for number in range(count)]
+
+
+@asynccontextmanager
+async def open_cluster(url: str, folder: Path, **settings: str) -> AsyncIterator[Cluster]:
+    """A tenant, its key and its workflows in the migrated database at *url*; processes are started by the test.
+
+    Leases are short and batches small, so that little work takes many steps; *settings* say otherwise for all processes.
+    """
+    project = _write_project(folder / "project")
+    environment = {
+        "CLARION_DATABASE_URL": url,
+        "CLARION_SECRET": secrets.token_hex(32),
+        "CLARION_PROJECT": str(project),
+        "CLARION_DATA_DIR": str(folder / "data"),
+        "CLARION_LOG_FORMAT": "json",
+        "CLARION_WORKER_LEASE": "2s",
+        "CLARION_WORKER_POLL_INTERVAL": "100ms",
+        "CLARION_WORKER_CLAIM_SIZE": "20",
+        "CLARION_WORKER_INTENT_SIZE": "5",
+        "CLARION_WORKER_SENDERS": "2",
+        "CLARION_WORKER_EXPAND_PAGE": "10",
+        **{f"CLARION_{key.upper()}": value for key, value in settings.items()},
+    }
+    key = bootstrap.new_key()
+    pool = await open_pool(url, size=4, statement_timeout_s=30, application_name="the test")
+    try:
+        async with pool.acquire() as connection:
+            tenant_id = await bootstrap.ensure_tenant(connection)
+            secret = pepper(load_settings(environ=environment))
+            await bootstrap.ensure_key(connection, tenant_id, key, pepper=secret, name="test")
+            loaded, mistakes = load_project(project)
+            assert loaded is not None, mistakes
+            await apply.apply(connection, tenant_id, loaded.workflows)
+        cluster = Cluster(url=url, folder=folder, tenant_id=tenant_id, pool=pool, key=key, environment=environment)
+        try:
+            yield cluster
+        finally:
+            await cluster.close()
+    finally:
+        pool.terminate()
+
+
+def _write_project(folder: Path) -> Path:
+    files = {"clarion.toml": _FILES["clarion.toml"]}
+    for key, (on_uncertain, expires_after, steps) in _WORKFLOWS.items():
+        shown = ", ".join(f"{{channel: {step}}}" for step in steps)
+        files[f"workflows/{key}.yaml"] = _WORKFLOW.format(
+            on_uncertain=on_uncertain, expires_after=expires_after, steps=shown
+        )
+        for step in steps:
+            files[f"templates/{key}/{step}.txt"] = _FILES["mail" if step == "email" else "feed"]
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return folder

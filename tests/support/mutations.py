@@ -1,0 +1,175 @@
+"""Parts of the product taken out, or put wrong, in a process started by `tests.support.crashing`.
+
+Each stands for a promise's mechanism: without it the fault scenarios must fail, or they would prove nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from tests.support.crashing import replace
+
+
+def mutate(name: str) -> None:
+    """Install the mutation *name*; what stands behind a ``=`` is its argument."""
+    key, _, argument = name.partition("=")
+    mutation = MUTATIONS[key]
+    mutation(argument) if argument else mutation()
+
+
+def _send_first() -> None:
+    """Hand mails over before their intent is committed."""
+    from clarion.flows.deliver import DeliverEmail
+
+    outcomes: dict[Any, Any] = {}
+
+    def intend(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def send_first(self: Any, connection: Any, jobs: Any, batch: Any, slot: int) -> Any:
+            mails = list(batch.mails.values())
+            for mail, outcome in zip(mails, await self._provider.send(mails), strict=True):
+                outcomes[mail.message_id] = outcome
+            return await original(self, connection, jobs, batch, slot)
+
+        return send_first
+
+    def send(_original: Any) -> Callable[..., Awaitable[Any]]:
+        async def remembered(_self: Any, mails: Any, _deadline: float) -> Any:
+            return [outcomes[mail.message_id] for mail in mails]
+
+        return remembered
+
+    replace(DeliverEmail, "_intend", intend)
+    replace(DeliverEmail, "_send", send)
+
+
+def _certain() -> None:
+    """Take a message found in `sending` for one that was certainly not sent."""
+    from clarion.domain.outcome import Retry
+    from clarion.store import messages
+
+    def make(_original: Any) -> Callable[..., Awaitable[Any]]:
+        async def nothing_happened(_connection: Any, rows: Mapping[Any, Any]) -> Any:
+            return {id: Retry("it was certainly not sent") for id in rows}
+
+        return nothing_happened
+
+    replace(messages, "open_attempts", make)
+
+
+def _no_fence() -> None:
+    """Let whoever once had a job move it, whoever has it now."""
+    from clarion.queue import settle
+
+    def make(statements: Mapping[str, str]) -> Mapping[str, str]:
+        fenced = "job.fence = h.fence AND state <> 0"
+        assert all(fenced in statement for statement in statements.values())
+        return {name: statement.replace(fenced, "true") for name, statement in statements.items()}
+
+    replace(settle, "_SQL", make)
+
+
+def _no_polling() -> None:
+    """Look for work only when called."""
+    from clarion.worker.consumer import Consumer
+
+    def make(_original: Any) -> Callable[..., Awaitable[None]]:
+        async def rest(self: Any, *, until_wanted: bool = False) -> None:
+            waits = [asyncio.create_task(self._called.wait())]
+            if until_wanted:
+                waits.append(asyncio.create_task(self._wanted.wait()))
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+
+        return rest
+
+    replace(Consumer, "_rest", make)
+
+
+def _no_notify() -> None:
+    """Neither tell other processes of work nor hear of it: every NOTIFY is lost."""
+    from clarion.queue.notify import Notifier
+
+    def make(_original: Any) -> Callable[..., Awaitable[None]]:
+        async def run(_self: Any) -> None:
+            await asyncio.Event().wait()
+
+        return run
+
+    replace(Notifier, "_run", make)
+
+
+def _clock_off(seconds: str) -> None:
+    """This machine's clock is wrong from the start."""
+    from clarion import clock
+
+    off = float(seconds)
+    wrong = SimpleNamespace(time=lambda: time.time() + off, monotonic=time.monotonic)
+    replace(clock, "time", lambda _original: wrong)
+
+
+def _clock_jumps(seconds: str) -> None:
+    """This machine's clock is put forward or back by *seconds* once the process has begun to work."""
+    from clarion import clock
+    from clarion.queue.claim import Claimer
+
+    off = 0.0
+    wrong = SimpleNamespace(time=lambda: time.time() + off, monotonic=time.monotonic)
+    replace(clock, "time", lambda _original: wrong)
+
+    def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def claim(self: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal off
+            jobs = await original(self, *args, **kwargs)
+            if jobs:
+                off = float(seconds)
+            return jobs
+
+        return claim
+
+    replace(Claimer, "claim", make)
+
+
+def _poison(recipient: str) -> None:
+    """Rendering for one *recipient* takes the whole process with it."""
+    from clarion.flows.contexts import Context
+
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def render(self: Any, message: Mapping[str, Any]) -> Any:
+            if message["recipient_id"] == recipient:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(self, message)
+
+        return render
+
+    replace(Context, "render", make)
+
+
+def _impatient() -> None:
+    """Come back to a server that is away after a third of a second: a test cannot wait for a minute."""
+    from clarion.channels.email import opening, outcome
+
+    for module, name in ((outcome, "AWAY"), (outcome, "CLOSING"), (outcome, "LOCKED_OUT"), (opening, "LOCKED_OUT")):
+        replace(module, name, lambda _original: timedelta(seconds=0.3))
+
+
+MUTATIONS: dict[str, Callable[..., None]] = {
+    "send_first": _send_first,
+    "certain": _certain,
+    "no_fence": _no_fence,
+    "no_polling": _no_polling,
+    "no_notify": _no_notify,
+    "clock_off": _clock_off,
+    "clock_jumps": _clock_jumps,
+    "poison": _poison,
+    "impatient": _impatient,
+}
