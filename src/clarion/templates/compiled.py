@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from liquid import BoundTemplate
+from liquid.exceptions import LiquidError
 
 from clarion.domain.locale import fallbacks, normalise
 from clarion.domain.workflow import Channel
@@ -18,8 +19,8 @@ from clarion.templates.parsing import Parsed, layout_of, parse_bundle
 from clarion.templates.prepared import Prepared
 from clarion.templates.source import KINDS, Bundle, Part, TemplateSource, in_chain
 from clarion.templates.unit import Unit, outer_reads
-from clarion.templates.vocabulary import paths
-from clarion.templates.words import Choice
+from clarion.templates.vocabulary import ROOTS, paths
+from clarion.templates.words import Choice, Words, fill
 
 __all__ = ["CompiledBundle", "Prepared", "compile_bundle", "variables"]
 
@@ -68,6 +69,8 @@ class CompiledBundle:
         self._limits = limits
         self._explain = Explainer(parsed.units())
         self._choices: dict[tuple[str, Chain], Choice] = {}
+        self._open_words: dict[int, Words | None] = {}
+        self._lacking: dict[tuple[str, Channel], list[TemplateFault]] = {}
         self._reads: dict[str, frozenset[str]] = {}
         sources = (*parsed.bundle.templates.values(), *parsed.bundle.layouts.values())
         self._locales = {part.locale for source in sources for part in source.parts}
@@ -79,7 +82,18 @@ class CompiledBundle:
         """
         for found in self.check_channel(template, channel):
             raise RenderError(found.detail, code="no_template", file=found.file)
-        return Prepared(partial(self.choose, template), channel, shared, self._limits, self._explain)
+        return Prepared(
+            partial(self.choose, template), channel, shared, self._limits, self._explain, self._words_left_open
+        )
+
+    def _words_left_open(self, choice: Choice) -> Words | None:
+        """*choice* with nothing filled in; None where even its fixed parts cannot be rendered."""
+        if id(choice) not in self._open_words:
+            try:
+                self._open_words[id(choice)] = fill(choice, {}, self._limits, open_roots=tuple(ROOTS))
+            except (LiquidError, ValueError, ArithmeticError, TypeError, LookupError, RecursionError, MemoryError):
+                self._open_words[id(choice)] = None  # told with the trigger's data, where it is known
+        return self._open_words[id(choice)]
 
     def choose(self, template: str, locale: str | None) -> Choice:
         """The files of *template* for a recipient whose locale is *locale*."""
@@ -87,6 +101,11 @@ class CompiledBundle:
 
     def check_channel(self, template: str, channel: Channel) -> list[TemplateFault]:
         """What *template* lacks for *channel*: a mail needs a subject and a body, a feed item a title and text."""
+        if (template, channel) not in self._lacking:
+            self._lacking[template, channel] = self._look_for_lacks(template, channel)
+        return self._lacking[template, channel]
+
+    def _look_for_lacks(self, template: str, channel: Channel) -> list[TemplateFault]:
         source = self._parsed.bundle.templates.get(template)
         if source is None or not source.parts:
             return [fault(f"template {template}", None, f"there is no template `{template}`", "no_template")]

@@ -38,13 +38,26 @@ def fold(
     run: Run,
     reads_of: Callable[[str], frozenset[str]],
     content: Program | None = None,
+    *,
+    open_roots: Sequence[str] = PER_MESSAGE,
 ) -> Program:
-    """*unit* with the trigger's *variables* filled in; *content* is what it goes around, if it is a layout."""
-    return _Folding(unit, variables, run, content).fold(reads_of)
+    """*unit* with *variables* filled in; *content* is what it goes around, if it is a layout.
+
+    *open_roots* are the variables that are only known when a message is rendered.
+    """
+    return _Folding(unit, variables, run, content, open_roots).fold(reads_of)
 
 
 class _Folding:
-    def __init__(self, unit: Unit, variables: Mapping[str, object], run: Run, content: Program | None) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        variables: Mapping[str, object],
+        run: Run,
+        content: Program | None,
+        open_roots: Sequence[str],
+    ) -> None:
+        self._open_roots = open_roots
         self._unit = unit
         self._run = run
         self._content = content
@@ -60,7 +73,9 @@ class _Folding:
         content = self._content
         foldable = content is not None and not content.fixed and content.inner is None
         splice = content if foldable and self._splices() else None
-        names = PER_MESSAGE if content is None or content.fixed or splice else (*PER_MESSAGE, "content")
+        names = self._open_roots
+        if content is not None and not content.fixed and splice is None:
+            names = (*names, "content")
         tainted, marks = dynamic(self._unit, names, reads_of)
         page = Page(self._run)
         for node, differs in zip(self._unit.nodes, marks, strict=True):
@@ -69,7 +84,7 @@ class _Folding:
                 page = Page(self._run)
                 self._splice(splice)
                 continue
-            hole = _hole(node, self._scope, tainted) if differs else None
+            hole = _hole(node, self._scope, tainted, self._open_roots) if differs else None
             if not differs:
                 render_nodes((node,), self._scope, page)
                 continue
@@ -138,13 +153,13 @@ def _path(node: Node) -> Path | None:
     return None
 
 
-def _hole(node: Node, scope: Scope, tainted: frozenset[str]) -> Hole | None:
+def _hole(node: Node, scope: Scope, tainted: frozenset[str], open_roots: Sequence[str]) -> Hole | None:
     """*node* as a hole, if it is as simple as that; what is in *scope* and not *tainted* is known."""
     expression = node.expression if isinstance(node, ShowNode) else None
     if not isinstance(expression, FilteredExpression) or not isinstance(expression.left, Path):
         return None
     root, *keys = expression.left.path
-    if root not in PER_MESSAGE or not keys or not all(isinstance(key, str) and key not in _SPECIAL for key in keys):
+    if root not in open_roots or not keys or not all(isinstance(key, str) and key not in _SPECIAL for key in keys):
         return None
     default = None
     if expression.filters:

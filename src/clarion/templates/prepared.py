@@ -26,7 +26,7 @@ _MOST_LOCALES = 500
 class Prepared:
     """One template, one channel, one trigger. May be read by many threads and kept for as long as the trigger runs."""
 
-    __slots__ = ("_by_locale", "_channel", "_choose", "_explain", "_limits", "_made", "_shared")
+    __slots__ = ("_by_locale", "_channel", "_choose", "_explain", "_limits", "_made", "_open_words", "_seen", "_shared")
 
     def __init__(
         self,
@@ -35,7 +35,11 @@ class Prepared:
         shared: Mapping[str, object],
         limits: Limits,
         explain: Explainer,
+        open_words: Callable[[Choice], Words | None],
     ) -> None:
+        """*open_words* gives the words of a choice with nothing filled in, which serve a trigger's only recipient."""
+        self._open_words = open_words
+        self._seen: set[int] = set()
         self._choose = choose
         self._channel = channel
         self._shared = shared
@@ -70,6 +74,11 @@ class Prepared:
     def _words(self, locale: object) -> Words | RenderError:
         """The words for *locale*, made now or for another locale before."""
         choice = self._choose(locale if isinstance(locale, str) else None)
+        if id(choice) not in self._seen:  # filling in the trigger's data pays from the second recipient on
+            self._seen.add(id(choice))
+            generic = self._open_words(choice)
+            if generic is not None:
+                return generic
         words = self._made.get(id(choice))
         if words is None:
             try:

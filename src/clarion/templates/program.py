@@ -46,7 +46,9 @@ class Hole:
 
     @property
     def name(self) -> str:
-        return ".".join((self.root, *self.keys))
+        return self.root + "".join(
+            f".{key}" if key.replace("-", "_").isidentifier() else f"[{key!r}]" for key in self.keys
+        )
 
     def value(self, variables: Mapping[str, object], run: Run) -> str:
         """The value as text, not escaped unless it is markup. As Liquid does it, at a tenth of the cost."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from liquid import BoundTemplate
 from liquid.token import Token
 
-from clarion.templates.fold import fold
+from clarion.templates.fold import PER_MESSAGE, fold
 from clarion.templates.limits import Limits, Run
 from clarion.templates.program import Program
 from clarion.templates.twin import Twin, twin_of
@@ -38,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """A choice with a trigger's data filled in. Immutable."""
+    """A choice with what was known filled in. Immutable."""
 
     choice: Choice
     html: Program | None
@@ -46,24 +46,31 @@ class Words:
     #: Where `text` is None: how the HTML becomes text.
     twin: Twin | None
     lines: Mapping[str, Program]
-    #: What the trigger's data lacks.
+    #: What the known data lacks.
     missing: Mapping[str, Token | None]
 
 
-def fill(choice: Choice, variables: Mapping[str, object], limits: Limits) -> Words:
-    """*choice* with *variables* filled in wherever the recipient does not matter. Raises `LiquidError`."""
+def fill(
+    choice: Choice,
+    variables: Mapping[str, object],
+    limits: Limits,
+    open_roots: Sequence[str] = PER_MESSAGE,
+) -> Words:
+    """*choice* with *variables* filled in wherever *open_roots* do not matter. Raises `LiquidError`."""
     run = Run(limits, choice.locale, choice.partials)
 
     def framed(unit: Unit | None, layouts: tuple[Unit, ...]) -> Program | None:
         if unit is None:
             return None
-        program = fold(unit, variables, run, choice.reads_of)
+        program = fold(unit, variables, run, choice.reads_of, open_roots=open_roots)
         for layout in layouts:
-            program = fold(layout, variables, run, choice.reads_of, program)
+            program = fold(layout, variables, run, choice.reads_of, program, open_roots=open_roots)
         return program
 
     html = framed(choice.html, choice.html_layouts)
     text = framed(choice.text, choice.text_layouts)
     twin = twin_of(html) if html is not None and text is None else None
-    lines = {key: fold(unit, variables, run, choice.reads_of) for key, unit in choice.lines.items()}
+    lines = {
+        key: fold(unit, variables, run, choice.reads_of, open_roots=open_roots) for key, unit in choice.lines.items()
+    }
     return Words(choice=choice, html=html, text=text, twin=twin, lines=lines, missing=dict(run.missing))
