@@ -23,7 +23,7 @@ LEASE = timedelta(seconds=60)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 #: Everything that belongs to the queue, for emptying.
-TABLES = "job, job_buried, job_done, job_tally, queue, rate_limit"
+TABLES = ("job", "job_buried", "job_done", "job_tally", "queue", "rate_limit")
 
 
 def tenant_in(lane: int) -> UUID:
@@ -97,7 +97,11 @@ class Rig:
         )
 
     async def empty(self) -> None:
-        await self.pool.execute(f"TRUNCATE {TABLES}")
+        """Delete everything; where there is little, row by row, which is ten times as fast as TRUNCATE."""
+        if await self.pool.fetchval("SELECT pg_relation_size('job') + pg_relation_size('job_done') < 1e6"):
+            await self.pool.execute(";".join(f"DELETE FROM {table}" for table in TABLES))
+        else:
+            await self.pool.execute(f"TRUNCATE {', '.join(TABLES)}")
 
 
 @dataclass(frozen=True, slots=True)

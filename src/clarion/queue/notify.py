@@ -76,7 +76,7 @@ class Notifier:
         Listeners here wake at once; other processes are told at once after a quiet moment, otherwise within 10 ms.
         """
         self._wake(queue)
-        if len(queue) <= _LONGEST_NAME:
+        if _can_be_told(queue):
             self._pending.add(queue)
             self._stirred.set()
 
@@ -150,11 +150,20 @@ class Notifier:
         with suppress(orjson.JSONDecodeError):
             queues = orjson.loads(payload)
             for queue in queues if isinstance(queues, list) else ():
-                self._wake(queue)
+                if isinstance(queue, str):
+                    self._wake(queue)
 
     def _wake(self, queue: str) -> None:
         for event in self._events.get(queue, ()):
             event.set()
+
+
+def _can_be_told(queue: str) -> bool:
+    """Whether it fits into a payload: not too long, and no lone surrogates, which no encoding can carry."""
+    try:
+        return len(queue.encode()) <= _LONGEST_NAME
+    except UnicodeEncodeError:
+        return False
 
 
 def _some(pending: set[str]) -> list[str]:
