@@ -21,7 +21,7 @@ from clarion.project.setting import PREFIX, Setting, every_setting, show, values
 from clarion.project.settings import Settings
 from clarion.project.settings_file import NAME, read_settings_file
 
-__all__ = ["Settings", "effective", "load_settings", "secret_of"]
+__all__ = ["Settings", "effective", "load_settings", "project_folder", "secret_of"]
 
 #: What Kubernetes adds to the environment of every pod beside a service called ``clarion``.
 _KUBERNETES = re.compile(r"CLARION_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
@@ -61,6 +61,13 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
     if mistakes:
         raise ConfigError("\n".join(str(mistake) for mistake in mistakes))
     return Settings(**values_by_group(known.values(), values), origins=origins)
+
+
+def project_folder(flag: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
+    """The project folder alone, for who reads it in spite of settings that cannot be used."""
+    known = {setting.name: setting for setting in every_setting()}
+    from_env, _ = _environment(known.values(), os.environ if environ is None else environ)
+    return _project(known["project"], {} if flag is None else {"project": flag}, from_env)
 
 
 def effective(settings: Settings) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""Processes that belong to this one: started, watched, started again when they die, and ended with it."""
+"""One process that belongs to this one: started, told to stop, and ended with it."""
 
 from __future__ import annotations
 
@@ -19,26 +19,41 @@ from clarion.errors import Unavailable
 log = structlog.get_logger()
 
 _PATIENCE = timedelta(seconds=60)
-_FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
-#: A child that lived this long was well; the next pause is short again.
-_WELL_S = 30.0
+_OURS = "CLARION_"
 
 
 class Child:
     """One command of ours as a process. It ends by itself when this process is gone, however that came about."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """*command* is what follows ``clarion``; *environment* is added to our own."""
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        inherit: bool = True,
+        holding: Sequence[int] = (),
+    ) -> None:
+        """*command* is what follows ``clarion``; *environment* is added to our own.
+
+        Without *inherit* none of our own settings reach it. *holding*: descriptors of locks that it holds while it
+        lives.
+        """
         self.name = name
-        self._command = command
+        self._command = list(command)
         self._environment = environment
+        self._inherit = inherit
+        self._holding = tuple(holding)
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def pid(self) -> int | None:
         """The process id, once started."""
         return self._process.pid if self._process else None
+
+    def keep(self, option: str, value: object) -> None:
+        """Give *option* to every later start: others rely on what the first one chose, such as a free port."""
+        self._command += [option, str(value)]
 
     async def start(self) -> dict[str, Any]:
         """Start it and wait until it is ready; the facts it tells.
@@ -47,9 +62,10 @@ class Child:
         """
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "clarion", *self._command, "--child"),
-            env={**os.environ, **self._environment},
+            env=_environment(os.environ, self._environment, inherit=self._inherit),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            pass_fds=self._holding,
             start_new_session=True,  # a ^C at the terminal is ours to pass on, in order
         )
         assert self._process.stdout is not None
@@ -58,14 +74,11 @@ class Child:
                 line = await self._process.stdout.readline()
         except TimeoutError:
             await self.stop(timedelta(0))
-            raise Unavailable(
-                f"The {self.name} process is not ready after {_PATIENCE.total_seconds():.0f} s."
-            ) from None
+            seconds = f"{_PATIENCE.total_seconds():.0f} s"
+            raise Unavailable(f"The {self.name} process is not ready after {seconds}.") from None
         if not line:
             code = await self._process.wait()
-            raise Unavailable(
-                f"The {self.name} process ended with code {code} before it was ready; see its words above."
-            )
+            raise Unavailable(f"The {self.name} process ended with code {code} before it was ready; it said why above.")
         facts: dict[str, Any] = json.loads(line)
         log.info("process.ready", child=self.name, pid=self._process.pid)
         return facts
@@ -76,7 +89,7 @@ class Child:
         return await self._process.wait()
 
     async def stop(self, patience: timedelta) -> None:
-        """Ask it to stop, wait for at most *patience*, then kill it."""
+        """Ask it to stop, wait for at most *patience*, then kill it. Does nothing when it does not run."""
         if self._process is None or self._process.returncode is not None:
             return
         with suppress(ProcessLookupError):
@@ -91,35 +104,10 @@ class Child:
             await self._process.wait()
 
 
-async def keep_running(children: Sequence[Child], stopping: asyncio.Event, *, patience: timedelta) -> None:
-    """Start *children*, start again what dies, and stop all of them when *stopping* is set."""
-    for child in children:
-        await child.start()
-    await watch(children, stopping, patience=patience)
-
-
-async def watch(children: Sequence[Child], stopping: asyncio.Event, *, patience: timedelta) -> None:
-    """The same for children that are started already. They are stopped in order, the first one first."""
-    watching = [asyncio.create_task(_keep(child)) for child in children]
-    try:
-        await stopping.wait()
-    finally:
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
-        for child in children:
-            await child.stop(patience + timedelta(seconds=10))
-
-
-async def _keep(child: Child) -> None:
-    pause = _FIRST_PAUSE_S
-    while True:
-        began = asyncio.get_running_loop().time()
-        code = await child.wait()
-        if asyncio.get_running_loop().time() - began > _WELL_S:
-            pause = _FIRST_PAUSE_S
-        log.error("process.died", child=child.name, code=code, again_in_s=pause)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE_S)
-        with suppress(Unavailable):
-            await child.start()
+def _environment(ours: Mapping[str, str], changes: Mapping[str, str], *, inherit: bool) -> dict[str, str]:
+    """*ours* with *changes*. A changed setting must not be given a second time by a file."""
+    files = {f"{name}_FILE" for name in changes}
+    kept = {name: value for name, value in ours.items() if name not in files}
+    if not inherit:
+        kept = {name: value for name, value in kept.items() if not name.startswith(_OURS)}
+    return {**kept, **changes}

@@ -5,25 +5,18 @@ from __future__ import annotations
 import os
 from uuid import UUID
 
-import asyncpg
-
 from clarion.app import pepper
 from clarion.config import Settings
 from clarion.flows.bootstrap import ensure_key, ensure_tenant, new_key
-from clarion.store.database import set_up
+from clarion.store.database import Connection
 
 
-async def first_key(url: str, settings: Settings) -> tuple[UUID, str]:
+async def first_key(connection: Connection, settings: Settings) -> tuple[UUID, str]:
     """The default tenant's id and a key that opens everything of it. The file is readable by its owner alone."""
-    connection = await asyncpg.connect(url)
-    try:
-        await set_up(connection)
-        tenant_id = await ensure_tenant(connection)
-        key = settings.api_key.get_secret_value() if settings.api_key else _kept(settings)
-        await ensure_key(connection, tenant_id, key, pepper=pepper(settings), name="first key")
-        return tenant_id, key
-    finally:
-        await connection.close()
+    tenant_id = await ensure_tenant(connection)
+    key = settings.api_key.get_secret_value() if settings.api_key else _kept(settings)
+    await ensure_key(connection, tenant_id, key, pepper=pepper(settings), name="first key")
+    return tenant_id, key
 
 
 def _kept(settings: Settings) -> str:

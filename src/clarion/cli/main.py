@@ -6,30 +6,83 @@ import sys
 
 import typer
 
-from clarion.cli import api, catcher, migrate, up, worker
-from clarion.errors import ClarionError, ConfigError, NotFound, Unavailable
+from clarion.cli import (
+    api,
+    apply,
+    catcher,
+    check,
+    demo,
+    doctor,
+    keys,
+    messages,
+    migrate,
+    queues,
+    recipients,
+    retry,
+    topics,
+    trigger,
+    triggers,
+    up,
+    verify,
+    worker,
+)
+from clarion.cli.refused import Refused, Unauthorised
+from clarion.errors import ClarionError, ConfigError, Invalid, NotFound, Unavailable
 
 #: What a command's exit says: 0 ok, 1 failed, 2 usage, 3 not found, 4 unauthorised, 5 unavailable.
-EXIT = {ConfigError: 2, NotFound: 3, Unavailable: 5}
+EXIT = {ConfigError: 2, NotFound: 3, Unauthorised: 4, Unavailable: 5}
+#: As shells tell a program that was interrupted: 128 and the number of the signal.
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="clarion",
     help="A self-hosted notification service: say what happened, and everyone who should hear of it does.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich would take half of the time that a start may take
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(up.up)
 app.command("api")(api.api)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
+app.command("check")(check.check)
+app.command("apply")(apply.apply)
+app.command("trigger")(trigger.trigger)
+app.command("triggers")(triggers.triggers)
+app.command("messages")(messages.messages)
+app.command("retry")(retry.retry)
+app.command("queues")(queues.queues)
+app.add_typer(topics.app, name="topics")
+app.add_typer(recipients.app, name="recipients")
+app.add_typer(keys.app, name="keys")
+app.command("verify")(verify.verify)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
 app.command("catcher", hidden=True)(catcher.catcher)
 
 
 def run() -> None:
-    """Run the command line; errors that Clarion raises on purpose become a line and an exit code."""
+    """Run the command line; errors that Clarion raises on purpose become a few lines and an exit code."""
     try:
         app()
     except ClarionError as error:
-        print(f"clarion: {error.message}", file=sys.stderr)
-        sys.exit(next((code for kind, code in EXIT.items() if isinstance(error, kind)), 1))
+        print("\n".join(_lines(error)), file=sys.stderr)
+        sys.exit(_exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _lines(error: ClarionError) -> list[str]:
+    if isinstance(error, Refused):
+        return error.lines()
+    lines = [f"clarion: {error.message}"]
+    if isinstance(error, Invalid):
+        lines += [f"  {fault.pointer}: {fault.detail}" for fault in error.faults]
+    return lines
+
+
+def _exit_code(error: ClarionError) -> int:
+    if isinstance(error, Refused):
+        return error.exit_code
+    return next((code for kind, code in EXIT.items() if isinstance(error, kind)), 1)

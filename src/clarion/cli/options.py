@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-Project = Annotated[Path | None, typer.Option("--project", help="The project folder.", show_default=False)]
+Project = Annotated[Path | None, typer.Option("--project", help="The project folder; the present one unless said.")]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Where the embedded database and other data are kept.")
 ]
@@ -17,3 +17,12 @@ Processes = Annotated[int | None, typer.Option("--processes", help="Worker proce
 Queues = Annotated[str | None, typer.Option("--queues", help="Queues to work on, separated by commas.")]
 #: Given by the process that started this one: end when standard input ends.
 Child = Annotated[bool, typer.Option("--child", hidden=True)]
+
+Url = Annotated[
+    str | None, typer.Option("--url", help="Where the API is; unless said, that of `clarion up` on this data folder.")
+]
+ApiKey = Annotated[
+    str | None, typer.Option("--api-key", help="What opens it; unless said, the configured one or that of `up`.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs, lists with one object a line.")]
+Limit = Annotated[int, typer.Option("--limit", help="Show at most so many.", min=1)]

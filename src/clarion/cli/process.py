@@ -6,18 +6,21 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from clarion import logs
 from clarion.config import Settings
 
-#: What a process does until the event it is given is set.
-Body = Callable[[asyncio.Event], Awaitable[None]]
+T = TypeVar("T")
 
 
-def run(body: Body, settings: Settings, *, name: str, child: bool = False) -> None:
-    """Run *body* until SIGTERM, SIGINT or, as a *child*, the end of standard input: then the parent is gone."""
+def run(body: Callable[[asyncio.Event], Awaitable[T]], settings: Settings, *, name: str, child: bool = False) -> T:
+    """Run *body*, which goes on until the event that it is given is set; what it answers.
+
+    The event is set by SIGTERM, by SIGINT or, for a *child*, by the end of standard input: then the parent is gone.
+    """
     logs.configure(format=settings.log_format, level=settings.log_level, process=name)
     try:
         import uvloop
@@ -26,7 +29,7 @@ def run(body: Body, settings: Settings, *, name: str, child: bool = False) -> No
     except ImportError:  # not made for every platform
         runner = asyncio.Runner()
     with runner:
-        runner.run(_run(body, child=child))
+        return runner.run(_run(body, child=child))
 
 
 def tell_parent(**facts: object) -> None:
@@ -34,14 +37,29 @@ def tell_parent(**facts: object) -> None:
     print(json.dumps(facts), flush=True)
 
 
-async def _run(body: Body, *, child: bool) -> None:
+async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What *work* answers; None when *stopping* was set before it was done: then it was cancelled and has ended."""
+    working = asyncio.create_task(work)
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        return None
+    finally:
+        for task in (working, waiting):
+            task.cancel()
+        await asyncio.gather(working, waiting, return_exceptions=True)
+
+
+async def _run(body: Callable[[asyncio.Event], Awaitable[T]], *, child: bool) -> T:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     watching = asyncio.create_task(_watch_parent(stopping)) if child else None
     try:
-        await body(stopping)
+        return await body(stopping)
     finally:
         if watching is not None:
             watching.cancel()

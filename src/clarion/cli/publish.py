@@ -1,21 +1,31 @@
-"""Publishing a project into a database, for the commands that do it."""
+"""Publishing the project folder, for the commands that do it."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-import asyncpg
-
+from clarion.config import Settings
+from clarion.errors import ConfigError
 from clarion.flows.apply import Applied, apply
+from clarion.project.defaults import WorkflowDefaults
+from clarion.project.load import load_project
+from clarion.project.mistake import Mistake
 from clarion.project.project import Project
-from clarion.store.database import set_up
+from clarion.store.database import Connection
 
 
-async def publish(url: str, tenant_id: UUID, project: Project) -> list[Applied]:
-    """Publish all of *project* for one tenant, over a connection of its own."""
-    connection = await asyncpg.connect(url)
-    try:
-        await set_up(connection)
-        return await apply(connection, tenant_id, project.workflows)
-    finally:
-        await connection.close()
+def read_project(settings: Settings) -> tuple[Project, list[Mistake]]:
+    """The project folder of *settings* and what may not be as meant in it.
+
+    Raises `ConfigError` that names every mistake, one a line, when one of them stands in the way.
+    """
+    project, mistakes = load_project(settings.project, WorkflowDefaults.from_settings(settings))
+    if project is None:
+        said = "\n".join(f"  {mistake}" for mistake in mistakes)
+        raise ConfigError(f"The project folder {settings.project} has mistakes; nothing was published.\n{said}")
+    return project, mistakes
+
+
+async def publish(connection: Connection, tenant_id: UUID, project: Project) -> list[Applied]:
+    """Publish all of *project* for one tenant, or nothing."""
+    return await apply(connection, tenant_id, project.workflows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from types import TracebackType
@@ -13,135 +14,118 @@ from uuid import UUID
 import structlog
 
 from clarion.app import open_database
-from clarion.cli.child import Child, watch
+from clarion.cli.child import Child
+from clarion.cli.database import connect
+from clarion.cli.family import Family
 from clarion.cli.first_key import first_key
-from clarion.cli.publish import publish
+from clarion.cli.folder import follow
+from clarion.cli.publish import publish, read_project
+from clarion.cli.running import Running, announce, claimed
 from clarion.config import Settings
-from clarion.errors import ConfigError
-from clarion.project.load import load_project
 from clarion.store.migrate import migrate
 
 log = structlog.get_logger()
 
+#: Beyond the time that a worker has to finish what it began.
+_MARGIN = timedelta(seconds=5)
+
 
 class System:
-    """Database, catcher, workers and API, in the order in which they need each other. Open it with ``async with``."""
+    """Database, catcher, workers and API, in the order in which they need each other.
 
-    def __init__(self, settings: Settings) -> None:
+    What `start` has begun is ended when the block is left, in whatever way: ``async with System(…) as system``.
+    """
+
+    def __init__(
+        self, settings: Settings, *, environment: Mapping[str, str] | None = None, inherit: bool = True
+    ) -> None:
+        """*environment* is added to that of every process; without *inherit* none of our own settings reach it."""
         self.settings = settings
-        self.address = ""
-        self.catcher_address = ""
-        self.api_key = ""
         self.database_url = ""
+        #: Keys of what the project folder publishes.
         self.workflows: list[str] = []
-        self.tenant_id: UUID | None = None
-        self._children: list[Child] = []
+        self._environment = dict(environment or {})
+        self._inherit = inherit
+        self._tenant_id: UUID | None = None
+        self._lock = -1
+        self._workers: list[Child] = []
+        self._family = Family(settings.worker.drain_timeout + _MARGIN)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._start()
-        except BaseException:
-            await self._stop()
-            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop()
+        try:
+            await self._family.stop()
+        finally:
+            await self._stack.aclose()
+
+    async def start(self) -> Running:
+        """Start all of it; answers when the API is ready, which is last.
+
+        Raises `ConfigError` when it cannot run as things are set up, or runs on this data folder already, and
+        `Unavailable` when a part does not come up.
+        """
+        settings = self.settings
+        self._lock = await self._stack.enter_async_context(claimed(settings.data_dir))
+        read_project(settings)  # before anything is started for it
+        self.database_url = await self._stack.enter_async_context(open_database(settings))
+        async with connect(self.database_url):
+            pass  # says what is wrong with an address better than a migration could
+        await migrate(self.database_url)
+        async with connect(self.database_url) as connection:
+            self._tenant_id, key = await first_key(connection, settings)
+        await self._publish()
+        self._environment |= {"CLARION_DATABASE_URL": self.database_url, "CLARION_WORKER_PROCESSES": "1"}
+        catcher = None if settings.smtp_url is not None else await self._start_catcher()
+        numbers = range(1, settings.worker.processes + 1)
+        self._workers = [self._child(f"worker {number}", "worker") for number in numbers]
+        await self._family.start(*self._workers)
+        running = Running(address=await self._start_api(), api_key=key, pid=os.getpid(), catcher=catcher)
+        announce(settings.data_dir, running)
+        return running
 
     async def watch(self, stopping: asyncio.Event) -> None:
         """Keep all of it running until *stopping* is set; publish the project folder anew whenever it is saved."""
-        following = asyncio.create_task(self._follow_folder())
+        following = asyncio.create_task(follow(self.settings.project, self._publish))
         try:
-            await watch(self._children, stopping, patience=self.settings.worker.drain_timeout)
+            await self._family.watch(stopping)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
     def worker_pids(self) -> list[int]:
         """The process ids of the workers."""
-        return [child.pid for child in self._children if child.name.startswith("worker") and child.pid]
+        return [worker.pid for worker in self._workers if worker.pid is not None]
 
-    def curl(self) -> list[str]:
-        """A command that can be pasted into a terminal: it triggers the first workflow for one person."""
-        key = self.workflows[0] if self.workflows else "booking-confirmed"
-        body = (
-            '{"recipients": [{"id": "nitish", "name": "Nitish official", "email": "nitish@guests.example"}],'
-            ' "payload": {"name": "Nitish official", "orderId": "12345", "message": "See you soon!"}}'
-        )
-        return [
-            f"curl -X POST {self.address}/v1/workflows/{key}/trigger \\",
-            f"  -H 'Authorization: Bearer {self.api_key}' -H 'Content-Type: application/json' \\",
-            f"  -d '{body}'",
-        ]
+    async def _start_catcher(self) -> str:
+        child = self._child("catcher", "catcher")
+        (facts,) = await self._family.start(child)
+        for port in ("smtp", "http"):
+            child.keep(f"--{port}-port", facts[f"{port}_port"])
+        self._environment["CLARION_SMTP_URL"] = f"smtp://127.0.0.1:{facts['smtp_port']}"
+        return f"http://127.0.0.1:{facts['http_port']}"
 
-    async def _start(self) -> None:
-        settings = self.settings
-        self.database_url = await self._stack.enter_async_context(open_database(settings))
-        await migrate(self.database_url)
-        self.tenant_id, self.api_key = await first_key(self.database_url, settings)
-        await self._publish()
-        environment = {"CLARION_DATABASE_URL": self.database_url, "CLARION_WORKER_PROCESSES": "1"}
-        where = ["--project", str(settings.project), "--data-dir", str(settings.data_dir)]
-        catcher: list[Child] = []
-        if settings.smtp_url is None:
-            catcher = [Child("catcher", ["catcher", *where], environment)]
-            facts = await catcher[0].start()
-            environment["CLARION_SMTP_URL"] = f"smtp://127.0.0.1:{facts['smtp_port']}"
-            self.catcher_address = f"http://127.0.0.1:{facts['http_port']}"
-            self._children = catcher[:]
-        workers = [
-            Child(f"worker {n}", ["worker", *where], environment) for n in range(1, settings.worker.processes + 1)
-        ]
-        for worker in workers:
-            self._children.insert(0, worker)
-            await worker.start()
-        api = Child("api", ["api", *where, "--host", settings.host, "--port", str(settings.port)], environment)
-        self._children.insert(0, api)  # stopped first: no new work while the old is finished
-        facts = await api.start()
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self.address = f"http://{host}:{facts['port']}"
+    async def _start_api(self) -> str:
+        """Last to start and first to stop: no new work while the old is finished."""
+        host = self.settings.host
+        child = self._child("api", "api", "--host", host, "--port", str(self.settings.port))
+        (facts,) = await self._family.start(child)
+        child.keep("--port", facts["port"])
+        return f"http://{f'[{host}]' if ':' in host else host}:{facts['port']}"
 
-    async def _stop(self) -> None:
-        for child in self._children:
-            await child.stop(self.settings.worker.drain_timeout + timedelta(seconds=10))
-        await self._stack.aclose()
+    def _child(self, name: str, *command: str) -> Child:
+        where = ["--project", str(self.settings.project), "--data-dir", str(self.settings.data_dir)]
+        return Child(name, [*command, *where], dict(self._environment), inherit=self._inherit, holding=(self._lock,))
 
     async def _publish(self) -> None:
-        project, mistakes = load_project(self.settings.project)
+        project, mistakes = read_project(self.settings)
         for mistake in mistakes:
             log.warning("project.mistake", what=str(mistake))
-        if project is None:
-            raise ConfigError("The project folder has mistakes; `clarion check` shows them.")
-        assert self.tenant_id is not None
-        await publish(self.database_url, self.tenant_id, project)
+        assert self._tenant_id is not None
+        async with connect(self.database_url) as connection:
+            await publish(connection, self._tenant_id, project)
         self.workflows = [draft.workflow.key for draft in project.workflows]
-
-    async def _follow_folder(self) -> None:
-        seen = _fingerprint(self.settings)
-        while True:
-            await asyncio.sleep(1)
-            now = _fingerprint(self.settings)
-            if now == seen:
-                continue
-            seen = now
-            try:
-                await self._publish()
-            except ConfigError as error:  # mistakes while somebody is typing: what is published stays
-                log.warning("project.not_published", why=error.message)
-
-
-def _fingerprint(settings: Settings) -> int:
-    """Changes whenever a file that is published is saved."""
-    found = []
-    for name in ("workflows", "templates", "layouts"):
-        for folder, _, files in os.walk(settings.project / name):
-            for file in files:
-                try:
-                    status = os.stat(os.path.join(folder, file))  # noqa: PTH116, PTH118 - a walk every second
-                except OSError:
-                    continue
-                found.append((folder, file, status.st_mtime_ns, status.st_size))
-    return hash(tuple(sorted(found)))

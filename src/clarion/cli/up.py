@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from clarion.cli.options import DataDir, Host, Port, Processes, Project
 
 if TYPE_CHECKING:
-    from clarion.cli.system import System
+    import asyncio
+
+    from clarion.cli.running import Running
 
 
 def up(
@@ -18,8 +19,9 @@ def up(
     port: Port = None,
     processes: Processes = None,
 ) -> None:
-    """Run everything: API, workers, and what is not configured: an embedded PostgreSQL, a mail catcher."""
-    from clarion.cli.process import run
+    """Run everything: API, workers and, where none is configured, a PostgreSQL and a mail catcher."""
+    from clarion.cli.port import check_free
+    from clarion.cli.process import run, unless
     from clarion.cli.system import System
     from clarion.config import load_settings
 
@@ -29,26 +31,44 @@ def up(
 
     async def body(stopping: asyncio.Event) -> None:
         async with System(settings) as system:
-            print(_welcome(system), flush=True)
-            await system.watch(stopping)
+            running = await unless(stopping, system.start())
+            if running is not None:
+                print(_welcome(running, system.workflows), flush=True)
+                await system.watch(stopping)
 
+    check_free(settings.host, settings.port)
     run(body, settings, name="up")
 
 
-def _welcome(system: System) -> str:
-    lines = ["", f"  Clarion is up: {system.address}", ""]
-    if system.catcher_address:
-        lines.append(f"  Caught mail:   {system.catcher_address}")
-    lines += [
-        f"  API:           {system.address}/openapi.json",
-        f"  API key:       {system.api_key}",
-        f"  Workflows:     {', '.join(system.workflows) or 'none yet: write workflows/<key>.yaml'}",
+def _welcome(running: Running, workflows: list[str]) -> str:
+    caught = [f"  Caught mail:   {running.catcher}"] if running.catcher else []
+    lines = [
+        "",
+        f"  Clarion is up: {running.address}",
+        "",
+        *caught,
+        f"  API:           {running.address}/openapi.json",
+        f"  API key:       {running.api_key}",
+        f"  Workflows:     {', '.join(workflows) or 'none yet: write workflows/<key>.yaml'}",
         "",
         "  Try it:",
         "",
-        *(f"    {line}" for line in system.curl()),
+        *(f"    {line}" for line in _curl(running, workflows[0] if workflows else "booking-confirmed")),
         "",
         "  ^C stops everything.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _curl(running: Running, workflow: str) -> list[str]:
+    """A command that can be pasted into a terminal: it triggers *workflow* for one person."""
+    body = (
+        '{"recipients": [{"id": "nitish", "name": "Nitish official", "email": "nitish@guests.example"}],'
+        ' "payload": {"name": "Nitish official", "orderId": "12345", "message": "See you soon!"}}'
+    )
+    return [
+        f"curl -X POST {running.address}/v1/workflows/{workflow}/trigger \\",
+        f"  -H 'Authorization: Bearer {running.api_key}' -H 'Content-Type: application/json' \\",
+        f"  -d '{body}'",
+    ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import TYPE_CHECKING
 
 from clarion.cli.options import Child, DataDir, Processes, Project, Queues
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def worker(
@@ -16,7 +19,8 @@ def worker(
 ) -> None:
     """Expand triggers and deliver messages."""
     from clarion.app import open_database, open_worker
-    from clarion.cli.process import run, tell_parent
+    from clarion.cli.database import connect
+    from clarion.cli.process import run, tell_parent, unless
     from clarion.config import load_settings
 
     settings = load_settings(
@@ -24,23 +28,32 @@ def worker(
     )
 
     async def work(stopping: asyncio.Event) -> None:
-        async with open_database(settings) as url, open_worker(settings, url) as one:
-            if child:
-                tell_parent(worker=one.name)
-            await one.run(stopping, settings.worker.drain_timeout)
+        async with open_database(settings) as url:
+            async with connect(url):
+                pass  # says what is wrong with an address
+            async with open_worker(settings, url) as one:
+                if child:
+                    tell_parent(worker=one.name)
+                await one.run(stopping, settings.worker.drain_timeout)
 
     async def several(stopping: asyncio.Event) -> None:
+        from datetime import timedelta
+
         from clarion.cli.child import Child as ChildProcess
-        from clarion.cli.child import keep_running
+        from clarion.cli.family import Family
 
         async with open_database(settings) as url:
             environment = {"CLARION_DATABASE_URL": url, "CLARION_WORKER_PROCESSES": "1"}
             command = ["worker", "--project", str(settings.project), "--data-dir", str(settings.data_dir)]
             if settings.worker.queues:
                 command += ["--queues", ",".join(settings.worker.queues)]
-            children = [
-                ChildProcess(f"worker {n}", command, environment) for n in range(1, settings.worker.processes + 1)
-            ]
-            await keep_running(children, stopping, patience=settings.worker.drain_timeout)
+            numbers = range(1, settings.worker.processes + 1)
+            children = [ChildProcess(f"worker {number}", command, environment) for number in numbers]
+            family = Family(settings.worker.drain_timeout + timedelta(seconds=5))
+            try:
+                if await unless(stopping, family.start(*children)) is not None:
+                    await family.watch(stopping)
+            finally:
+                await family.stop()
 
     run(work if child or settings.worker.processes == 1 else several, settings, name="worker", child=child)

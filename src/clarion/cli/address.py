@@ -1,0 +1,49 @@
+"""Which running system a command speaks to, and with which key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clarion.cli.refused import Unauthorised
+from clarion.cli.remote import Remote
+
+if TYPE_CHECKING:
+    from clarion.cli.running import Running
+    from clarion.config import Settings
+
+
+def remote(url: str | None, api_key: str | None, project: Path | None, data_dir: Path | None) -> Remote:
+    """The system at *url*, else the `clarion up` that runs on this data folder, else the host and port configured.
+
+    A key that `up` has left in the data folder is used for that system alone: no other address is told it. Raises
+    `Unauthorised` when there is no key.
+    """
+    if url is not None and api_key is not None:
+        return Remote(url, api_key)
+    from clarion.cli.running import find
+    from clarion.config import load_settings
+
+    settings = load_settings({"project": project, "data_dir": data_dir})
+    running = find(settings.data_dir)
+    address = url or (running.address if running else _configured(settings))
+    key = api_key or _key(settings, running, address)
+    if key is None:
+        raise Unauthorised(
+            f"There is no API key for {address}. Give one with --api-key or CLARION_API_KEY;"
+            " `clarion keys create` makes one."
+        )
+    return Remote(address, key)
+
+
+def _key(settings: Settings, running: Running | None, address: str) -> str | None:
+    if settings.api_key is not None:
+        return settings.api_key.get_secret_value()
+    if running is not None and running.address == address.rstrip("/"):
+        return running.api_key
+    return None
+
+
+def _configured(settings: Settings) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - to reach it, not to bind
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

@@ -1,0 +1,36 @@
+"""``clarion apply``: publish the project folder."""
+
+from __future__ import annotations
+
+from clarion.cli.options import DataDir, Json, Project
+
+
+def apply(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """Publish the project folder: each workflow that changed gets a new version. All of it, or nothing."""
+    import asyncio
+    import sys
+
+    from clarion import logs
+    from clarion.cli.database import connected
+    from clarion.cli.publish import publish, read_project
+    from clarion.cli.table import Column, write_list
+    from clarion.config import load_settings
+    from clarion.flows.apply import Applied
+    from clarion.flows.bootstrap import ensure_tenant
+
+    settings = load_settings({"project": project, "data_dir": data_dir})
+    found, mistakes = read_project(settings)
+    for mistake in mistakes:
+        print(mistake, file=sys.stderr)
+
+    async def body() -> list[Applied]:
+        async with connected(settings) as connection:
+            return await publish(connection, await ensure_tenant(connection), found)
+
+    logs.configure(format=settings.log_format, level="warning", process="apply")  # the table says it all
+    applied = [
+        {"workflow": one.key, "version": one.version, "status": "new" if one.is_new else "unchanged"}
+        for one in asyncio.run(body())
+    ]
+    columns = [Column("workflow", "workflow"), Column("version", "version", right=True), Column("", "status")]
+    write_list(applied, columns, as_json=json, empty="There are no workflows to publish.")

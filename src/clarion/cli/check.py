@@ -1,0 +1,51 @@
+"""``clarion check``: every mistake in the project folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from clarion.cli.options import Json, Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clarion.project.mistake import Mistake
+    from clarion.project.project import Project as Found
+
+
+def check(project: Project = None, json: Json = False) -> None:
+    """Find every mistake in the project folder, with file, line and a suggestion. Warnings do not fail."""
+    import json as writer
+    import sys
+
+    from clarion.project.mistake import any_error
+
+    found, mistakes = _read(project)
+    for mistake in mistakes:
+        print(writer.dumps(mistake.to_json(), ensure_ascii=False) if json else str(mistake))
+    if any_error(mistakes) or found is None:
+        raise typer.Exit(1)
+    print(f"{_counted(len(found.workflows), 'workflow')}, {_counted(len(mistakes), 'warning')}.", file=sys.stderr)
+
+
+def _read(project: Path | None) -> tuple[Found | None, list[Mistake]]:
+    """The folder as the settings in force see it; settings that cannot be used are no reason not to read it."""
+    from clarion.config import load_settings, project_folder
+    from clarion.errors import ConfigError
+    from clarion.project.defaults import WorkflowDefaults
+    from clarion.project.load import load_project
+
+    try:
+        settings = load_settings({"project": project})
+    except ConfigError:
+        found, mistakes = load_project(project_folder(project))
+        if found is not None:  # then it is not the folder that is wrong
+            raise
+        return found, mistakes
+    return load_project(settings.project, WorkflowDefaults.from_settings(settings))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,75 @@
+"""Mail: a server that takes it, and a sender that may send."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+from clarion.app import smtp_settings
+from clarion.channels.email.opening import NotOpened, open_connection, tls_context
+from clarion.channels.email.settings import SmtpSettings, Tls, is_loopback
+from clarion.cli.checkup.finding import Finding, fail, ok, warn
+from clarion.config import Settings
+from clarion.domain.address import parse_sender
+from clarion.domain.outcome import Sent
+from clarion.errors import ConfigError
+
+#: A person waits for the answer.
+_PATIENCE = timedelta(seconds=10)
+
+
+async def check_mail(settings: Settings) -> AsyncIterator[Finding]:
+    """Findings on the SMTP server, up to the log-in, and on who mail is from."""
+    if settings.smtp_url is None:
+        says = "no SMTP server is configured: `clarion up` catches mails instead of sending them"
+        yield warn("mail server", says, "set CLARION_SMTP_URL, e.g. smtp://user:password@host:587")
+    else:
+        try:
+            smtp = smtp_settings(settings)
+            yield await _reached(smtp)
+            yield _encryption(smtp)
+        except ConfigError as error:
+            yield fail("mail server", error.message, "mend CLARION_SMTP_URL")
+    yield _sender(settings)
+
+
+async def _reached(smtp: SmtpSettings) -> Finding:
+    what, where = "mail server", f"{smtp.host}:{smtp.port}"
+    quick = replace(smtp.timeouts, connect=_PATIENCE, greeting=_PATIENCE, command=_PATIENCE)
+    try:
+        connection = await open_connection(replace(smtp, timeouts=quick), tls_context(smtp))
+    except NotOpened as error:
+        why = "" if isinstance(error.outcome, Sent) else error.outcome.reason
+        return fail(what, f"{where} does not let us in: {why}", "mend CLARION_SMTP_URL, or look at the server's log")
+    offer = connection.offer
+    connection.quit()
+    named = {"STARTTLS": offer.starttls, "PIPELINING": offer.pipelining, "SMTPUTF8": offer.smtputf8}
+    offers = ", ".join(name for name, there in named.items() if there) or "no extension that matters"
+    login = "; logged in" if smtp.user is not None else ""
+    if not offer.pipelining:
+        return warn(what, f"{where} offers {offers}{login}: without PIPELINING it is slow", "turn it on at the server")
+    return ok(what, f"{where} offers {offers}{login}")
+
+
+def _encryption(smtp: SmtpSettings) -> Finding:
+    if smtp.tls in (Tls.IMPLICIT, Tls.REQUIRED):
+        return ok("encryption", "from the start" if smtp.tls is Tls.IMPLICIT else "STARTTLS, required")
+    if is_loopback(smtp.host):
+        return ok("encryption", "none; the server is on this machine")
+    says = "mails may cross the network unencrypted"
+    return warn("encryption", says, "use smtps://…, or starttls=required in CLARION_SMTP_URL")
+
+
+def _sender(settings: Settings) -> Finding:
+    sender, domains = settings.email.sender, settings.email.from_domains
+    if sender is None:
+        says = "there is none by default: a workflow that names none either cannot send mail"
+        return warn("sender", says, "set `email.from` in clarion.toml or CLARION_EMAIL_FROM")
+    domain = parse_sender(sender)[1].rpartition("@")[2]
+    if domains and domain not in domains and "*" not in domains:  # settings refuse this already; it must not get by
+        return fail(
+            "sender", f"{domain} is not among the domains that mail may be from", "add it to email.from_domains"
+        )
+    allowed = ", ".join(sorted(domains)) or domain
+    return ok("sender", f"{sender}; allowed domains: {'any' if '*' in domains else allowed}")

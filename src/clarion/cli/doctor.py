@@ -1,0 +1,82 @@
+"""``clarion doctor``: whether everything Clarion stands on is as it should be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clarion.cli.options import DataDir, Json, Project
+
+if TYPE_CHECKING:
+    from clarion.cli.checkup.finding import Finding
+    from clarion.config import Settings
+
+_ShowSettings = Annotated[
+    bool, typer.Option("--settings", help="Show all settings in force, not only those that were set.")
+]
+
+
+def doctor(
+    project: Project = None, data_dir: DataDir = None, settings: _ShowSettings = False, json: Json = False
+) -> None:
+    """Look at database, mail server, clock, folders and settings; say what is wrong and how to mend it."""
+    import asyncio
+
+    from clarion.cli.checkup.finding import Level
+    from clarion.config import load_settings
+    from clarion.logs import configure
+
+    loaded = load_settings({"project": project, "data_dir": data_dir})
+    configure(format=loaded.log_format, level="error", process="doctor")
+    findings = asyncio.run(_examine(loaded, as_json=json))
+    if not json:
+        _show_settings(loaded, all=settings)
+    if any(finding.level is Level.FAIL for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _examine(settings: Settings, *, as_json: bool) -> list[Finding]:
+    """Everything, each told as soon as it is known."""
+    from clarion.cli.checkup.database import check_database
+    from clarion.cli.checkup.machine import check_machine
+    from clarion.cli.checkup.mail import check_mail
+
+    findings = list(check_machine(settings))
+    for finding in findings:
+        _tell(finding, as_json=as_json)
+    for check in (check_database(settings), check_mail(settings)):
+        async for finding in check:
+            _tell(finding, as_json=as_json)
+            findings.append(finding)
+    return findings
+
+
+def _tell(finding: Finding, *, as_json: bool) -> None:
+    import json
+    import sys
+
+    if as_json:
+        print(json.dumps(finding.to_json(), ensure_ascii=False), flush=True)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console() if sys.stdout.isatty() else Console(width=10_000)
+    colour = {"ok": "green", "warn": "yellow", "fail": "red"}[finding.level.value]
+    line = Text.assemble((f"{finding.level.value:<5}", colour), (f"{finding.what}: ", "bold"), finding.says)
+    console.print(line)
+    if finding.how:
+        console.print(Text(f"     how: {finding.how}"))
+
+
+def _show_settings(settings: Settings, *, all: bool) -> None:
+    from clarion.cli.table import Column, write_list
+    from clarion.config import effective
+
+    items = [{"setting": name, "value": value, "from": origin} for name, value, origin in effective(settings)]
+    shown = [item for item in items if all or item["from"] != "default"]
+    print()
+    write_list(shown, [Column(name, name) for name in ("setting", "value", "from")], as_json=False, empty="")
+    if not all:
+        print("All other settings have their defaults; --settings shows them.")

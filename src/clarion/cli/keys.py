@@ -1,0 +1,151 @@
+"""``clarion keys``: who may ask the API for what. These work on the database itself: they need no key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clarion.cli.options import DataDir, Json, Project
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+app = typer.Typer(no_args_is_help=True, help="API keys: make, list and revoke them.")
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")]
+_Scope = Annotated[
+    list[str] | None,
+    typer.Option("--scope", help="What it may do, e.g. triggers:write. May be given often; * is all of it."),
+]
+_Expires = Annotated[str | None, typer.Option("--expires-after", metavar="AGE", help="How long it opens, e.g. 90d.")]
+_Id = Annotated[str, typer.Argument(metavar="ID", help="The key's id, the eight characters after clk_live_.")]
+
+
+@app.command()
+def create(
+    name: _Name,
+    scope: _Scope = None,
+    expires_after: _Expires = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Make a key. It is shown this once: only what proves it is kept."""
+    import asyncio
+
+    from clarion import clock
+    from clarion.app import pepper
+    from clarion.cli.database import connected
+    from clarion.config import load_settings
+    from clarion.domain import key as keys
+    from clarion.domain.duration import parse_duration
+    from clarion.flows.bootstrap import ensure_tenant, new_key
+    from clarion.store import keys as store
+
+    scopes = _checked(scope or ["*"])
+    settings = load_settings({"project": project, "data_dir": data_dir})
+    expires_at = clock.now() + parse_duration(expires_after) if expires_after is not None else None
+    key = new_key()
+
+    async def body() -> None:
+        async with connected(settings) as connection:
+            id, digest = keys.id_of(key), keys.digest(pepper(settings), key)
+            assert id is not None
+            tenant_id = await ensure_tenant(connection)
+            await store.add(
+                connection, tenant_id, id=id, digest=digest, name=name, scopes=scopes, expires_at=expires_at
+            )
+
+    asyncio.run(body())
+    _write_new(key, name, scopes, expires_at, as_json=json)
+
+
+@app.command("list")
+def list_(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """List the keys, revoked ones too. None of them is shown whole."""
+    import asyncio
+
+    from clarion import clock
+    from clarion.cli.database import connected
+    from clarion.cli.table import Column, moment, write_list
+    from clarion.config import load_settings
+    from clarion.flows.bootstrap import ensure_tenant
+    from clarion.store import keys as store
+
+    settings = load_settings({"project": project, "data_dir": data_dir})
+
+    async def body() -> list[Any]:
+        async with connected(settings) as connection:
+            return await store.list_all(connection, await ensure_tenant(connection))
+
+    now = clock.now()
+    times = ("created_at", "expires_at", "revoked_at", "last_used_at")
+    items = [
+        {
+            "id": key.id,
+            "name": key.name,
+            "scopes": sorted(key.scopes),
+            "active": key.is_active(now),
+            **{name: _shown(getattr(key, name)) for name in times},
+        }
+        for key in asyncio.run(body())
+    ]
+    columns = [
+        Column("id", "id"),
+        Column("name", "name"),
+        Column("active", "active"),
+        Column("scopes", lambda one: ", ".join(one["scopes"])),
+        *(Column(name.removesuffix("_at").replace("_", " "), moment(name)) for name in times),
+    ]
+    write_list(items, columns, as_json=json, empty="There are no keys yet.")
+
+
+@app.command()
+def revoke(id: _Id, project: Project = None, data_dir: DataDir = None) -> None:
+    """Close a key for good. It opens nothing more a few seconds later."""
+    import asyncio
+
+    from clarion.cli.database import connected
+    from clarion.config import load_settings
+    from clarion.errors import NotFound
+    from clarion.flows.bootstrap import ensure_tenant
+    from clarion.store import keys as store
+
+    settings = load_settings({"project": project, "data_dir": data_dir})
+
+    async def body() -> None:
+        async with connected(settings) as connection:
+            tenant_id = await ensure_tenant(connection)
+            if not await store.revoke(connection, tenant_id, id):
+                raise NotFound(f"There is no open key {id}: `clarion keys list` shows all.")
+
+    asyncio.run(body())
+
+
+def _checked(scopes: list[str]) -> list[str]:
+    from clarion.domain.scope import Scope
+    from clarion.domain.suggest import did_you_mean
+
+    known = [scope.value for scope in Scope]
+    for scope in scopes:
+        if scope not in known:
+            raise typer.BadParameter(f"there is no scope {scope!r}; {did_you_mean(scope, known)}", param_hint="--scope")
+    return sorted(set(scopes))
+
+
+def _write_new(key: str, name: str, scopes: list[str], expires_at: datetime | None, *, as_json: bool) -> None:
+    from clarion.cli.table import Column, moment, write_one
+
+    made = {"key": key, "name": name, "scopes": scopes, "expires_at": _shown(expires_at)}
+    columns = [
+        Column("key", "key"),
+        Column("name", "name"),
+        Column("scopes", lambda one: ", ".join(one["scopes"])),
+        Column("expires", moment("expires_at")),
+    ]
+    write_one(made, columns, as_json=as_json)
+
+
+def _shown(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,74 @@
+"""``clarion messages``: what became of each message."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+
+_Id = Annotated[str | None, typer.Argument(metavar="ID", help="One message, with all that happened to it.")]
+_Trigger = Annotated[str | None, typer.Option("--trigger", help="Those of this trigger.")]
+_Recipient = Annotated[str | None, typer.Option("--recipient", help="Those to this recipient.")]
+_Workflow = Annotated[str | None, typer.Option("--workflow", help="Those of this workflow.")]
+_Channel = Annotated[str | None, typer.Option("--channel", help="Those on this channel.")]
+_Status = Annotated[str | None, typer.Option("--status", help="Those in this status, e.g. failed.")]
+
+
+def messages(
+    id: _Id = None,
+    trigger: _Trigger = None,
+    recipient: _Recipient = None,
+    workflow: _Workflow = None,
+    channel: _Channel = None,
+    status: _Status = None,
+    limit: Limit = 20,
+    url: Url = None,
+    api_key: ApiKey = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List messages, newest first; show one with its timeline."""
+    from clarion.cli.address import remote
+    from clarion.cli.table import Column, moment, write_list, write_one
+
+    system = remote(url, api_key, project, data_dir)
+    columns = [
+        Column("id", "id"),
+        Column("recipient", "recipient"),
+        Column("channel", "channel"),
+        Column("status", "status"),
+        Column("attempts", "attempts", right=True),
+        Column("created", moment("created_at")),
+        Column("reason", "reason"),
+    ]
+    if id is None:
+        asked = {"trigger": trigger, "recipient": recipient, "workflow": workflow, "channel": channel, "status": status}
+        found = system.pages("messages", limit=limit, **asked)
+        write_list(found, columns, as_json=json, empty="There are no such messages.")
+        return
+    more = [
+        Column("workflow", "workflow"),
+        Column("trigger", "trigger"),
+        Column("address", "address"),
+        Column("provider", "provider"),
+        Column("provider's id", "provider_message_id"),
+        Column("possibly twice", lambda one: "yes" if one["possible_duplicate"] else None),
+        Column("sent", moment("sent_at")),
+        Column("read", moment("read_at")),
+        Column("expires", moment("expires_at")),
+    ]
+    message = system.get("messages", id)
+    write_one(message, [*columns, *more], as_json=json)
+    if not json:
+        print()
+        timeline = [Column("at", moment("at")), Column("what", _what), Column("detail", "detail")]
+        write_list(message["timeline"], timeline, as_json=False, empty="")
+
+
+def _what(entry: Any) -> str:
+    if entry["kind"] != "attempt":
+        return str(entry["kind"])
+    return f"attempt {entry['number']}: {entry['status']} by {entry['provider']}"

@@ -1,0 +1,105 @@
+"""``clarion queues``: how the queues stand, and what an operator may do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
+
+_Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One queue; without it they are listed.")]
+_Pause = Annotated[bool, typer.Option("--pause", help="Claim none of its jobs until it is resumed.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Claim its jobs again.")]
+_Redrive = Annotated[bool, typer.Option("--redrive", help="Give its buried jobs another chance.")]
+_Clean = Annotated[
+    str | None, typer.Option("--clean", metavar="AGE", help="Delete jobs that were buried longer ago, e.g. 7d.")
+]
+_Jobs = Annotated[
+    str | None, typer.Option("--jobs", metavar="STATE", help="List its ready, scheduled, running, done or buried jobs.")
+]
+
+
+def queues(
+    name: _Name = None,
+    pause: _Pause = False,
+    resume: _Resume = False,
+    redrive: _Redrive = False,
+    clean: _Clean = None,
+    jobs: _Jobs = None,
+    limit: Limit = 20,
+    url: Url = None,
+    api_key: ApiKey = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List queues with their counts; pause, resume, redrive or clean one, or list its jobs."""
+    from clarion.cli.address import remote
+
+    wanted = sum((pause, resume, redrive, clean is not None, jobs is not None))
+    if wanted > 1:
+        raise typer.BadParameter("one of --pause, --resume, --redrive, --clean and --jobs at a time")
+    if wanted and name is None:
+        raise typer.BadParameter("say which queue", param_hint="NAME")
+    system = remote(url, api_key, project, data_dir)
+    if name is not None and redrive:
+        _tell(system.post("queues", name, "redrive", body={}), as_json=json)
+    elif name is not None and clean is not None:
+        _tell(system.post("queues", name, "clean", body={"older_than_s": _seconds(clean)}), as_json=json)
+    elif name is not None and jobs is not None:
+        _list_jobs(system, name, jobs, limit, as_json=json)
+    else:
+        if name is not None and (pause or resume):
+            found = [system.post("queues", name, "pause" if pause else "resume")]
+        else:
+            found = [system.get("queues", name)] if name is not None else system.get("queues")["items"]
+        _list(found, as_json=json)
+
+
+def _list(queues: list[dict[str, Any]], *, as_json: bool) -> None:
+    from clarion.cli.table import Column, show, write_list
+
+    def count(state: str) -> Column:
+        return Column(state, lambda one: show(one[state]) + ("+" if state in one["capped"] else ""), right=True)
+
+    columns = [
+        Column("queue", "name"),
+        Column("paused", "paused"),
+        *(count(state) for state in ("ready", "scheduled", "running", "buried", "done")),
+        Column("oldest, s", "oldest_s", right=True),
+        Column("done/s", "done_per_s", right=True),
+    ]
+    write_list(queues, columns, as_json=as_json, empty="There are no queues yet.")
+
+
+def _list_jobs(system: Remote, name: str, state: str, limit: int, *, as_json: bool) -> None:
+    from clarion.cli.table import Column, moment, write_list
+
+    columns = [
+        Column("id", "id"),
+        Column("kind", "kind"),
+        Column("priority", "priority"),
+        Column("state", "state"),
+        Column("attempts", "attempts", right=True),
+        Column("due", moment("run_at")),
+        Column("worker", "worker"),
+        Column("error", "error"),
+    ]
+    found = system.pages("queues", name, "jobs", limit=limit, state=state)
+    write_list(found, columns, as_json=as_json, empty=f"No job of {name} is {state}.")
+
+
+def _seconds(age: str) -> float:
+    from clarion.domain.duration import parse_duration
+
+    return parse_duration(age).total_seconds()
+
+
+def _tell(done: dict[str, int], *, as_json: bool) -> None:
+    from clarion.cli.table import Column, write_one
+
+    write_one(done, [Column(name.replace("_", " "), name) for name in done], as_json=as_json)

@@ -1,0 +1,85 @@
+"""``clarion trigger``: say what happened, and to whom."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+
+_Key = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The key of the workflow.")]
+_To = Annotated[
+    list[str],
+    typer.Option(
+        "--to",
+        metavar="WHO",
+        help="Who hears of it: an id, an address, or topic:KEY. May be given many times.",
+    ),
+]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A value of the payload, e.g. order.id=42. May be given often."),
+]
+_Payload = Annotated[
+    str | None, typer.Option("--payload", metavar="FILE", help="The payload as a JSON file; - is standard input.")
+]
+_Channel = Annotated[list[str] | None, typer.Option("--channel", help="Narrows the workflow's channels to these.")]
+_Priority = Annotated[str | None, typer.Option("--priority", help="critical, high, normal or low.")]
+_SendAt = Annotated[str | None, typer.Option("--send-at", help="Not before then, e.g. 2027-01-31T09:30:00Z.")]
+_ExpiresAt = Annotated[str | None, typer.Option("--expires-at", help="What is not sent by then is not sent at all.")]
+_TransactionId = Annotated[str | None, typer.Option("--transaction-id", help="Your own id, to find it again by.")]
+_IdempotencyKey = Annotated[
+    str | None, typer.Option("--idempotency-key", help="The same key again gives the same answer and sends nothing.")
+]
+_Watch = Annotated[bool, typer.Option("--watch", help="Follow it until everyone has heard.")]
+
+
+def trigger(
+    workflow: _Key,
+    to: _To,
+    set_: _Set = None,
+    payload: _Payload = None,
+    channel: _Channel = None,
+    priority: _Priority = None,
+    send_at: _SendAt = None,
+    expires_at: _ExpiresAt = None,
+    transaction_id: _TransactionId = None,
+    idempotency_key: _IdempotencyKey = None,
+    watch: _Watch = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Trigger a workflow: everybody named hears of it."""
+    import uuid
+
+    from clarion.cli.address import remote
+    from clarion.cli.audience import read_payload, recipient
+    from clarion.cli.table import Column, write_one
+
+    body = {
+        "recipients": [recipient(one) for one in to],
+        "payload": read_payload(payload, set_ or []),
+        "channels": channel or None,
+        "priority": priority,
+        "send_at": send_at,
+        "expires_at": expires_at,
+        "transaction_id": transaction_id,
+    }
+    system = remote(url, api_key, project, data_dir)
+    accepted = system.post(
+        *("workflows", workflow, "trigger"),
+        body={name: value for name, value in body.items() if value is not None},
+        # One of our own, so that it may be sent again when the connection breaks before the answer.
+        headers={"Idempotency-Key": idempotency_key or uuid.uuid4().hex},
+    )
+    if not watch:
+        columns = [Column("id", "id"), Column("status", "status"), Column("named twice", "duplicates")]
+        write_one(accepted, columns, as_json=json)
+        return
+    from clarion.cli.watch import watch as follow
+
+    follow(system, accepted["id"], as_json=json)

@@ -1,0 +1,76 @@
+"""``clarion triggers``: what was triggered, and how far it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+
+_Id = Annotated[str | None, typer.Argument(metavar="ID", help="One trigger; without it they are listed.")]
+_Watch = Annotated[bool, typer.Option("--watch", help="Follow it until everyone has heard.")]
+_Cancel = Annotated[bool, typer.Option("--cancel", help="Cancel it: what is not on its way yet never will be.")]
+_Workflow = Annotated[str | None, typer.Option("--workflow", help="Those of this workflow.")]
+_Status = Annotated[
+    str | None, typer.Option("--status", help="Those that are accepted, expanding, running, completed or cancelled.")
+]
+_TransactionId = Annotated[str | None, typer.Option("--transaction-id", help="Those with this id of yours.")]
+
+
+def triggers(
+    id: _Id = None,
+    watch: _Watch = False,
+    cancel: _Cancel = False,
+    workflow: _Workflow = None,
+    status: _Status = None,
+    transaction_id: _TransactionId = None,
+    limit: Limit = 20,
+    url: Url = None,
+    api_key: ApiKey = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List triggers, newest first; show, follow or cancel one."""
+    from clarion.cli.address import remote
+    from clarion.cli.table import Column, moment, write_list, write_one
+    from clarion.cli.watch import note
+    from clarion.cli.watch import watch as follow
+
+    if id is None and (watch or cancel):
+        raise typer.BadParameter("say which trigger", param_hint="ID")
+    system = remote(url, api_key, project, data_dir)
+    columns = [
+        Column("id", "id"),
+        Column("workflow", "workflow"),
+        Column("status", "status"),
+        Column("recipients", lambda one: one["recipients"]["expanded"], right=True),
+        Column("of", lambda one: one["recipients"]["total"], right=True),
+        Column("created", moment("created_at")),
+        Column("messages", lambda one: note(dict(one["messages"]))),
+    ]
+    if id is None:
+        asked = {"workflow": workflow, "status": status, "transaction_id": transaction_id}
+        found = system.pages("triggers", limit=limit, **asked)
+        write_list(found, columns, as_json=json, empty="There are no such triggers.")
+        return
+    if cancel:
+        system.post("triggers", id, "cancel")
+    if watch:
+        follow(system, id, as_json=json)
+        return
+    more = [
+        Column("version", "workflow_version"),
+        Column("priority", "priority"),
+        Column("channels", lambda one: ", ".join(one["channels"] or ())),
+        Column("per second", "rate_per_s"),
+        Column("seconds left", "eta_s"),
+        Column("transaction", "transaction_id"),
+        Column("metadata", lambda one: one["metadata"] or None),
+        Column("to be sent", moment("send_at")),
+        Column("expires", moment("expires_at")),
+        Column("completed", moment("completed_at")),
+        Column("cancelled", moment("cancelled_at")),
+    ]
+    write_one(system.get("triggers", id), [*columns, *more], as_json=json)

@@ -1,0 +1,43 @@
+"""``clarion verify``: whether every promise holds, over the rows of a system that may be running."""
+
+from __future__ import annotations
+
+import typer
+
+from clarion.cli.options import DataDir, Json, Project
+
+
+def verify(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """Check every promise against the rows, in one snapshot. Exits with 1 when one does not hold."""
+    import asyncio
+    import sys
+
+    from clarion.cli.database import connected
+    from clarion.cli.table import Column, write_list
+    from clarion.config import load_settings
+    from clarion.flows import verify as promises
+    from clarion.logs import configure
+
+    settings = load_settings({"project": project, "data_dir": data_dir})
+
+    async def body() -> list[promises.Violation]:
+        async with connected(settings) as connection:
+            return await promises.verify(connection, lease=settings.worker.lease)
+
+    configure(format=settings.log_format, level="error", process="verify")
+    broken = [
+        {"rule": one.rule, "says": one.says, "count": one.count, "examples": list(one.examples)}
+        for one in asyncio.run(body())
+    ]
+    columns = [
+        Column("rule", "rule"),
+        Column("rows", "count", right=True),
+        Column("should be so", "says"),
+        Column("for example", lambda one: ", ".join(one["examples"])),
+    ]
+    well = f"All {len(promises.SAYS)} promises hold."
+    write_list(broken, columns, as_json=json, empty=well)
+    if json:
+        print(well if not broken else f"{len(broken)} promises do not hold.", file=sys.stderr)
+    if broken:
+        raise typer.Exit(1)
