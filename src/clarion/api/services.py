@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
+from clarion.flows.definitions import Definitions
 
 if TYPE_CHECKING:
     import asyncpg
@@ -32,6 +33,8 @@ class Services:
     secret: bytes
     #: Called after a commit with the queue that has new jobs.
     wake: Callable[[str], None]
+    #: What published workflows say.
+    definitions: Definitions = field(default_factory=Definitions)
     #: Bytes in a body, and in a body of a route that takes thousands of items.
     max_body: int = 1024 * 1024
     max_bulk_body: int = 8 * 1024 * 1024

@@ -25,7 +25,9 @@ async def accept(services: Services, call: Call[TriggerBody]) -> Answer:
     """Store the trigger; when this is answered it is on disk."""
     request, duplicates = await trigger_request.read(call, clock.now())
     async with services.connection() as connection:
-        accepted = await trigger.trigger(connection, call.tenant_id, request, wake=services.wake)
+        accepted = await trigger.trigger(
+            connection, call.tenant_id, request, definitions=services.definitions, wake=services.wake
+        )
     id = ids.show(Prefix.TRIGGER, accepted.id)
     href = f"/v1/triggers/{id}"
     headers = {"Location": href}

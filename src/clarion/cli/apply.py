@@ -6,7 +6,10 @@ from clarion.cli.options import DataDir, Json, Project
 
 
 def apply(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """Publish the project folder: each workflow that changed gets a new version. All of it, or nothing."""
+    """Publish the project folder.
+
+    Each workflow that changed gets a new version; what is on its way keeps its own. All of it is published, or nothing.
+    """
     import asyncio
     import sys
 

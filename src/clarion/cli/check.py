@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def check(project: Project = None, json: Json = False) -> None:
-    """Find every mistake in the project folder, with file, line and a suggestion. Warnings do not fail."""
+    """Find every mistake in the project folder.
+
+    Each with file, line and a suggestion. Exits with 1 when one stands in the way; warnings do not.
+    """
     import json as writer
     import sys
 

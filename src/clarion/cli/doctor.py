@@ -20,7 +20,10 @@ _ShowSettings = Annotated[
 def doctor(
     project: Project = None, data_dir: DataDir = None, settings: _ShowSettings = False, json: Json = False
 ) -> None:
-    """Look at database, mail server, clock, folders and settings; say what is wrong and how to mend it."""
+    """Look at everything Clarion stands on; say how to mend it.
+
+    Database, mail server, clocks, folders, disk, project and settings. Exits with 1 when something fails.
+    """
     import asyncio
 
     from clarion.cli.checkup.finding import Level

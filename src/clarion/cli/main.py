@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -30,7 +31,7 @@ from clarion.cli.refused import Refused, Unauthorised
 from clarion.errors import ClarionError, ConfigError, Invalid, NotFound, Unavailable
 
 #: What a command's exit says: 0 ok, 1 failed, 2 usage, 3 not found, 4 unauthorised, 5 unavailable.
-EXIT = {ConfigError: 2, NotFound: 3, Unauthorised: 4, Unavailable: 5}
+EXIT = {ConfigError: 2, Invalid: 2, NotFound: 3, Unauthorised: 4, Unavailable: 5}
 #: As shells tell a program that was interrupted: 128 and the number of the signal.
 INTERRUPTED = 130
 
@@ -42,6 +43,25 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: rich would take half of the time that a start may take
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"clarion {version('clarion')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _clarion(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("up")(up.up)
 app.command("api")(api.api)
 app.command("worker")(worker.worker)

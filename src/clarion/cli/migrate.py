@@ -6,7 +6,10 @@ from clarion.cli.options import DataDir, Project
 
 
 def migrate(project: Project = None, data_dir: DataDir = None) -> None:
-    """Bring the database to the schema of this version. Idempotent, and safe when many do it at once."""
+    """Bring the database to the schema of this version.
+
+    Does nothing when it is there, and is safe when many do it at once.
+    """
     import asyncio
 
     from clarion.app import open_database

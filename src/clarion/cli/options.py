@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-Project = Annotated[Path | None, typer.Option("--project", help="The project folder; the present one unless said.")]
+Project = Annotated[
+    Path | None, typer.Option("--project", metavar="DIR", help="The project folder; the present one unless said.")
+]
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Where the embedded database and other data are kept.")
+    Path | None, typer.Option("--data-dir", metavar="DIR", help="Where the embedded database and other data are kept.")
 ]
 Host = Annotated[str | None, typer.Option("--host", help="The address the API listens on.")]
 Port = Annotated[int | None, typer.Option("--port", help="The port the API listens on; 0 takes a free one.")]

@@ -37,7 +37,7 @@ def queues(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """List queues with their counts; pause, resume, redrive or clean one, or list its jobs."""
+    """Show queues; pause, resume, redrive or clean one."""
     from clarion.cli.address import remote
 
     wanted = sum((pause, resume, redrive, clean is not None, jobs is not None))

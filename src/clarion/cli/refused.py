@@ -39,9 +39,9 @@ class Refused(ClarionError):
     def lines(self) -> list[str]:
         """What, why and how, a line each."""
         title = str(self.problem.get("title") or f"HTTP status {self.status}")
-        said = [f"clarion: {title} ({self.status})", f"  why: {self.message}"]
-        for error in self.problem.get("errors") or []:
-            said.append(f"       {error.get('pointer') or 'the body'}: {error.get('detail')}")
+        faults = [f"{fault.get('pointer')}: {fault.get('detail')}" for fault in self.problem.get("errors") or []]
+        why = [self.message, *(fault for fault in faults if fault != self.message)]
+        said = [f"clarion: {title} ({self.status})", f"  why: {why[0]}", *(f"       {line}" for line in why[1:])]
         if how := _HOW.get(self.code):
             said.append(f"  how: {how}")
         if id := self.problem.get("request_id"):

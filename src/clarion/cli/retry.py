@@ -11,9 +11,7 @@ from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
 if TYPE_CHECKING:
     from clarion.cli.remote import Remote
 
-_Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="Messages that failed, expired or are unknown.")
-]
+_Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Messages that failed, expired or are unknown.")]
 _Trigger = Annotated[str | None, typer.Option("--trigger", help="All such messages of this trigger.")]
 _Status = Annotated[str, typer.Option("--status", help="With --trigger: those that are failed, expired or unknown.")]
 
@@ -30,7 +28,10 @@ def retry(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Send messages again that failed, expired, or of which nobody knows."""
+    """Send messages again that did not get through.
+
+    They must have failed, expired, or be of those of which nobody knows.
+    """
     from clarion.cli.address import remote
     from clarion.cli.bar import Bar
     from clarion.cli.table import Column, write_list

@@ -97,5 +97,10 @@ def _print(renderable: object) -> None:
     from rich.console import Console
 
     # rich reads NO_COLOR, TERM and the width by itself
-    console = Console() if sys.stdout.isatty() else Console(width=_UNFOLDED)
-    console.print(renderable, crop=False)
+    if sys.stdout.isatty():
+        Console().print(renderable, crop=False)
+        return
+    console = Console(width=_UNFOLDED)
+    with console.capture() as captured:
+        console.print(renderable)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))

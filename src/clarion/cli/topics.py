@@ -11,7 +11,7 @@ from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
 app = typer.Typer(no_args_is_help=True, help="Groups of recipients that are triggered as one.")
 
 _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the topic.")]
-_Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Recipients by their ids.")]
+_Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Recipients by their ids.")]
 _Csv = Annotated[
     str | None,
     typer.Option("--csv", metavar="FILE", help="A CSV file of ids: the column id, or the first; - is stdin."),

@@ -26,8 +26,12 @@ _Payload = Annotated[
 ]
 _Channel = Annotated[list[str] | None, typer.Option("--channel", help="Narrows the workflow's channels to these.")]
 _Priority = Annotated[str | None, typer.Option("--priority", help="critical, high, normal or low.")]
-_SendAt = Annotated[str | None, typer.Option("--send-at", help="Not before then, e.g. 2027-01-31T09:30:00Z.")]
-_ExpiresAt = Annotated[str | None, typer.Option("--expires-at", help="What is not sent by then is not sent at all.")]
+_SendAt = Annotated[
+    str | None, typer.Option("--send-at", metavar="TIME", help="Not before then, e.g. 2027-01-31T09:30:00Z.")
+]
+_ExpiresAt = Annotated[
+    str | None, typer.Option("--expires-at", metavar="TIME", help="What is not sent by then is not sent at all.")
+]
 _TransactionId = Annotated[str | None, typer.Option("--transaction-id", help="Your own id, to find it again by.")]
 _IdempotencyKey = Annotated[
     str | None, typer.Option("--idempotency-key", help="The same key again gives the same answer and sends nothing.")

@@ -19,7 +19,11 @@ def up(
     port: Port = None,
     processes: Processes = None,
 ) -> None:
-    """Run everything: API, workers and, where none is configured, a PostgreSQL and a mail catcher."""
+    """Run everything: API, workers, and what is not configured.
+
+    Without a database address it runs an embedded PostgreSQL, without a mail server one that catches mails and shows
+    them. What is saved in the project folder is published. ^C stops all of it.
+    """
     from clarion.cli.port import check_free
     from clarion.cli.process import run, unless
     from clarion.cli.system import System

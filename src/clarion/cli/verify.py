@@ -8,7 +8,10 @@ from clarion.cli.options import DataDir, Json, Project
 
 
 def verify(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """Check every promise against the rows, in one snapshot. Exits with 1 when one does not hold."""
+    """Check every promise against the rows, in one snapshot.
+
+    The system may be running. Exits with 1 when a promise does not hold.
+    """
     import asyncio
     import sys
 

@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 #: Less of the lease than this is too little to begin sending with.
 _MARGIN = timedelta(milliseconds=200)
+#: How long it is remembered that nobody has paused the provider.
+_PAUSE_KNOWN_FOR_S = 0.1
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class DeliverEmail:
         self._chance = chance
         #: The name under which all workers share this provider's pauses.
         self._pace = f"provider:{provider.name}"
+        #: On the monotonic clock: until then another worker's pause goes unnoticed.
+        self._unpaused_until = 0.0
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Bring each job's message one step on: to its end, or to its next attempt."""
@@ -99,8 +103,12 @@ class DeliverEmail:
 
     async def _is_paused(self, connection: Connection, jobs: Sequence[Job], slot: int) -> bool:
         """Whether the provider asked everybody to wait; then the jobs wait too, and spend no attempt on it."""
+        now = clock.monotonic()
+        if now < self._unpaused_until:
+            return False
         paused = (await limits.paused(connection, [self._pace])).get(self._pace)
         if paused is None:
+            self._unpaused_until = now + _PAUSE_KNOWN_FOR_S
             return False
         wait = paused.wait * (1 + 0.2 * self._chance())
         waiting = [PutOff(job=job, after=wait, error=paused.reason, spent=False) for job in jobs]
@@ -111,6 +119,7 @@ class DeliverEmail:
         """Make everybody wait when the provider said so (PROMISES P11)."""
         asked = [o for o in outcomes if isinstance(o, Retry) and o.pause_provider and o.after is not None]
         if asked:
+            self._unpaused_until = 0.0
             longest = max(asked, key=lambda retry: retry.after or timedelta(0))
             async with self._pool.acquire() as connection:
                 until = await limits.pause(connection, self._pace, longest.after or timedelta(0), longest.reason)

@@ -12,11 +12,12 @@ import structlog
 from clarion import clock, ids
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Priority, Workflow
-from clarion.errors import Conflict, Fault, Invalid, NotFound
+from clarion.errors import Conflict, Fault, Invalid
+from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, QUEUE
 from clarion.queue import add
 from clarion.queue.job import NewJob
-from clarion.store import recipients, topics, triggers, workflows
+from clarion.store import recipients, topics, triggers
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -57,7 +58,12 @@ class Accepted:
 
 
 async def trigger(
-    connection: Connection, tenant_id: UUID, request: Request, *, wake: Callable[[str], None]
+    connection: Connection,
+    tenant_id: UUID,
+    request: Request,
+    *,
+    definitions: Definitions,
+    wake: Callable[[str], None],
 ) -> Accepted:
     """Store *request* and its job. When this has returned, it will be delivered or say why not.
 
@@ -70,14 +76,11 @@ async def trigger(
             earlier = await _earlier(connection, tenant_id, request.idempotency_key, request.hash)
             if earlier is not None:
                 return earlier
-        version = await workflows.current(connection, tenant_id, request.workflow)
-        if version is None:
-            raise NotFound(f"There is no workflow {request.workflow!r}: publish it with `clarion apply`.")
-        workflow = Workflow.from_json(version["definition"])
+        version_id, workflow = await definitions.current(connection, tenant_id, request.workflow)
         members = await _check(connection, tenant_id, request, workflow)
         if request.inline:
             await recipients.put_many(connection, tenant_id, request.inline)
-        new = _new(tenant_id, request, workflow, version["id"], members)
+        new = _new(tenant_id, request, workflow, version_id, members)
         await triggers.insert(connection, new)
         job = NewJob(
             id=new.id, queue=QUEUE, kind=KIND, tenant_id=tenant_id, priority=new.priority, run_at=request.send_at

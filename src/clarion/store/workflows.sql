@@ -1,3 +1,11 @@
+-- name: current_version
+SELECT v.id FROM workflow w JOIN workflow_version v
+  ON v.tenant_id = w.tenant_id AND v.workflow_key = w.key AND v.version = w.current_version
+WHERE w.tenant_id = $1 AND w.key = $2
+
+-- name: definition
+SELECT definition FROM workflow_version WHERE id = $1
+
 -- name: current
 SELECT v.id, v.tenant_id, v.workflow_key, v.version, v.hash, v.definition
 FROM workflow w JOIN workflow_version v

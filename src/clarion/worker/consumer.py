@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from clarion import clock
 from clarion.queue import settle
 from clarion.queue.claim import Claimer
 from clarion.queue.job import Connection, Job, Pool, PutOff
@@ -25,6 +26,10 @@ _URGENT = 1
 #: A handler that raises is a bug or an outage of the database: tried again after this, growing to an hour.
 _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_WAIT = timedelta(minutes=10)
+#: Claims that find little come at least this far apart: when jobs trickle in, it is cheaper to take several at once.
+_CLAIMS_APART_S = 0.005
+#: While another handler works, one waits so long for a fuller list before it begins with a short one.
+_GATHER_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,8 @@ class Consumer:
         self._held: dict[UUID, Job] = {}
         self._wanted = asyncio.Event()  # a handler is free
         self._ready = asyncio.Event()  # the backlog has something
+        self._free = asyncio.Event()  # a handler has finished
+        self._busy = 0
         self._stopping = False
 
     @property
@@ -105,6 +112,7 @@ class Consumer:
         while True:
             self._called.clear()
             self._wanted.clear()
+            began = clock.monotonic()
             full = len(self._backlog) >= self._pace.claim
             try:
                 async with self._pool.acquire() as connection:
@@ -118,6 +126,8 @@ class Consumer:
                 await self._rest(until_wanted=True)
             elif not jobs:
                 await self._rest()
+            if len(jobs) < self._pace.batch:
+                await asyncio.sleep(began + _CLAIMS_APART_S - clock.monotonic())
 
     async def _claim(self, connection: Connection, *, full: bool) -> list[Job]:
         if full:
@@ -148,16 +158,34 @@ class Consumer:
 
     async def _handle_all(self, *, urgent: bool) -> None:
         while True:
+            if not urgent:
+                await self._gather()
             jobs = self._backlog.take(self._pace.batch, least_urgent=_URGENT if urgent else None)
             if len(self._backlog) < self._pace.claim:
                 self._wanted.set()
             if jobs:
-                await self._handle(jobs)
+                self._busy += 1
+                try:
+                    await self._handle(jobs)
+                finally:
+                    self._busy -= 1
+                    self._free.set()
             elif self._stopping:
                 return
             else:
                 self._ready.clear()
                 await self._ready.wait()
+
+    async def _gather(self) -> None:
+        """While another handler is at work, let a short list grow: the fixed costs of a list are those of many jobs."""
+        until = clock.monotonic() + _GATHER_S
+        while self._busy and 0 < len(self._backlog) < self._pace.batch and not self._stopping:
+            self._free.clear()
+            try:
+                async with asyncio.timeout(max(until - clock.monotonic(), 0)):
+                    await self._free.wait()
+            except TimeoutError:
+                return
 
     async def _handle(self, jobs: Sequence[Job]) -> None:
         try:
