@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from tests.support.queue import Rig
+from tests.support.queue import Rig, waiting_for_lock
 
 from clarion.errors import Invalid
 from clarion.queue import limits
@@ -101,6 +101,18 @@ async def test_exact_among_sixteen_clients(rig: Rig) -> None:
         for at, count in granted[first:]:
             total += count
             assert total <= burst + rate * (at - granted[first][0]).total_seconds() + 1
+
+
+async def test_the_clock_is_read_after_the_wait_for_the_row(rig: Rig) -> None:
+    await _define(rig, 10)
+    async with rig.pool.acquire() as holder, rig.pool.acquire() as connection:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM rate_limit FOR UPDATE")
+            answer = asyncio.ensure_future(limits.reserve(connection, "smtp", 1))
+            await waiting_for_lock(rig, connection.get_server_pid())
+            waited_until = await holder.fetchval("SELECT clock_timestamp()")
+        reserved = await answer
+    assert isinstance(reserved, Reserved) and reserved.at >= waited_until
 
 
 async def test_several_paces_at_once(rig: Rig) -> None:
