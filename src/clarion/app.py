@@ -189,10 +189,13 @@ async def _open_pool(stack: AsyncExitStack, settings: Settings, url: str, proces
     database = settings.database
     is_api = process == "api"
     timeout = database.statement_timeout if is_api else database.job_statement_timeout
+    # A worker that is frozen for longer than its lease must not hold on to the rows of its jobs either.
+    idle = timedelta(minutes=1) if is_api else min(settings.worker.lease, timedelta(minutes=1))
     pool = await open_pool(
         url,
         size=database.api_connections if is_api else database.worker_connections,
         statement_timeout_s=timeout.total_seconds(),
+        idle_in_transaction_s=idle.total_seconds(),
         application_name=f"clarion {process}",
         statement_cache_size=database.statement_cache_size,
     )

@@ -22,7 +22,8 @@ _People = Annotated[int, typer.Option("--people", help="How many guests the topi
 def demo(people: _People = 10_000) -> None:
     """Show the main job: one call, 10,000 people reached.
 
-    By mail and in their feeds, counted by the database and by a mail catcher, which must agree. Runs in a temporary folder on free ports, whatever is configured here, and ends all that it started.
+    By mail and in their feeds, counted by the database and by a mail catcher, which must agree. Runs in a temporary
+    folder on free ports, whatever is configured here, and ends all that it started.
     """
     import tempfile
     from pathlib import Path

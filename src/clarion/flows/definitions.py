@@ -1,4 +1,4 @@
-"""Workflows as they are now, for accepting triggers: which version is current is asked each time, what it says once."""
+"""What published workflows say, for accepting triggers: read once per version."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import OrderedDict
 from uuid import UUID
 
 from clarion.domain.workflow import Workflow
-from clarion.errors import NotFound
 from clarion.store import workflows
 from clarion.store.database import Connection
 
@@ -18,18 +17,13 @@ class Definitions:
         self._keep = keep
         self._by_version: OrderedDict[UUID, Workflow] = OrderedDict()
 
-    async def current(self, connection: Connection, tenant_id: UUID, key: str) -> tuple[UUID, Workflow]:
-        """The current version of workflow *key*, and what it says.
-
-        Raises `NotFound` when none is published.
-        """
-        version_id = await workflows.current_version(connection, tenant_id, key)
-        if version_id is None:
-            raise NotFound(f"There is no workflow {key!r}: publish it with `clarion apply`.")
-        if version_id not in self._by_version:
-            definition = await workflows.definition(connection, version_id)
-            self._by_version[version_id] = Workflow.from_json(definition)
+    async def get(self, connection: Connection, version_id: UUID) -> Workflow:
+        """What the version *version_id*, which exists, says."""
+        workflow = self._by_version.get(version_id)
+        if workflow is None:
+            workflow = Workflow.from_json(await workflows.definition(connection, version_id))
+            self._by_version[version_id] = workflow
             while len(self._by_version) > self._keep:
                 self._by_version.popitem(last=False)
         self._by_version.move_to_end(version_id)
-        return version_id, self._by_version[version_id]
+        return workflow

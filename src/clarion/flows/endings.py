@@ -29,6 +29,7 @@ PASSING = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
+    asyncpg.InvalidTransactionStateError,  # a standby, read-only for now; idle for too long
     TimeoutError,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -12,12 +13,11 @@ import structlog
 from clarion import clock, ids
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Priority, Workflow
-from clarion.errors import Conflict, Fault, Invalid
+from clarion.errors import Conflict, Fault, Invalid, NotFound
 from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, QUEUE
-from clarion.queue import add
-from clarion.queue.job import NewJob
-from clarion.store import recipients, topics, triggers
+from clarion.queue.job import lane_of
+from clarion.store import recipients, triggers
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -71,21 +71,24 @@ async def trigger(
     channels that nobody knows; `Conflict` for an idempotency key in use with another request
     (``idempotency_mismatch``) or by one in flight (``idempotency_in_flight``).
     """
-    async with connection.transaction():
+    # One statement writes the trigger and its job; a transaction is only needed around more than that.
+    alone = request.idempotency_key is None and not request.inline
+    async with nullcontext() if alone else connection.transaction():
         if request.idempotency_key is not None:
             earlier = await _earlier(connection, tenant_id, request.idempotency_key, request.hash)
             if earlier is not None:
                 return earlier
-        version_id, workflow = await definitions.current(connection, tenant_id, request.workflow)
-        members = await _check(connection, tenant_id, request, workflow)
-        if request.inline:
-            await recipients.put_many(connection, tenant_id, request.inline)
-        new = _new(tenant_id, request, workflow, version_id, members)
-        await triggers.insert(connection, new)
-        job = NewJob(
-            id=new.id, queue=QUEUE, kind=KIND, tenant_id=tenant_id, priority=new.priority, run_at=request.send_at
+        names = await triggers.names(
+            connection, tenant_id, request.workflow, list(request.recipient_ids), list(request.topics)
         )
-        await add.add(connection, job)
+        if names.version_id is None:
+            raise NotFound(f"There is no workflow {request.workflow!r}: publish it with `clarion apply`.")
+        workflow = await definitions.get(connection, names.version_id)
+        _check(request, workflow, names)
+        if request.inline:
+            await recipients.merge_many(connection, tenant_id, request.inline)
+        new = _new(tenant_id, request, workflow, names)
+        await triggers.accept(connection, new, queue=QUEUE, kind=KIND, lane=lane_of(tenant_id))
     log.info("trigger.accepted", trigger=ids.show(ids.Prefix.TRIGGER, new.id), workflow=request.workflow)
     wake(QUEUE)
     return Accepted(new.id, "accepted")
@@ -103,19 +106,16 @@ async def _earlier(connection: Connection, tenant_id: UUID, key: str, hash: byte
     return Accepted(row["id"], "accepted", replayed=True)
 
 
-async def _check(connection: Connection, tenant_id: UUID, request: Request, workflow: Workflow) -> dict[str, int]:
-    """The number of members of each topic; raises `Invalid` with every name that nobody knows."""
+def _check(request: Request, workflow: Workflow, names: triggers.Names) -> None:
+    """Raise `Invalid` with every name that nobody knows."""
     faults = _channel_faults(request, workflow)
-    if request.recipient_ids:
-        for id in await recipients.missing(connection, tenant_id, list(request.recipient_ids)):
-            faults.append(Fault(request.recipient_ids[id], f"there is no recipient {id!r}", "unknown_recipient"))
-    members = await topics.member_counts(connection, tenant_id, list(request.topics)) if request.topics else {}
+    for id in names.unknown:
+        faults.append(Fault(request.recipient_ids[id], f"there is no recipient {id!r}", "unknown_recipient"))
     for key, pointer in request.topics.items():
-        if key not in members:
+        if key not in names.members:
             faults.append(Fault(pointer, f"there is no topic {key!r}", "unknown_topic"))
     if faults:
         raise Invalid("The request names what does not exist.", code=faults[0].code, faults=faults)
-    return members
 
 
 def _channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
@@ -127,9 +127,8 @@ def _channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
     ]
 
 
-def _new(
-    tenant_id: UUID, request: Request, workflow: Workflow, version_id: UUID, members: Mapping[str, int]
-) -> triggers.NewTrigger:
+def _new(tenant_id: UUID, request: Request, workflow: Workflow, names: triggers.Names) -> triggers.NewTrigger:
+    assert names.version_id is not None
     now = clock.now()
     begins = max(request.send_at or now, now)
     expires_at = request.expires_at or begins + workflow.expires_after
@@ -140,7 +139,7 @@ def _new(
     return triggers.NewTrigger(
         tenant_id=tenant_id,
         workflow_key=workflow.key,
-        workflow_version_id=version_id,
+        workflow_version_id=names.version_id,
         priority=workflow.priority if request.priority is None else request.priority,
         recipient_ids=ids_given,
         topic_keys=sorted(request.topics),
@@ -153,5 +152,5 @@ def _new(
         traceparent=request.traceparent,
         send_at=request.send_at,
         expires_at=expires_at,
-        total=len(ids_given) + sum(members.values()),
+        total=len(ids_given) + sum(names.members.values()),
     )

@@ -19,10 +19,13 @@ async def open_pool(
     size: int,
     statement_timeout_s: float,
     application_name: str,
+    idle_in_transaction_s: float = 60.0,
     statement_cache_size: int = 1024,
 ) -> Pool:
     """A pool of at most *size* connections to *url*, JSON columns decoded, every statement under a time limit.
 
+    Who says nothing for *idle_in_transaction_s* in the middle of a transaction, because it is frozen, loses the
+    connection, for others wait for what it has locked.
     `statement_cache_size` 0 is for PgBouncer in transaction mode.
     """
     return await asyncpg.create_pool(
@@ -37,7 +40,7 @@ async def open_pool(
         server_settings={
             "application_name": application_name,
             "statement_timeout": str(int(statement_timeout_s * 1000)),
-            "idle_in_transaction_session_timeout": "60000",
+            "idle_in_transaction_session_timeout": str(int(idle_in_transaction_s * 1000)),
             # Generic plans: the hot statements take arrays, and planning each anew costs more than running it.
             "plan_cache_mode": "force_generic_plan",
             # … and such a plan, made while a table was empty, must still be right when it holds a million rows: to read

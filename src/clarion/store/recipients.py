@@ -63,6 +63,17 @@ async def put_many(connection: Connection, tenant_id: UUID, recipients: Sequence
     return created
 
 
+async def merge_many(connection: Connection, tenant_id: UUID, recipients: Sequence[Recipient]) -> None:
+    """Store *recipients* over what is known of them: what is not given stays as it was, own fields are merged.
+
+    Call it in a transaction. No id may be given twice.
+    """
+    columns = zip(*((r.id, r.name, r.locale, r.timezone, r.data, r.email) for r in recipients), strict=True)
+    ids, names, locales, zones, data, emails = (list(column) for column in columns)
+    mailboxes = [same_mailbox(email) if email else None for email in emails]
+    await connection.execute(_SQL["merge"], tenant_id, ids, names, locales, zones, data, emails, mailboxes)
+
+
 async def delete(connection: Connection, tenant_id: UUID, id: str) -> bool:
     """Forget the recipient *id*: contacts, memberships and feed too; False when there is none.
 

@@ -18,6 +18,29 @@ SET name = excluded.name, locale = excluded.locale, timezone = excluded.timezone
     updated_at = clock_timestamp()
 RETURNING id, (xmax = 0) AS created
 
+-- name: merge
+-- What is given is laid over what is there; a row that would not change is not written.
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[])
+        AS g (id, name, locale, timezone, data, address, mailbox)
+), merged AS (
+    INSERT INTO recipient AS r (tenant_id, id, name, locale, timezone, data)
+    SELECT $1, id, name, locale, timezone, data FROM given ORDER BY id COLLATE "C"
+    ON CONFLICT (tenant_id, id) DO UPDATE
+    SET name = coalesce(excluded.name, r.name), locale = coalesce(excluded.locale, r.locale),
+        timezone = coalesce(excluded.timezone, r.timezone), data = r.data || excluded.data, updated_at = clock_timestamp()
+    WHERE (r.name, r.locale, r.timezone, r.data) IS DISTINCT FROM (
+        coalesce(excluded.name, r.name), coalesce(excluded.locale, r.locale), coalesce(excluded.timezone, r.timezone),
+        r.data || excluded.data)
+), dropped AS (
+    DELETE FROM contact c USING given g
+    WHERE c.tenant_id = $1 AND c.recipient_id = g.id AND c.channel = 'email' AND c.mailbox <> g.mailbox
+)
+INSERT INTO contact (tenant_id, recipient_id, channel, address, mailbox)
+SELECT $1, id, 'email', address, mailbox FROM given WHERE address IS NOT NULL ORDER BY id COLLATE "C"
+ON CONFLICT (tenant_id, recipient_id, channel, mailbox) DO UPDATE SET address = excluded.address
+WHERE contact.address <> excluded.address
+
 -- name: drop_contacts
 DELETE FROM contact c
 USING unnest($2::text[], $3::text[]) AS g (id, mailbox)

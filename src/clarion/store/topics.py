@@ -44,12 +44,6 @@ async def get(connection: Connection, tenant_id: UUID, key: str) -> Topic | None
     return Topic(**dict(row)) if row else None
 
 
-async def member_counts(connection: Connection, tenant_id: UUID, keys: Sequence[str]) -> dict[str, int]:
-    """How many members each of the topics *keys* has; those that do not exist are left out."""
-    rows = await connection.fetch(_SQL["member_counts"], tenant_id, list(keys))
-    return {row["key"]: row["member_count"] for row in rows}
-
-
 async def list_all(connection: Connection, tenant_id: UUID, after: str, limit: int) -> list[Topic]:
     """The next *limit* topics whose key comes behind *after*, by key."""
     return [Topic(**dict(row)) for row in await connection.fetch(_SQL["list"], tenant_id, after, limit)]

@@ -1,9 +1,6 @@
 -- name: get
 SELECT key, name, member_count, created_at, updated_at FROM topic WHERE tenant_id = $1 AND key = $2
 
--- name: member_counts
-SELECT key, member_count FROM topic WHERE tenant_id = $1 AND key = ANY ($2::text[])
-
 -- name: list
 SELECT key, name, member_count, created_at, updated_at FROM topic
 WHERE tenant_id = $1 AND key > $2 ORDER BY key LIMIT $3

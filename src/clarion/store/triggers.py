@@ -56,16 +56,39 @@ class Expanded:
     last: bool
 
 
-async def insert(connection: Connection, trigger: NewTrigger) -> bool:
-    """Store *trigger*; False when its idempotency key is taken."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What a request names, as it is stored."""
+
+    #: The workflow's current version; None when there is no such workflow.
+    version_id: UUID | None
+    #: Recipients that nobody knows, sorted.
+    unknown: Sequence[str]
+    #: Topics that exist, with the number of their members.
+    members: Mapping[str, int]
+
+
+async def names(
+    connection: Connection, tenant_id: UUID, workflow_key: str, recipient_ids: Sequence[str], topic_keys: Sequence[str]
+) -> Names:
+    """Look up everything that a request names."""
+    row = await connection.fetchrow(_SQL["names"], tenant_id, workflow_key, recipient_ids, topic_keys)
+    assert row is not None
+    return Names(version_id=row["version_id"], unknown=row["unknown"], members=row["members"] or {})
+
+
+async def accept(connection: Connection, trigger: NewTrigger, *, queue: str, kind: str, lane: int) -> None:
+    """Store *trigger* together with the job that will expand it (of its id), due at its `send_at` or at once.
+
+    Raises asyncpg's UniqueViolationError when its idempotency key is taken: hold `lock_idempotency_key`.
+    """
     t = trigger
-    row = await connection.fetchval(
-        _SQL["insert"],
+    await connection.execute(
+        _SQL["accept"],
         *(t.id, t.tenant_id, t.workflow_key, t.workflow_version_id, t.priority, t.recipient_ids, t.topic_keys),
         *(t.channels, t.payload, t.metadata, t.transaction_id, t.idempotency_key, t.request_hash, t.traceparent),
-        *(t.send_at, t.expires_at, t.total),
+        *(t.send_at, t.expires_at, t.total, queue, kind, lane),
     )
-    return row is not None
 
 
 async def lock_idempotency_key(connection: Connection, tenant_id: UUID, key: str) -> bool:

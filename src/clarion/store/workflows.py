@@ -12,12 +12,6 @@ from clarion.store.database import Connection
 _SQL = sql.load(__file__)
 
 
-async def current_version(connection: Connection, tenant_id: UUID, key: str) -> UUID | None:
-    """The id of the version of workflow *key* that a trigger gets now, or None."""
-    id: UUID | None = await connection.fetchval(_SQL["current_version"], tenant_id, key)
-    return id
-
-
 async def definition(connection: Connection, version_id: UUID) -> Mapping[str, Any]:
     """What a version says, without its templates."""
     found: Mapping[str, Any] = await connection.fetchval(_SQL["definition"], version_id)

@@ -1,8 +1,3 @@
--- name: current_version
-SELECT v.id FROM workflow w JOIN workflow_version v
-  ON v.tenant_id = w.tenant_id AND v.workflow_key = w.key AND v.version = w.current_version
-WHERE w.tenant_id = $1 AND w.key = $2
-
 -- name: definition
 SELECT definition FROM workflow_version WHERE id = $1
 
