@@ -65,13 +65,12 @@ async def counts(connection: Connection, queue: str) -> QueueCounts:
     """How *queue* stands; all zero for one that nobody ever heard of."""
     row = await connection.fetchrow(_SQL["counts"], queue, COUNT_LIMIT + 1, RATES_OVER)
     assert row is not None
-    running = row["running_anywhere"] > COUNT_LIMIT
     return QueueCounts(
         queue=queue,
         paused=row["paused"],
         ready=_count(row["ready"]),
         scheduled=_count(row["scheduled"]),
-        running=Count(row["running"], at_least=running),
+        running=Count(min(row["running"], COUNT_LIMIT), at_least=row["running_anywhere"] > COUNT_LIMIT),
         buried=_count(row["buried"]),
         done=row["done"],
         oldest=row["oldest"],

@@ -88,6 +88,7 @@ async def test_a_count_that_stops_says_so(rig: Rig, monkeypatch: pytest.MonkeyPa
         await rig.add(12, queue="others")
         await rig.claim(12, queue="others")
         assert (await counts.counts(connection, QUEUE)).running == Count(0, at_least=True)
+        assert (await counts.counts(connection, "others")).running == Count(10, at_least=True)
 
 
 async def test_a_backlog_does_not_make_counting_dear(rig: Rig) -> None:

@@ -163,12 +163,12 @@ async def test_what_has_no_pace_can_be_paused_too(rig: Rig) -> None:
         assert isinstance(answer, Reserved) and answer.delays == (NOW,) * 5
 
 
-@pytest.mark.parametrize("after", [timedelta(seconds=-5), timedelta(seconds=10**9)])
-async def test_what_providers_ask_for_is_kept_within_reason(rig: Rig, after: timedelta) -> None:
+async def test_what_providers_ask_for_is_kept_within_reason(rig: Rig) -> None:
     async with rig.pool.acquire() as connection:
-        until = await limits.pause(connection, "smtp", after, "x")
-        now = await connection.fetchval("SELECT clock_timestamp()")
-    assert now - SECOND < until <= now + limits.LONGEST_PAUSE
+        for after in (timedelta(seconds=-5), timedelta(seconds=10**9)):
+            until = await limits.pause(connection, "smtp", after, "x")
+            now = await connection.fetchval("SELECT clock_timestamp()")
+            assert now - SECOND < until <= now + limits.LONGEST_PAUSE
 
 
 async def test_it_refuses_to_hold_its_row_in_a_long_transaction(rig: Rig) -> None:
@@ -178,10 +178,10 @@ async def test_it_refuses_to_hold_its_row_in_a_long_transaction(rig: Rig) -> Non
             await limits.reserve(connection, "smtp", 1)
 
 
-@pytest.mark.parametrize(("rate", "burst"), [(0, 1), (-1, 1), (float("inf"), 1), (float("nan"), 1), (1e-9, 1), (1, 0)])
-async def test_what_is_no_pace(rig: Rig, rate: float, burst: int) -> None:
-    with pytest.raises(Invalid):
-        await _define(rig, rate, burst)
+async def test_what_is_no_pace(rig: Rig) -> None:
+    for rate, burst in ((0, 1), (-1, 1), (float("inf"), 1), (float("nan"), 1), (1e-9, 1), (1, 0)):
+        with pytest.raises(Invalid):
+            await _define(rig, rate, burst)
 
 
 async def test_drop_ends_the_limit(rig: Rig) -> None:
