@@ -14,8 +14,8 @@ from clarion.api.services import Services
 from clarion.domain.scope import Scope
 from clarion.domain.workflow import Priority
 from clarion.errors import BadId, Fault, NotFound
+from clarion.flows import job_record
 from clarion.ids import Prefix
-from clarion.queue import lookup
 from clarion.queue.lookup import Cursor, JobState, JobView
 
 
@@ -24,7 +24,7 @@ async def list_of_queue(services: Services, call: Call[JobsQuestion]) -> Answer:
     asked = call.input
     after = position(services, call, asked.after)
     async with services.connection() as connection:
-        found = await lookup.list_jobs(
+        found = await job_record.list_jobs(
             connection,
             call.path["name"],
             JobState(asked.state),
@@ -39,7 +39,7 @@ async def list_of_queue(services: Services, call: Call[JobsQuestion]) -> Answer:
 async def get(services: Services, call: Call[None]) -> Answer:
     """The job, or the record of it."""
     async with services.connection() as connection:
-        job = await lookup.get(connection, call.tenant_id, ids.parse(Prefix.JOB, call.path["id"]))
+        job = await job_record.get(connection, call.tenant_id, _parse(call.path["id"]))
     if job is None:
         raise NotFound(f"there is no job {call.path['id']}")
     return Answer(content=_shown(job))
@@ -50,12 +50,18 @@ def parse_ids(given: list[str]) -> list[UUID]:
     parsed, wrong = [], []
     for index, text in enumerate(given):
         try:
-            parsed.append(ids.parse(Prefix.JOB, text))
+            parsed.append(_parse(text))
         except BadId as error:
             wrong.append(Fault(f"/ids/{index}", error.message, error.code))
     if wrong:
         raise faults.invalid(wrong)
     return parsed
+
+
+def _parse(text: str) -> UUID:
+    """The id of a job; the job of a delivery may be named by its message, that of an expansion by its trigger."""
+    head = text.partition("_")[0]
+    return ids.parse(Prefix(head) if head in (Prefix.MESSAGE, Prefix.TRIGGER) else Prefix.JOB, text)
 
 
 def _shown(job: JobView) -> dict[str, object]:

@@ -11,6 +11,7 @@ from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.messages import MessageReply, MessagesQuestion, MessagesReply
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
+from clarion.domain.status import Status
 from clarion.errors import BadId, NotFound
 from clarion.flows import retry
 from clarion.ids import Prefix
@@ -77,7 +78,7 @@ async def _load(services: Services, call: Call[Any]) -> dict[str, object]:
             raise NotFound(f"there is no message {call.path['id']}")
         attempts = await messages.attempts(connection, call.tenant_id, id)
         events = await messages.events(connection, call.tenant_id, id)
-    return {**_summary(row), "timeline": _timeline(id, attempts, events)}
+    return {**_summary(row), "timeline": _timeline(row, attempts, events)}
 
 
 def _summary(row: _Row) -> dict[str, object]:
@@ -93,9 +94,13 @@ def _summary(row: _Row) -> dict[str, object]:
     }
 
 
-def _timeline(id: UUID, attempts: Sequence[_Row], events: Sequence[_Row]) -> list[dict[str, object]]:
+def _timeline(row: _Row, attempts: Sequence[_Row], events: Sequence[_Row]) -> list[dict[str, object]]:
     """All that happened, in the order in which it did; what came first is first where two times are the same."""
-    entries = [_entry(ids.made_at(id), "created")]
+    entries = [_entry(ids.made_at(row["id"]), "created", detail=f"by workflow {row['workflow_key']}")]
+    if row["status"] == Status.SKIPPED:
+        entries.append(_entry(row["ended_at"], "skipped", detail=row["reason"]))
+    if row["sent_at"] is not None and not attempts:  # a feed's row: nobody else was asked
+        entries.append(_entry(row["sent_at"], "delivered", detail="it is in the feed"))
     entries += [_entry(event["at"], event["kind"], detail=event["detail"]) for event in events]
     for attempt in attempts:
         fields = {name: attempt[name] for name in ("number", "status", "provider", "provider_message_id", "ended_at")}

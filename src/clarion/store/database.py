@@ -30,7 +30,7 @@ async def open_pool(
     """
     return await asyncpg.create_pool(
         url,
-        min_size=min(2, size),
+        min_size=size,  # opened at start: the first burst of work must not wait for connections
         max_size=size,
         init=set_up,
         reset=_keep,
