@@ -29,6 +29,8 @@ async def follow(project: Path, publish: Callable[[], Awaitable[object]]) -> Non
             await publish()
         except ClarionError as error:  # mistakes while somebody is typing: what is published stays
             log.warning("project.not_published", why=error.message)
+        except Exception:  # a database that is away, say: the next time it may be there
+            log.exception("project.not_published")
 
 
 def _fingerprint(project: Path) -> int:

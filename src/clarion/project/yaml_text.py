@@ -68,7 +68,8 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
 def _hint(error: yaml.MarkedYAMLError, text: str) -> str | None:
     """What is usually meant where YAML stumbles."""
     mark, problem = error.problem_mark, error.problem or ""
-    line = text.splitlines()[mark.line] if mark and mark.line < text.count("\n") + 1 and text else ""
+    lines = text.splitlines()  # the end of the text is on a line of its own, which is not among them
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
     if "\t" in line and "token" in problem:
         return "indent with spaces, not with tabs"
     text_begins_oddly = (error.context or "").endswith((" tag", " anchor", " alias", " directive"))
