@@ -21,7 +21,7 @@ from clarion.project.setting import PREFIX, Setting, every_setting, show, values
 from clarion.project.settings import Settings
 from clarion.project.settings_file import NAME, read_settings_file
 
-__all__ = ["Settings", "effective", "load_settings", "project_folder", "secret_of"]
+__all__ = ["Settings", "effective", "load_settings", "project_folder", "secret_of", "wants_colour"]
 
 #: What Kubernetes adds to the environment of every pod beside a service called ``clarion``.
 _KUBERNETES = re.compile(r"CLARION_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
@@ -76,6 +76,11 @@ def effective(settings: Settings) -> list[tuple[str, str, str]]:
         (setting.name, show(setting.get(settings)), settings.origins.get(setting.name, "default"))
         for setting in every_setting()
     ]
+
+
+def wants_colour(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether people here want colours: https://no-color.org says how they say that they do not."""
+    return not (os.environ if environ is None else environ).get("NO_COLOR")
 
 
 def secret_of(settings: Settings) -> str:

@@ -14,13 +14,16 @@ import structlog
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure(*, format: str, level: str, process: str) -> None:
-    """Log from *level* up in *format* (``console`` or ``json``); every event says which *process* it came from."""
+def configure(*, format: str, level: str, process: str, colour: bool = True) -> None:
+    """Log from *level* up in *format* (``console`` or ``json``); every event says which *process* it came from.
+
+    Lines for people are in colours on a terminal, unless *colour* is false.
+    """
     renderer: structlog.typing.Processor
     if format == "json":
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=colour and sys.stderr.isatty())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -15,6 +15,8 @@ from tests.support.command import HOTEL, Program, Up, answers, clarion, command_
 from tests.support.smtp_server import SmtpServer
 from tests.support.wait import wait_until
 
+from clarion.dev.guests import guests
+
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
@@ -55,16 +57,26 @@ async def test_it_stops_in_order(tmp_path: Path, empty: Path) -> None:
         await up.is_gone(timeout=1)
 
 
-async def test_killing_it_leaves_nothing_and_the_next_one_waits_for_that(tmp_path: Path, empty: Path) -> None:
-    async with Up(tmp_path, "--project", empty) as up:
+async def test_killing_it_at_work_leaves_no_process_and_loses_nothing(tmp_path: Path) -> None:
+    data, people, second = tmp_path / "data", tmp_path / "people.jsonl", tmp_path / "second"
+    people.write_text("\n".join(json.dumps(guest) for guest in guests(2_000)))
+    second.mkdir()
+    where = ("--project", HOTEL, "--data-dir", data)
+    lease = {"CLARION_WORKER_LEASE": "2s"}
+    async with Up(tmp_path, *where, **lease) as up:
+        await clarion("recipients", "import", people, "--topic", "guests", *where)
+        payload = ("--set", "name=x", "--set", "orderId=1", "--set", "message=m")
+        id = (await clarion("trigger", "booking-confirmed", "--to", "topic:guests", *payload, "--json", *where)).json[
+            "id"
+        ]
         up.signal(signal.SIGKILL)
         assert await up.wait() == -signal.SIGKILL
-        second = tmp_path / "second"
-        second.mkdir()
-        async with Up(second, "--project", empty) as again:  # at once: it must not fight with what is ending
+        async with Up(second, *where, **lease) as again:  # at once: it must not fight with what is ending
             await up.is_gone(timeout=1)
-            assert answers(f"{again.address}/readyz") == 200
             assert again.key == up.key
+            watched = await clarion("triggers", id, "--watch", *where)
+            assert watched.err.splitlines()[-1].endswith(": completed; 2,000 sent, 2,000 delivered")
+            assert "promises hold" in (await clarion("verify", *where)).err
 
 
 async def test_what_dies_is_started_again_where_it_was(tmp_path: Path, empty: Path) -> None:

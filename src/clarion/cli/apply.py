@@ -17,7 +17,7 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
     from clarion.cli.database import connected
     from clarion.cli.publish import publish, read_project
     from clarion.cli.table import Column, write_list
-    from clarion.config import load_settings
+    from clarion.config import load_settings, wants_colour
     from clarion.flows.apply import Applied
     from clarion.flows.bootstrap import ensure_tenant
 
@@ -30,7 +30,9 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
         async with connected(settings) as connection:
             return await publish(connection, await ensure_tenant(connection), found)
 
-    logs.configure(format=settings.log_format, level="warning", process="apply")  # the table says it all
+    logs.configure(
+        format=settings.log_format, level="warning", process="apply", colour=wants_colour()
+    )  # the table says it all
     applied = [
         {"workflow": one.key, "version": one.version, "status": "new" if one.is_new else "unchanged"}
         for one in asyncio.run(body())

@@ -27,11 +27,11 @@ def doctor(
     import asyncio
 
     from clarion.cli.checkup.finding import Level
-    from clarion.config import load_settings
+    from clarion.config import load_settings, wants_colour
     from clarion.logs import configure
 
     loaded = load_settings({"project": project, "data_dir": data_dir})
-    configure(format=loaded.log_format, level="error", process="doctor")
+    configure(format=loaded.log_format, level="error", process="doctor", colour=wants_colour())
     findings = asyncio.run(_examine(loaded, as_json=json))
     if not json:
         _show_settings(loaded, all=settings)

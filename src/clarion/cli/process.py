@@ -10,10 +10,18 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import structlog
+
 from clarion import logs
-from clarion.config import Settings
+from clarion.config import Settings, wants_colour
+from clarion.errors import Unavailable
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
+
+#: How long a process whose parent is gone may finish what it has begun. Leases free what it does not finish.
+_ORPHANS_PATIENCE_S = 3.0
 
 
 def run(body: Callable[[asyncio.Event], Awaitable[T]], settings: Settings, *, name: str, child: bool = False) -> T:
@@ -21,7 +29,7 @@ def run(body: Callable[[asyncio.Event], Awaitable[T]], settings: Settings, *, na
 
     The event is set by SIGTERM, by SIGINT or, for a *child*, by the end of standard input: then the parent is gone.
     """
-    logs.configure(format=settings.log_format, level=settings.log_level, process=name)
+    logs.configure(format=settings.log_format, level=settings.log_level, process=name, colour=wants_colour())
     try:
         import uvloop
 
@@ -57,22 +65,33 @@ async def _run(body: Callable[[asyncio.Event], Awaitable[T]], *, child: bool) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    watching = asyncio.create_task(_watch_parent(stopping)) if child else None
+    limit = asyncio.timeout(None)
     try:
-        return await body(stopping)
-    finally:
-        if watching is not None:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+        async with limit:
+            watching = asyncio.create_task(_watch_parent(stopping, limit)) if child else None
+            try:
+                return await body(stopping)
+            finally:
+                if watching is not None:
+                    watching.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await watching
+    except TimeoutError:
+        if limit.expired():
+            raise Unavailable("The process that had started this one is gone; it was cut short.") from None
+        raise
 
 
-async def _watch_parent(stopping: asyncio.Event) -> None:
+async def _watch_parent(stopping: asyncio.Event, limit: asyncio.Timeout) -> None:
+    """Stop when the parent is gone; and soon, as nobody is left who would end us, or who keeps the database up."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
         await reader.read()
+        if not stopping.is_set():
+            log.warning("process.orphaned", stops_within_s=_ORPHANS_PATIENCE_S)
+        limit.reschedule(loop.time() + _ORPHANS_PATIENCE_S)
         stopping.set()
     finally:
         transport.close()

@@ -52,7 +52,10 @@ def import_(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Create or replace many recipients from a file. One that is wrong does not keep out the others."""
+    """Create or replace many recipients from a file.
+
+    One that is wrong does not keep out the others. Exits with 1 when one was.
+    """
     from clarion.cli.address import remote
     from clarion.cli.bar import Bar
     from clarion.cli.load import add_members, load_people

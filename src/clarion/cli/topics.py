@@ -68,7 +68,8 @@ def add(
     from clarion.cli.load import add_members
     from clarion.cli.table import Column, write_one
 
-    system, listed = remote(url, api_key, project, data_dir), _listed(ids, csv)
+    listed = _listed(ids, csv)
+    system = remote(url, api_key, project, data_dir)
     with Bar("members", quiet=json or csv is None) as bar:
         done = add_members(system, key, iter(listed), bar, whole=len(listed))
     write_one(done, [Column(name, name) for name in done], as_json=json)
@@ -90,8 +91,9 @@ def remove(
     from clarion.cli.people import chunks
     from clarion.cli.table import Column, write_one
 
+    listed = _listed(ids, csv)
     system, removed, members = remote(url, api_key, project, data_dir), 0, 0
-    for chunk in chunks(iter(_listed(ids, csv))):
+    for chunk in chunks(iter(listed)):
         answer = system.post("topics", key, "members", "remove", body={"recipients": chunk})
         removed, members = removed + answer["removed"], answer["members"]
     done = {"removed": removed, "members": members}

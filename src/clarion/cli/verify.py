@@ -17,7 +17,7 @@ def verify(project: Project = None, data_dir: DataDir = None, json: Json = False
 
     from clarion.cli.database import connected
     from clarion.cli.table import Column, write_list
-    from clarion.config import load_settings
+    from clarion.config import load_settings, wants_colour
     from clarion.flows import verify as promises
     from clarion.logs import configure
 
@@ -27,7 +27,7 @@ def verify(project: Project = None, data_dir: DataDir = None, json: Json = False
         async with connected(settings) as connection:
             return await promises.verify(connection, lease=settings.worker.lease)
 
-    configure(format=settings.log_format, level="error", process="verify")
+    configure(format=settings.log_format, level="error", process="verify", colour=wants_colour())
     broken = [
         {"rule": one.rule, "says": one.says, "count": one.count, "examples": list(one.examples)}
         for one in asyncio.run(body())

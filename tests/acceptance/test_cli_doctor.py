@@ -1,0 +1,101 @@
+"""`clarion doctor` finds what is wrong, and says how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.support.command import HOTEL, clarion
+from tests.support.smtp_server import SmtpServer
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path) -> dict[str, str]:
+    """A good database and a data folder."""
+    return {"CLARION_DATABASE_URL": database, "CLARION_DATA_DIR": str(tmp_path), "CLARION_PROJECT": str(HOTEL)}
+
+
+async def examine(settings: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    """The exit status, and the findings by what was looked at."""
+    done = await clarion("doctor", "--json", settings=settings)
+    assert "Traceback" not in done.err, done.err
+    return done.code, {one["what"]: one for one in done.lines}
+
+
+async def test_a_mail_server_is_greeted_and_asked_what_it_offers(settings: dict[str, str]) -> None:
+    async with SmtpServer() as server:
+        url = f"smtp://127.0.0.1:{server.port}"
+        code, findings = await examine({**settings, "CLARION_SMTP_URL": url})
+        assert code == 0
+        assert findings["mail server"]["level"] == "ok"
+        assert "PIPELINING, SMTPUTF8" in findings["mail server"]["says"]
+        assert server.commands["EHLO"] == 1
+        assert server.commands["MAIL"] == 0
+        code, findings = await examine({**settings, "CLARION_SMTP_URL": f"{url}?starttls=required"})
+        assert code == 1
+        assert "does not offer STARTTLS" in findings["mail server"]["says"]
+    async with SmtpServer(login=("me", "secret")) as server:
+        url = f"smtp://me:wrong@127.0.0.1:{server.port}"
+        code, findings = await examine({**settings, "CLARION_SMTP_URL": url})
+        assert (code, findings["mail server"]["level"]) == (1, "fail")
+    async with SmtpServer(extensions=()) as server:
+        code, findings = await examine({**settings, "CLARION_SMTP_URL": f"smtp://127.0.0.1:{server.port}"})
+        assert (code, findings["mail server"]["level"]) == (0, "warn")
+        assert "PIPELINING" in findings["mail server"]["says"]
+
+
+async def test_a_mail_server_that_is_away(settings: dict[str, str]) -> None:
+    code, findings = await examine({**settings, "CLARION_SMTP_URL": "smtp://127.0.0.1:1"})
+    assert code == 1
+    assert "127.0.0.1:1 does not let us in" in findings["mail server"]["says"]
+    assert findings["mail server"]["how"]
+
+
+async def test_a_database_that_is_away_or_not_migrated(empty_database: str, settings: dict[str, str]) -> None:
+    code, findings = await examine({**settings, "CLARION_DATABASE_URL": "postgresql://127.0.0.1:1/x"})
+    assert (code, findings["database"]["level"]) == (1, "fail")
+    assert "sender" in findings  # it goes on
+    code, findings = await examine({**settings, "CLARION_DATABASE_URL": empty_database})
+    assert (code, findings["migrations"]["level"]) == (1, "fail")
+    assert "clarion migrate" in findings["migrations"]["how"]
+
+
+async def test_a_database_that_would_lose_what_it_acknowledged(settings: dict[str, str]) -> None:
+    connection = await asyncpg.connect(settings["CLARION_DATABASE_URL"])
+    try:
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    finally:
+        await connection.close()
+    code, findings = await examine(settings)
+    assert (code, findings["durability"]["level"]) == (1, "fail")
+    assert "synchronous_commit is off" in findings["durability"]["says"]
+    code, findings = await examine({**settings, "CLARION_UNSAFE_ALLOW_FSYNC_OFF": "true"})
+    assert (code, findings["durability"]["level"]) == (0, "warn")
+
+
+async def test_more_connections_than_the_server_has(settings: dict[str, str]) -> None:
+    code, findings = await examine({**settings, "CLARION_WORKER_PROCESSES": "20"})
+    assert (code, findings["connections"]["level"]) == (0, "warn")
+    assert "191 of 100" in findings["connections"]["says"]
+
+
+async def test_folders_that_cannot_be_used(settings: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    code, findings = await examine({**settings, "CLARION_DATA_DIR": str(file / "data")})
+    assert (code, findings["data folder"]["level"]) == (1, "fail")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    code, findings = await examine({**settings, "CLARION_DATA_DIR": str(shared)})
+    assert (code, findings["data folder"]["level"]) == (0, "warn")
+    project = tmp_path / "project"
+    (project / "workflows").mkdir(parents=True)
+    (project / "workflows" / "hello.yaml").write_text("key: hello\n")
+    code, findings = await examine({**settings, "CLARION_PROJECT": str(project)})
+    assert (code, findings["project"]["level"]) == (1, "fail")
+    assert findings["sender"]["level"] == "warn"
