@@ -73,6 +73,8 @@ def _assign(payload: dict[str, Any], assignment: str) -> None:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)  # NaN and numbers too large to be kept are read, but are not JSON
     except ValueError:
         return text
+    return value
