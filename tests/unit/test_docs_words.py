@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 
 import pytest
-from tests.support.docs import SOURCE, blocks, calls, page, rows, section, source_files, texts
+from tests.support.docs import ROOT, SOURCE, blocks, calls, page, rows, section, source_files, texts
 
 from clarion.domain.status import MOVES, OPEN, RETRYABLE, Status, mermaid
 from clarion.domain.workflow import Channel
@@ -118,6 +118,13 @@ def test_every_channel_and_every_rule_has_a_name() -> None:
     assert all(f"`{channel.value}`" in channels["channel"] for channel in Channel)
     rules = set(re.findall(r"^-- name: (\w+)", (SOURCE / "store/verify.sql").read_text(), re.MULTILINE))
     assert rules == SAYS.keys()
+
+
+def test_every_promise_that_the_source_refers_to_is_told() -> None:
+    told = set(re.findall(r"^\| (P\d+) \|", page("explanation/promises.md"), re.MULTILINE))
+    files = [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.sql"), *(ROOT / "tests").rglob("*.py")]
+    meant = {number for file in files for number in re.findall(r"PROMISES (P\d+)", file.read_text())}
+    assert "P14" in meant <= told
 
 
 def _glossary() -> str:
