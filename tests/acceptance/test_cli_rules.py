@@ -19,6 +19,7 @@ from tests.support.command import CLARION, HOTEL, clarion, environment
 
 from clarion.cli.main import app
 from clarion.cli.page import page
+from clarion.cli.port import address
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 #: The rule is 200 ms. The list of commands keeps it with a margin; a command with options pays for typer's reading of
@@ -162,6 +163,28 @@ async def test_check_names_every_mistake_in_its_place(tmp_path: Path) -> None:
         0,
         "workflows: warning: there are no workflows yet; write workflows/<key>.yaml\n",
     )
+
+
+async def test_a_file_that_ends_too_soon_is_a_mistake_where_it_ends(tmp_path: Path) -> None:
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "hello.yaml").write_text("key: hello\nsteps: [\n")
+    done = await clarion("check", cwd=tmp_path)
+    assert done.code == 1
+    assert done.out.startswith("workflows/hello.yaml:3:1: it is not YAML: ")
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("fe80::1", "http://[fe80::1]:80"),
+        ("a.example", "http://a.example:80"),
+    ],
+)
+def test_an_address_is_one_that_can_be_asked(host: str, reached: str) -> None:
+    assert address(host, 80) == reached
 
 
 async def test_check_sees_the_settings_in_force(tmp_path: Path) -> None:

@@ -21,12 +21,13 @@ def remote(url: str | None, api_key: str | None, project: Path | None, data_dir:
     """
     if url is not None and api_key is not None:
         return Remote(url, api_key)
+    from clarion.cli.port import address as address_of
     from clarion.cli.running import find
     from clarion.config import load_settings
 
     settings = load_settings({"project": project, "data_dir": data_dir})
     running = find(settings.data_dir)
-    address = url or (running.address if running else _configured(settings))
+    address = url or (running.address if running else address_of(settings.host, settings.port))
     key = api_key or _key(settings, running, address)
     if key is None:
         raise Unauthorised(
@@ -42,8 +43,3 @@ def _key(settings: Settings, running: Running | None, address: str) -> str | Non
     if running is not None and running.address == address.rstrip("/"):
         return running.api_key
     return None
-
-
-def _configured(settings: Settings) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - to reach it, not to bind
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

@@ -1,4 +1,4 @@
-"""Whether the API can have its port: asked before anything is started for it."""
+"""Where the API listens: whether it can, asked before anything is started for it, and how it is reached then."""
 
 from __future__ import annotations
 
@@ -23,3 +23,9 @@ def check_free(host: str, port: int) -> None:
         else:
             why = f"{error.strerror}. Choose another with --port."
         raise ConfigError(f"Clarion cannot listen on {host} port {port}: {why}") from None
+
+
+def address(host: str, port: int) -> str:
+    """Where what listens on *port* of *host* is reached from this machine."""
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to reach it, not to bind
+    return f"http://{f'[{near}]' if ':' in near else near}:{port}"

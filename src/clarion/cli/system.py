@@ -19,6 +19,7 @@ from clarion.cli.database import connect
 from clarion.cli.family import Family
 from clarion.cli.first_key import first_key
 from clarion.cli.folder import follow
+from clarion.cli.port import address
 from clarion.cli.publish import publish, read_project
 from clarion.cli.running import Running, announce, claimed
 from clarion.config import Settings
@@ -115,7 +116,7 @@ class System:
         child = self._child("api", "api", "--host", host, "--port", str(self.settings.port))
         (facts,) = await self._family.start(child)
         child.keep("--port", facts["port"])
-        return f"http://{f'[{host}]' if ':' in host else host}:{facts['port']}"
+        return address(host, facts["port"])
 
     def _child(self, name: str, *command: str) -> Child:
         where = ["--project", str(self.settings.project), "--data-dir", str(self.settings.data_dir)]

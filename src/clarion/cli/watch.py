@@ -23,7 +23,7 @@ def watch(system: Remote, id: str, *, as_json: bool) -> None:
         for name, shown in system.events("triggers", id, "events"):
             if as_json and name == "progress":
                 print(json.dumps(shown, ensure_ascii=False), flush=True)
-            bar.at(done(shown), whole(shown), note=note(shown["messages"]))
+            bar.at(done(shown), whole(shown), note=pace(shown))
     print(f"{id}: {shown['status']}; {note(shown['messages']) or 'no messages'}", file=sys.stderr)
     if any(shown["messages"][status] for status in ("failed", "bounced", "expired", "unknown")):
         raise typer.Exit(1)
@@ -48,3 +48,9 @@ def note(messages: dict[str, int]) -> str:
     """How many are in each status where any is: what went well first."""
     well = [status for status in messages if status not in _NOT_WELL]
     return ", ".join(f"{messages[status]:,} {status}" for status in (*well, *_NOT_WELL) if messages.get(status))
+
+
+def pace(trigger: dict[str, Any]) -> str:
+    """The same of *trigger*, and how many come to an end per second."""
+    rate = trigger["rate_per_s"]
+    return note(trigger["messages"]) + (f"; {rate:,.0f}/s" if rate else "")

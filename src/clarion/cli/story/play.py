@@ -14,7 +14,7 @@ from clarion.cli.load import add_members, load_people
 from clarion.cli.remote import Remote
 from clarion.cli.story.hotel import TOPIC, WORKFLOW
 from clarion.cli.story.mailbox import Mailbox
-from clarion.cli.watch import done, note
+from clarion.cli.watch import done, pace
 from clarion.dev.guests import guests
 from clarion.errors import ClarionError, Unavailable
 
@@ -100,7 +100,7 @@ class Play:
             ended = done(shown)
             if bar is not None:
                 channels = len(shown["by_channel"]) or 1
-                bar.at(ended, max(self._people * channels, ended), note=note(shown["messages"]))
+                bar.at(ended, max(self._people * channels, ended), note=pace(shown))
             if shown["status"] in ("completed", "cancelled"):
                 return
             if ended != last:
