@@ -198,8 +198,7 @@ class Consumer:
             else:
                 await self._put_off(jobs[0])
         finally:
-            for job in jobs:
-                self._held.pop(job.id, None)
+            self._forget(jobs)
 
     async def _put_off(self, job: Job) -> None:
         wait = min(_FIRST_WAIT * 2 ** min(job.attempts - 1, 10), _LONGEST_WAIT)
@@ -215,8 +214,7 @@ class Consumer:
                 await settle.put_off(connection, [PutOff(job=job, after=after, spent=False) for job in jobs])
         except Exception as error:
             log.warning("worker.give_back_failed", queue=self.queue, jobs=len(jobs), error=repr(error))
-        for job in jobs:
-            self._held.pop(job.id, None)
+        self._forget(jobs)
         if jobs:
             log.info("worker.gave_back", queue=self.queue, jobs=len(jobs))
 
@@ -230,7 +228,16 @@ class Consumer:
             except Exception as error:
                 log.warning("worker.heartbeat_failed", queue=self.queue, error=repr(error))
                 continue
-            gone = [id for id in lost if id in self._held]  # not those that were finished meanwhile
+            # Not those that were finished meanwhile, nor those that were lost and are ours again by a later claim.
+            gone = [job for job in held if job.id in lost and self._held.get(job.id) is job]
             if gone:
-                log.warning("job.lease_lost", queue=self.queue, jobs=[str(id) for id in gone[:10]], count=len(gone))
-                self._backlog.drop(gone)
+                ids = [str(job.id) for job in gone[:10]]
+                log.warning("job.lease_lost", queue=self.queue, jobs=ids, count=len(gone))
+                self._backlog.drop(job.id for job in gone)
+                self._forget(gone)
+
+    def _forget(self, jobs: Sequence[Job]) -> None:
+        """These claims are over; one that was lost meanwhile and made again is another."""
+        for job in jobs:
+            if self._held.get(job.id) is job:
+                del self._held[job.id]
