@@ -30,6 +30,7 @@ PASSING = (
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
     asyncpg.InvalidTransactionStateError,  # a standby, read-only for now; idle for too long
+    asyncpg.InternalClientError,  # the server said goodbye while nobody listened, and the driver is out of step
     TimeoutError,
 )
 
