@@ -9,13 +9,13 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import psutil
 from tests.support.http import Connection, Reply, request
 from tests.support.wait import wait_until
@@ -24,6 +24,7 @@ from clarion.app import pepper
 from clarion.config import load_settings
 from clarion.domain.recipient import Recipient
 from clarion.flows import apply, bootstrap, trigger
+from clarion.flows.definitions import Definitions
 from clarion.project.load import load_project
 from clarion.store import recipients, topics
 from clarion.store.database import Pool, open_pool
@@ -35,7 +36,8 @@ PATIENCE_S = 60.0
 
 _WORKFLOW = """
 attempts: 12
-backoff: {{waits: [200ms], factor: 1, jitter: 0.5}}
+priority: {priority}
+backoff: {{waits: [{wait}], factor: 1, jitter: 0.5}}
 expires_after: {expires_after}
 on_uncertain: {on_uncertain}
 steps: [{steps}]
@@ -45,13 +47,24 @@ _FILES = {
     "mail": "---\nsubject: Hello {{ recipient.id }}\n---\nDear {{ recipient.name }}, {{ payload.words }}\n",
     "feed": "---\ntitle: Hello\n---\nDear {{ recipient.name }}\n",
 }
-#: Key → its policy, how long it may take, and its steps.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Workflow:
+    on_uncertain: str = "retry"
+    priority: str = "normal"
+    wait: str = "200ms"
+    expires_after: str = "1h"
+    steps: tuple[str, ...] = ("email",)
+
+
 _WORKFLOWS = {
-    "mail-retry": ("retry", "1h", ("email",)),
-    "mail-hold": ("hold", "1h", ("email",)),
-    "mail-brief": ("retry", "30m", ("email",)),
-    "feed": ("retry", "1h", ("in_app",)),
-    "both": ("retry", "1h", ("email", "in_app")),
+    "mail-retry": _Workflow(priority="critical"),
+    "mail-hold": _Workflow(on_uncertain="hold"),
+    "mail-slow": _Workflow(wait="6s"),
+    "mail-brief": _Workflow(expires_after="30m"),
+    "feed": _Workflow(steps=("in_app",)),
+    "both": _Workflow(steps=("email", "in_app")),
 }
 
 
@@ -142,11 +155,11 @@ class Cluster:
     environment: dict[str, str]
     accepted: list[Accepted] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
-    #: Addresses that stand for the same database, for processes that are to reach it another way.
+    #: Of the API, once it was started.
     port: int = 0
     _sink: Process | None = None
     _numbers: int = 0
-    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _definitions: Definitions = field(default_factory=Definitions)
 
     @property
     def ledger(self) -> Path:
@@ -178,20 +191,43 @@ class Cluster:
         self.port = process.facts["port"]
         return process
 
-    async def trigger(self, workflow: str, who: Iterable[str], *, idempotency_key: str | None = None) -> UUID:
-        """Trigger *workflow* for people who are made as needed, by a transaction of the test itself."""
-        people = [person(id) for id in who]
+    async def trigger(
+        self,
+        workflow: str,
+        who: Iterable[str] = (),
+        *,
+        topic: str | None = None,
+        after: timedelta | None = None,
+        idempotency_key: str | None = None,
+    ) -> UUID:
+        """Trigger *workflow*, by a transaction of the test itself, so that no process is told.
+
+        People are made as needed; of a *topic*, they must be its members.
+        """
+        ids = list(who)
         async with self.pool.acquire() as connection:
             made = trigger.Request(
                 workflow=workflow,
-                inline=people,
+                inline=[person(id) for id in ids] if topic is None else (),
+                topics={topic: "/recipients/0/topic"} if topic is not None else {},
                 payload={"words": "welcome"},
+                send_at=await connection.fetchval("SELECT clock_timestamp()") + after if after else None,
                 idempotency_key=idempotency_key,
                 hash=b"h" if idempotency_key else None,
             )
-            answer = await trigger.trigger(connection, self.tenant_id, made, wake=lambda _: None)
-        self.note(answer.id, workflow, (one.id for one in people))
+            answer = await trigger.trigger(
+                connection, self.tenant_id, made, wake=lambda _: None, definitions=self._definitions
+            )
+        self.note(answer.id, workflow, ids)
         return answer.id
+
+    async def until(self, condition: str, *arguments: object, timeout: float = PATIENCE_S) -> None:
+        """Wait until the database says that the SQL *condition* is true."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        while not await self.pool.fetchval(f"SELECT {condition}", *arguments):
+            if asyncio.get_running_loop().time() > deadline:
+                raise AssertionError(f"not within {timeout:g} s: {condition}\n{self.log()}")
+            await asyncio.sleep(0.02)
 
     async def topic(self, key: str, who: Sequence[str]) -> None:
         """A topic of these people."""
@@ -281,7 +317,7 @@ class Cluster:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *command),
                 cwd=_ROOT,
-                env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment},
+                env={**_inherited(), **environment},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -311,7 +347,7 @@ def people(prefix: str, count: int) -> list[str]:
 async def open_cluster(url: str, folder: Path, **settings: str) -> AsyncIterator[Cluster]:
     """A tenant, its key and its workflows in the migrated database at *url*; processes are started by the test.
 
-    Leases are short and batches small, so that little work takes many steps; *settings* say otherwise for all processes.
+    Leases are short and batches small, so that little work takes many steps; *settings* say otherwise.
     """
     project = _write_project(folder / "project")
     environment = {
@@ -349,15 +385,18 @@ async def open_cluster(url: str, folder: Path, **settings: str) -> AsyncIterator
 
 def _write_project(folder: Path) -> Path:
     files = {"clarion.toml": _FILES["clarion.toml"]}
-    for key, (on_uncertain, expires_after, steps) in _WORKFLOWS.items():
-        shown = ", ".join(f"{{channel: {step}}}" for step in steps)
-        files[f"workflows/{key}.yaml"] = _WORKFLOW.format(
-            on_uncertain=on_uncertain, expires_after=expires_after, steps=shown
-        )
-        for step in steps:
+    for key, one in _WORKFLOWS.items():
+        said = asdict(one) | {"steps": ", ".join(f"{{channel: {step}}}" for step in one.steps)}
+        files[f"workflows/{key}.yaml"] = _WORKFLOW.format(**said)
+        for step in one.steps:
             files[f"templates/{key}/{step}.txt"] = _FILES["mail" if step == "email" else "feed"]
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return folder
+
+
+def _inherited() -> dict[str, str]:
+    """What a process needs of this one's environment; none of its own settings."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "PYTHONPATH", "LANG") if name in os.environ}

@@ -1,4 +1,4 @@
-"""Runs a ``clarion`` command with something going wrong inside of it, at a named point; the product has no hooks for it.
+"""Runs a ``clarion`` command in which something goes wrong at a named point; the product has no hooks for it.
 
 ``python -m tests.support.crashing --at intent:after_commit --do kill --nth 3 --tell FILE -- worker --child``: the third
 time that this process has committed intents it writes a line to FILE and kills itself. ``--mutate NAME`` takes a

@@ -1,0 +1,63 @@
+"""Cancels raced against sends: nothing is begun after a cancel has been answered (PROMISES P16)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from uuid import UUID
+
+from tests.support.cluster import Cluster, Injection, people
+from tests.support.oracle import assert_survived
+
+from clarion.errors import Conflict
+from clarion.flows.cancel import cancel
+
+_LATE = """
+    SELECT count(*) FROM message m LEFT JOIN attempt a ON a.message_id = m.id
+    WHERE m.trigger_id = $1
+      AND (a.intended_at > $2 OR m.channel = 'in_app' AND m.status = 'delivered' AND m.sent_at > $2)
+"""
+_NOTHING_IS_OPEN = "NOT EXISTS (SELECT FROM message WHERE trigger_id = $1 AND status IN ('queued', 'sending'))"
+_NOW = "SELECT clock_timestamp()"
+
+
+async def test_nothing_is_begun_after_a_cancel_was_answered(cluster: Cluster) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    await cluster.worker()
+    await cluster.worker()
+    await asyncio.gather(*(_race(cluster, number, chance.uniform(0, 0.4)) for number in range(20)))
+    findings = await assert_survived(cluster, ends=["sent", "delivered", "cancelled"])
+    assert findings.statuses["cancelled"] > 0, "no cancel was early enough to matter"
+    assert findings.statuses["sent"] > 0, "no cancel was late enough to matter"
+
+
+async def test_a_sweep_that_dies_is_done_again(cluster: Cluster) -> None:
+    """Nobody waits for a next attempt to learn that it was cancelled, even when the sweeping worker is killed."""
+    await cluster.sink("at=rcpt,do=reply,code=450")
+    id = await cluster.trigger("mail-slow", people("guest", 25))
+    doomed = await cluster.worker(Injection("sweep:after_commit"))
+    await cluster.until("(SELECT count(*) FROM message WHERE attempts > 0 AND status = 'queued') = 25")
+    await _cancel(cluster, id)
+    await doomed.until_struck()
+    await doomed.ended()
+    await cluster.worker()
+    await assert_survived(cluster, ends=["cancelled"])
+
+
+async def _race(cluster: Cluster, number: int, after_s: float) -> None:
+    id = await cluster.trigger("both", people(f"race{number}-", 12))
+    await asyncio.sleep(after_s)
+    try:
+        await _cancel(cluster, id)
+    except Conflict:
+        return  # it had come to its end before
+    answered = await cluster.pool.fetchval(_NOW)
+    await cluster.until(_NOTHING_IS_OPEN, id)
+    assert await cluster.pool.fetchval(_LATE, id, answered) == 0
+
+
+async def _cancel(cluster: Cluster, id: UUID) -> None:
+    async with cluster.pool.acquire() as connection:
+        await cancel(connection, cluster.tenant_id, id, wake=lambda _: None)

@@ -1,0 +1,61 @@
+"""Without its mechanisms the system breaks its promises, and the oracle sees it: so the scenarios prove something.
+
+Each scenario runs whole, which it survives, and then with one part taken out.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+
+import pytest
+from tests.support.cluster import Cluster, Injection, people
+from tests.support.oracle import Findings, judge
+
+
+def _check(findings: Findings, cluster: Cluster, found: set[str]) -> None:
+    assert findings.kinds() >= found and bool(findings.kinds()) == bool(found), f"{findings.table()}\n{cluster.log()}"
+
+
+@pytest.mark.parametrize(("mutations", "found"), [((), set()), (("send_first",), {"unlabelled", "without_intent"})])
+async def test_the_intent(cluster: Cluster, mutations: Sequence[str], found: set[str]) -> None:
+    """Sent before the intent is committed, mails come twice unsaid when the worker dies in between."""
+    await cluster.trigger("mail-retry", people("guest", 12))
+    await cluster.trigger("mail-hold", people("other", 12))
+    doomed = await cluster.worker(Injection("intent:before_commit", nth=2), mutations=mutations)
+    assert await doomed.ended() == -signal.SIGKILL
+    await cluster.worker(mutations=mutations)
+    _check(await judge(cluster), cluster, found)
+
+
+@pytest.mark.parametrize(("mutations", "found"), [((), set()), (("certain",), {"unlabelled"})])
+async def test_the_doubt(cluster: Cluster, mutations: Sequence[str], found: set[str]) -> None:
+    """An open intent taken for "not sent" makes mails come twice unsaid."""
+    await cluster.trigger("mail-retry", people("guest", 12))
+    await cluster.trigger("mail-hold", people("other", 12))
+    doomed = await cluster.worker(Injection("send:after", nth=2))
+    assert await doomed.ended() == -signal.SIGKILL
+    await cluster.worker(mutations=mutations)
+    _check(await judge(cluster), cluster, found)
+
+
+@pytest.mark.parametrize(("mutations", "found"), [((), set()), (("no_fence",), {"stuck"})])
+async def test_the_fence(cluster: Cluster, mutations: Sequence[str], found: set[str]) -> None:
+    """A worker that may move jobs it has lost takes them away from messages that still need them."""
+    await cluster.trigger("mail-slow", people("guest", 4))
+    frozen = await cluster.worker(Injection("send:after", do="freeze"), mutations=mutations)
+    await frozen.until_frozen()
+    await cluster.worker()
+    # The others have put off what the frozen worker had in hand.
+    await cluster.until("(SELECT count(*) FROM message WHERE possible_duplicate AND status = 'queued') = 4")
+    frozen.resume()
+    await frozen.stop()
+    _check(await judge(cluster, rest_s=60 if not found else 10), cluster, found)
+
+
+@pytest.mark.parametrize(("mutations", "found"), [((), set()), (("no_polling",), {"stuck"})])
+async def test_the_polling(cluster: Cluster, mutations: Sequence[str], found: set[str]) -> None:
+    """When every NOTIFY is lost and nobody looks by himself, nothing ever happens."""
+    await cluster.worker(mutations=["no_notify", *mutations])
+    await cluster.trigger("both", people("guest", 12))
+    _check(await judge(cluster, rest_s=60 if not found else 5), cluster, found)
