@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo up test check fmt torture clean
+.PHONY: help demo up test check fmt bench torture clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +26,9 @@ up: $(READY) ## a running system on the hotel example
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest
 
+bench: $(READY) ## measure everything, the peers beside us, in one run (takes long)
+	@$(BIN)/python -m bench
+
 torture: $(READY) ## the fault scenarios, long
 	@$(BIN)/python -m pytest -m torture
 
@@ -41,4 +44,4 @@ fmt: $(READY) ## format and mend what ruff can
 	@$(BIN)/ruff check --fix .
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/.work
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/.work bench/node/node_modules

@@ -41,7 +41,7 @@ class Client:
             if answer["invalid"]:
                 raise ProgramFailed(f"{answer['invalid']} recipients were refused: {answer['results'][:1]}")
             members = [guest["id"] for guest in guests]
-            await self._call("POST", f"/v1/topics/{topic}/members", {"recipients": members})
+            await self._call("POST", f"/v1/topics/{topic}/members", {"ids": members})
 
     async def trigger(self, recipient: str | Mapping[str, object]) -> Accepted:
         """Trigger the booking mail for *recipient*: an id, or ``{"topic": …}``."""

@@ -91,8 +91,8 @@ async def test_answers_are_as_the_document_says(api: Api) -> None:
     things = await make_things(api, "one", suffix="-described")
     bodies: dict[str, Any] = {
         "putRecipients": {"recipients": [{"id": "new"}, {"id": "?"}]},
-        "addTopicMembers": {"recipients": [things.ids["recipients"]]},
-        "removeTopicMembers": {"recipients": [things.ids["recipients"]]},
+        "addTopicMembers": {"ids": [things.ids["recipients"]]},
+        "removeTopicMembers": {"ids": [things.ids["recipients"]]},
         "readFeed": {"all": True},
         "archiveFeed": {"all": True},
         "triggerWorkflow": {"recipients": [things.ids["recipients"]]},

@@ -24,8 +24,8 @@ SHARED = {"getQueue", "pauseQueue", "resumeQueue", "redriveQueue", "cleanQueue",
 
 #: Bodies that ask for something that exists, so that only the tenant stands in the way.
 BODIES: dict[str, Any] = {
-    "addTopicMembers": {"recipients": ["ana"]},
-    "removeTopicMembers": {"recipients": ["ana"]},
+    "addTopicMembers": {"ids": ["ana"]},
+    "removeTopicMembers": {"ids": ["ana"]},
     "readFeed": {"all": True},
     "archiveFeed": {"all": True},
     "triggerWorkflow": {"recipients": [{"email": "x@example.com"}]},
@@ -113,8 +113,8 @@ async def test_two_tenants_may_use_the_same_names(api: Api, things: Things) -> N
 async def test_another_tenants_recipients_cannot_join_a_topic(api: Api) -> None:
     await api.call("PUT", "/v1/recipients/only-ones", {}, tenant="one")
     await api.call("PUT", "/v1/topics/twos", {}, tenant="two")
-    reply = await api.call("POST", "/v1/topics/twos/members", {"recipients": ["only-ones"]}, tenant="two")
-    assert (reply.code, reply.pointers) == ("unknown_recipient", ["/recipients/0"])
+    reply = await api.call("POST", "/v1/topics/twos/members", {"ids": ["only-ones"]}, tenant="two")
+    assert (reply.code, reply.pointers) == ("unknown_recipient", ["/ids/0"])
 
 
 async def test_a_cursor_is_good_for_one_tenant_and_one_list(api: Api) -> None:

@@ -24,7 +24,7 @@ async def api(databases: Databases) -> AsyncIterator[Api]:
         for id in ("ana", "bea"):
             await api.call("PUT", f"/v1/recipients/{id}", {"email": f"{id}@example.com"})
         await api.call("PUT", "/v1/topics/guests", {})
-        await api.call("POST", "/v1/topics/guests/members", {"recipients": ["ana", "bea"]})
+        await api.call("POST", "/v1/topics/guests/members", {"ids": ["ana", "bea"]})
         yield api
 
 

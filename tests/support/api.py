@@ -80,15 +80,16 @@ async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
         rung: list[str] = []
         services = Services(pool=pool, secret=SECRET, wake=rung.append, **settings)
         server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=services.closing, drain_s=2)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(server.run())
+        # Not in a TaskGroup: a test that fails would cancel the server instead of letting it close its sockets.
+        serving = asyncio.create_task(server.run())
+        try:
             await server.listening.wait()
             api = Api(port=server.port, pool=pool, services=services, rung=rung)
-            try:
-                for name in ("one", "two"):
-                    async with pool.acquire() as connection:
-                        api.tenants[name] = await tenants.ensure(connection, name)
-                    api.keys[name] = await api.new_key(name, [Scope.ALL])
-                yield api
-            finally:
-                server.stop()
+            for name in ("one", "two"):
+                async with pool.acquire() as connection:
+                    api.tenants[name] = await tenants.ensure(connection, name)
+                api.keys[name] = await api.new_key(name, [Scope.ALL])
+            yield api
+        finally:
+            server.stop()
+            await serving

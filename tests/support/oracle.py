@@ -26,6 +26,11 @@ _MESSAGES = """
            (SELECT array_agg(a.intended_at ORDER BY a.number) FROM attempt a WHERE a.message_id = m.id) AS intended
     FROM message m WHERE m.tenant_id = $1
 """
+_JOBS = """
+    SELECT queue, kind, id, state, worker, fence, rescues, attempts, round(extract(epoch FROM run_at - now()), 1) AS due_in,
+           round(extract(epoch FROM lease_until - now()), 1) AS leased_for
+    FROM job ORDER BY run_at
+"""
 #: The clocks of the database and of the sink are one and the same, read a moment apart.
 _TOLERANCE = timedelta(milliseconds=5)
 
@@ -54,7 +59,8 @@ class Findings:
             f" {self.labelled} labelled possible_duplicate, {self.repeated} came twice"
         ]
         for kind, found in sorted(self.violations.items()):
-            lines.append(f"  {kind}: {len(found)}, e.g. {found[0]}" if found else f"  {kind}: 0")
+            lines.append(f"  {kind}: {len(found)}, e.g.")
+            lines += [f"    {one}" for one in found[:3]]
         return "\n".join(lines)
 
 
@@ -70,7 +76,7 @@ async def judge(
     async with cluster.pool.acquire() as connection:
         rows = await connection.fetch(_MESSAGES, cluster.tenant_id)
         triggers = {r["id"]: r["status"] for r in await connection.fetch("SELECT id, status FROM trigger")}
-        jobs = await connection.fetch("SELECT id, queue, kind, state FROM job")
+        jobs = await connection.fetch(_JOBS)
         for violation in await verify(connection, lease=timedelta(seconds=2)):
             findings.violations[f"verify.{violation.rule}"].append(f"{violation.count}: {violation.examples}")
     receipts: dict[UUID, list[datetime]] = defaultdict(list)
@@ -79,7 +85,7 @@ async def judge(
         receipts[id].append(datetime.fromtimestamp(line["at"], UTC))
     _judge_triggers(findings, cluster, triggers, rows)
     for job in jobs:
-        findings.violations["stuck"].append(f"a job in {job['queue']}: {job['kind']} {job['id']} state {job['state']}")
+        findings.violations["job_left"].append(", ".join(f"{name} {value}" for name, value in job.items()))
     for id in receipts.keys() - {row["id"] for row in rows}:
         findings.violations["from_nowhere"].append(str(id))
     for row in rows:

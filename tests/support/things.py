@@ -38,7 +38,7 @@ class Things:
 
     def body(self, body: Any, template: str) -> Any:
         """*body* with the recipient of these things as a member, where *template* is of a topic."""
-        return {"recipients": [self.ids["recipients"]]} if template.startswith("/v1/topics") else body
+        return {"ids": [self.ids["recipients"]]} if template.startswith("/v1/topics") else body
 
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
@@ -49,7 +49,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
     tenant_id = api.tenants[tenant]
     await api.call("PUT", f"/v1/recipients/{ana}", {"email": "ana@example.com"}, tenant=tenant)
     await api.call("PUT", f"/v1/topics/{guests}", {"name": "Guests"}, tenant=tenant)
-    await api.call("POST", f"/v1/topics/{guests}/members", {"recipients": [ana]}, tenant=tenant)
+    await api.call("POST", f"/v1/topics/{guests}/members", {"ids": [ana]}, tenant=tenant)
     await publish(api, welcome, tenant)
     path = f"/v1/workflows/{welcome}/trigger"
     accepted = await api.call("POST", path, {"recipients": [ana]}, tenant=tenant)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-T = TypeVar("T")
+from collections.abc import Callable
+from typing import Any
 
 
-async def wait_until(
-    condition: Callable[[], T | Awaitable[T]], timeout: float = 10.0, what: str = "the condition"
-) -> T:
+async def wait_until(condition: Callable[[], Any], timeout: float = 10.0, what: str = "the condition") -> Any:
     """Ask *condition* (a function, plain or async) until its answer is true, and return that answer.
 
     Raises `AssertionError` that names *what* and the last answer when it does not come true in *timeout* seconds.
@@ -22,7 +18,7 @@ async def wait_until(
     pause = 0.001
     while True:
         answer = condition()
-        value: T = await answer if inspect.isawaitable(answer) else answer
+        value = await answer if inspect.isawaitable(answer) else answer
         if value:
             return value
         if time.monotonic() > deadline:

@@ -11,6 +11,7 @@ from clarion.api.schema.queues import Clean, CleanReply, QueueReply, QueuesReply
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
 from clarion.errors import NotFound
+from clarion.flows.queues import NAMES
 from clarion.queue import buried, control, counts
 from clarion.queue.counts import QueueCounts
 from clarion.store.database import Connection
@@ -19,8 +20,11 @@ from clarion.store.database import Connection
 async def list_all(services: Services, call: Call[None]) -> Answer:
     """All of them, by name."""
     async with services.connection() as connection:
-        found = await counts.all_counts(connection)
-    return Answer(content={"items": [_shown(queue) for queue in found]})
+        found = {queue.queue: queue for queue in await counts.all_counts(connection)}
+        for name in NAMES:
+            if name not in found:
+                found[name] = await counts.counts(connection, name)
+    return Answer(content={"items": [_shown(found[name]) for name in sorted(found)]})
 
 
 async def get(services: Services, call: Call[None]) -> Answer:
@@ -69,7 +73,7 @@ async def _control(services: Services, call: Call[None], *, paused: bool) -> Ans
 
 async def _find(connection: Connection, call: Call[Any]) -> QueueCounts:
     name = call.path["name"]
-    if name not in await counts.queues(connection):
+    if name not in NAMES and name not in await counts.queues(connection):
         raise NotFound(f"there is no queue {name}")
     return await counts.counts(connection, name)
 

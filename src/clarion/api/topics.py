@@ -40,15 +40,15 @@ async def delete(services: Services, call: Call[None]) -> Answer:
 
 async def add_members(services: Services, call: Call[Members]) -> Answer:
     """Add recipients, all or none: an id that nobody knows is named, and nothing is changed."""
-    given = list(dict.fromkeys(call.input.recipients))
+    given = list(dict.fromkeys(call.input.ids))
     async with services.transaction() as connection:
         if await topics.get(connection, call.tenant_id, call.path["key"]) is None:
             raise _unknown(call)
         if missing := set(await recipients.missing(connection, call.tenant_id, given)):
             raise faults.invalid(
                 [
-                    Fault(f"/recipients/{index}", f"there is no recipient {id}", "unknown_recipient")
-                    for index, id in enumerate(call.input.recipients)
+                    Fault(f"/ids/{index}", f"there is no recipient {id}", "unknown_recipient")
+                    for index, id in enumerate(call.input.ids)
                     if id in missing
                 ]
             )
@@ -62,7 +62,7 @@ async def add_members(services: Services, call: Call[Members]) -> Answer:
 async def remove_members(services: Services, call: Call[Members]) -> Answer:
     """Take recipients out; those who are not in it are passed over."""
     async with services.transaction() as connection:
-        change = await topics.remove_members(connection, call.tenant_id, call.path["key"], call.input.recipients)
+        change = await topics.remove_members(connection, call.tenant_id, call.path["key"], call.input.ids)
     if change is None:
         raise _unknown(call)
     return Answer(content={"removed": change.changed, "members": change.members})

@@ -44,7 +44,7 @@ def add_members(
     added = already = seen = members = 0
     bar.at(0, whole)
     for chunk in chunks(ids):
-        answer = system.post("topics", topic, "members", body={"recipients": chunk})
+        answer = system.post("topics", topic, "members", body={"ids": chunk})
         added, already, members = added + answer["added"], already + answer["already"], answer["members"]
         seen += len(chunk)
         bar.at(seen, whole)

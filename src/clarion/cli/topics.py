@@ -94,7 +94,7 @@ def remove(
     listed = _listed(ids, csv)
     system, removed, members = remote(url, api_key, project, data_dir), 0, 0
     for chunk in chunks(iter(listed)):
-        answer = system.post("topics", key, "members", "remove", body={"recipients": chunk})
+        answer = system.post("topics", key, "members", "remove", body={"ids": chunk})
         removed, members = removed + answer["removed"], answer["members"]
     done = {"removed": removed, "members": members}
     write_one(done, [Column(name, name) for name in done], as_json=json)

@@ -1,7 +1,7 @@
 """Jobs as people see them: also those that left no row of their own, because what they did is the record.
 
-The job of a delivery has its message's id, that of an expansion its trigger's. Once settled they are gone from the queue,
-and the message or the trigger says what became of them.
+The job of a delivery has its message's id, that of an expansion its trigger's. Once settled they are gone from the
+queue, and the message or the trigger says what became of them.
 """
 
 from __future__ import annotations

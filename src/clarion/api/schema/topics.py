@@ -24,10 +24,10 @@ class TopicFields(Request):
 class Members(Request):
     """Recipients by their ids."""
 
-    recipients: Annotated[list[Identifier], Field(min_length=1, max_length=MAX_MEMBERS)]
+    ids: Annotated[list[Identifier], Field(min_length=1, max_length=MAX_MEMBERS)]
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"recipients": ["user-1", "user-2"]}]}
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"ids": ["user-1", "user-2"]}]}
     )
 
 

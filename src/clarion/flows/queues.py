@@ -1,0 +1,8 @@
+"""The queues that Clarion itself uses: they exist before anything was put into them."""
+
+from __future__ import annotations
+
+from clarion.domain.workflow import Channel
+from clarion.flows import cancel, expand
+
+NAMES = (*(channel.value for channel in Channel), expand.QUEUE, cancel.QUEUE)
