@@ -131,8 +131,6 @@ async def test_a_refused_connection() -> None:
         assert [type(outcome) for outcome in outcomes] == [Retry] * 3
         assert not any(o.pause_provider for o in outcomes if isinstance(o, Retry))
         assert all(isinstance(o, Retry) and o.reason.startswith("connecting: ") for o in outcomes)
-            isinstance(o, Retry) and not o.pause_provider and o.reason.startswith("connecting: ") for o in outcomes
-        )
 
 
 async def test_a_host_that_does_not_exist() -> None:
