@@ -9,10 +9,11 @@ from typing import Any, Final
 import asyncpg
 import structlog
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, request_response
 from starlette.types import ASGIApp
 
 from clarion.api import feed, health, jobs, messages, openapi, problem, queues, recipients, topics, triggers
@@ -64,7 +65,13 @@ def build_api(services: Services) -> ASGIApp:
     )
     door = Doorkeeper(services.pool, services.pepper)
     for operation in OPERATIONS:
-        app.add_api_route(operation.path, endpoint(operation, services, door), **openapi.route_arguments(operation))
+        answer = endpoint(operation, services, door)
+        app.add_api_route(operation.path, answer, **openapi.route_arguments(operation))
+        # The route describes the operation; its request goes straight to it. FastAPI's own way there, through the
+        # resolving of dependencies that it has none of, costs a sixth of the processor time of a request.
+        route = app.router.routes[-1]
+        assert isinstance(route, APIRoute)
+        route.app = request_response(answer)
     openapi.install(app, OPERATIONS)
     for path in ("/livez", "/healthz"):
         app.add_route(path, health.live, include_in_schema=False)

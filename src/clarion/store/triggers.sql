@@ -52,14 +52,18 @@ WHERE t.id = ANY ($1::uuid[])
 ORDER BY t.id, p.recipient_id
 
 -- name: expanded
--- $2 the new cursors, $3 how many more, $4 whether that was the last page.
+-- $2 the new cursors, $3 how many more, $4 whether that was the last page, $5 the cursors behind which the pages lie.
+-- Nobody waits for this commit to reach the disk: a page that is lost in a crash is expanded again, and a message of it that
+-- was sent has its intent on disk, and with it all that was committed before.
 UPDATE trigger t
 SET cursor = n.cursor, expanded = t.expanded + n.more,
     status = CASE WHEN n.last THEN 'running' ELSE 'expanding' END,
     total = CASE WHEN n.last THEN t.expanded + n.more ELSE greatest(t.total, t.expanded + n.more) END,
     expanded_at = CASE WHEN n.last THEN clock_timestamp() END
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bool[]) AS n (id, cursor, more, last)
-WHERE t.id = n.id AND t.status IN ('accepted', 'expanding')
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bool[], $5::text[]) AS n (id, cursor, more, last, behind)
+WHERE t.id = n.id AND t.status IN ('accepted', 'expanding') AND t.cursor = n.behind
+  AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
+RETURNING t.id
 
 -- name: count
 INSERT INTO trigger_count AS t (trigger_id, channel, slot, tenant_id, queued, skipped)
@@ -97,7 +101,9 @@ WITH candidate AS (
     FROM quiet q LEFT JOIN channel c ON c.trigger_id = q.id GROUP BY q.id HAVING coalesce(sum(c.open), 0) = 0
 ), finished AS (
     UPDATE trigger t SET status = 'completed', completed_at = clock_timestamp(), counts = d.counts
-    FROM done d WHERE t.id = d.id AND t.status = 'running' RETURNING t.id
+    FROM done d WHERE t.id = d.id AND t.status = 'running'
+      AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'  -- it would only be found out once more
+    RETURNING t.id
 ), swept AS (
     DELETE FROM trigger_count c USING finished f, slot s
     WHERE c.trigger_id = f.id AND s.trigger_id = f.id AND c.channel = s.channel AND c.slot = s.slot

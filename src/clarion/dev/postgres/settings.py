@@ -21,6 +21,8 @@ TUNING: Mapping[str, str] = {
     # Checkpoints far apart: after each one the first change of a page writes the whole page to the WAL.
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
+    # Old WAL files are used again, which is cheaper than making new ones.
+    "min_wal_size": "512MB",
     # Queue tables turn over all the time: look after them every few seconds, and do not tiptoe.
     "autovacuum_naptime": "5s",
     "autovacuum_vacuum_cost_delay": "1ms",
