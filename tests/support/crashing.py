@@ -150,6 +150,20 @@ def _expand(when: str) -> Callable[[Strike], None]:
     return install
 
 
+def _page(strike: Strike) -> None:
+    from clarion.store import triggers
+
+    def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def page(*args: Any) -> Any:
+            found = await original(*args)
+            strike()
+            return found
+
+        return page
+
+    replace(triggers, "page", make)
+
+
 def _intent(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
         from clarion.flows.deliver import DeliverEmail
@@ -254,6 +268,7 @@ POINTS: dict[str, Callable[[Strike], None]] = {
     "accept:before_commit": _accept("before_commit"),
     "accept:after_commit": _accept("after_commit"),
     "accept:before_reply": _before_reply,
+    "expand:page": _page,
     "expand:before_commit": _expand("before_commit"),
     "expand:after_commit": _expand("after_commit"),
     "claimed": _claimed,

@@ -27,7 +27,7 @@ from clarion.flows.published import Published, Version
 from clarion.flows.slots import Slots
 from clarion.flows.variables import trigger_variables
 from clarion.queue import add, settle
-from clarion.queue.job import Job, lane_of
+from clarion.queue.job import Job, NewJob, lane_of
 from clarion.store import triggers
 from clarion.store.database import Connection, Pool
 
@@ -48,15 +48,22 @@ _MESSAGE = (
 )
 
 
+class _Overtaken(Exception):
+    """The trigger is not as it was when its page was read."""
+
+
 @dataclass(slots=True)
 class _Page:
     """The rows of one transaction, as they are gathered."""
 
     now: datetime
+    #: Of the claims of this page's triggers, for the jobs of the next pages to go on from.
+    fences: Mapping[UUID, int]
     runs: list[tuple[object, ...]] = field(default_factory=list)
     messages: list[tuple[object, ...]] = field(default_factory=list)
     jobs: list[tuple[object, ...]] = field(default_factory=list)
     counts: dict[tuple[UUID, UUID, str], tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
+    next: list[NewJob] = field(default_factory=list)
     cursors: list[triggers.Expanded] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
 
@@ -90,7 +97,8 @@ class Expand:
     ) -> None:
         versions = await self._published.get(connection, {row["workflow_version_id"] for row in group})
         recipients = await triggers.page(connection, [row["id"] for row in group], self._page)
-        page = _Page(now=await connection.fetchval("SELECT clock_timestamp()"))
+        now = await connection.fetchval("SELECT clock_timestamp()")
+        page = _Page(now=now, fences={job.id: job.fence for job in jobs})
         found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for recipient in recipients:
             found[recipient["trigger_id"]].append(recipient)
@@ -100,6 +108,9 @@ class Expand:
             await self._commit(connection, page, jobs, slot)
         except LostLease:
             log.warning("expand.lost_lease", triggers=[str(job.id) for job in jobs])
+            return
+        except _Overtaken:  # a cancel came in between: whoever claims them again sees which
+            await settle.release(connection, jobs, slot=slot)
             return
         for queue in page.queues:
             self._wake(queue)
@@ -114,10 +125,13 @@ class Expand:
         async with connection.transaction():
             if await settle.settle(connection, jobs, slot=slot):
                 raise LostLease
-            await triggers.expanded(connection, page.cursors)
+            if not await triggers.expanded(connection, page.cursors):
+                raise _Overtaken
             await connection.copy_records_to_table("run", records=page.runs, columns=_RUN)
             await connection.copy_records_to_table("message", records=page.messages, columns=_MESSAGE)
             await add.copy(connection, page.jobs)
+            for job in page.next:
+                await add.add(connection, job)
             await triggers.count(connection, page.counts, slot=slot)
 
 
@@ -128,7 +142,9 @@ def _write_trigger(
     last = len(recipients) < size
     known = [r for r in recipients if r["known"]]
     cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]
-    page.cursors.append(triggers.Expanded(id=row["id"], cursor=cursor, more=len(known), last=last))
+    page.cursors.append(
+        triggers.Expanded(id=row["id"], behind=row["cursor"], cursor=cursor, more=len(known), last=last)
+    )
     scope = _scope(row, version.workflow) if any(version.conditions) else None
     steps = len(version.workflow.steps)
     minted = iter(ids.new_many(len(known) * (steps + 1)))
@@ -184,8 +200,17 @@ def _write_next(page: _Page, row: Mapping[str, Any], own: Sequence[tuple[object,
             queue, run_at = channel, middle
             break
     page.queues.add(queue)
-    tenant_id = row["tenant_id"]
-    page.jobs.append((row["id"], tenant_id, queue, KIND, row["priority"], lane_of(tenant_id), run_at, None, None))
+    page.next.append(
+        NewJob(
+            id=row["id"],
+            queue=queue,
+            kind=KIND,
+            tenant_id=row["tenant_id"],
+            priority=row["priority"],
+            run_at=run_at,
+            fence=page.fences[row["id"]],
+        )
+    )
 
 
 def _scope(row: Mapping[str, Any], workflow: Workflow) -> Scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from clarion.store import messages, triggers, workflows
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
+
+_FENCES = 1_000_000_000
 
 
 async def retry(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Callable[[str], None]) -> None:
@@ -44,7 +47,14 @@ async def retry(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Call
         if not await messages.requeue(connection, tenant_id, id, old=status, expires_at=expires_at):
             raise Conflict(f"Message {shown} was retried by somebody else just now.", code="not_retryable")
         await buried.forget(connection, id)
-        job = NewJob(id=id, queue=row["channel"], kind=DELIVER, tenant_id=tenant_id, priority=trigger["priority"])
+        job = NewJob(
+            id=id,
+            queue=row["channel"],
+            kind=DELIVER,
+            tenant_id=tenant_id,
+            priority=trigger["priority"],
+            fence=random.randrange(_FENCES),  # noqa: S311 - far from that of any earlier job of this message
+        )
         await add.add(connection, job)
         await messages.note(connection, tenant_id, id, "retried", f"by hand; it was {status}")
     log.info("message.retried", message=shown, was=status.value)

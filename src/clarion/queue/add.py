@@ -28,7 +28,7 @@ async def add(connection: Connection, job: NewJob) -> UUID:
 
     Raises asyncpg's UniqueViolationError when its key is taken: `set_by_key` is for keys that may be.
     """
-    await connection.execute(_SQL["insert"], *_row(job))
+    await connection.execute(_SQL["insert"], *_row(job), job.fence)
     return job.id
 
 

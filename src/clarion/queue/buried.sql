@@ -12,9 +12,9 @@ WITH picked AS MATERIALIZED (
     SELECT * FROM job_buried WHERE id = ANY ($3::uuid[]) AND queue = $1 AND ($2::uuid IS NULL OR tenant_id = $2)
     ORDER BY buried_at, id FOR UPDATE SKIP LOCKED
 ), ready AS (
-    INSERT INTO job (id, tenant_id, queue, kind, key, priority, lane, run_at, args, error)
+    INSERT INTO job (id, tenant_id, queue, kind, key, priority, lane, run_at, fence, args, error)
     SELECT id, tenant_id, queue, kind, key, priority, get_byte(uuid_send(tenant_id), 15) & 63,
-           clock_timestamp(), args, error
+           clock_timestamp(), fence, args, error
     FROM picked ORDER BY buried_at, id
     ON CONFLICT DO NOTHING
     RETURNING id

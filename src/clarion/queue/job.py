@@ -46,6 +46,9 @@ class NewJob:
     #: Unique per tenant and queue while the job lives.
     key: str | None = None
     args: Any = None
+    #: Where the count of claims begins. For a job whose id another one had before: above what its holders know, for
+    #: whoever was frozen with that one must not be taken for a holder of this.
+    fence: int = 0
 
 
 class Job(NamedTuple):

@@ -51,6 +51,8 @@ class Expanded:
     """How far one trigger got with one page."""
 
     id: UUID
+    #: The cursor behind which the page lies, and the one after it.
+    behind: str
     cursor: str
     more: int
     last: bool
@@ -116,15 +118,20 @@ async def page(connection: Connection, trigger_ids: Sequence[UUID], size: int) -
     return await connection.fetch(_SQL["page"], trigger_ids, size)
 
 
-async def expanded(connection: Connection, pages: Sequence[Expanded]) -> None:
-    """Move the cursors over pages whose messages are written in the same transaction."""
-    await connection.execute(
+async def expanded(connection: Connection, pages: Sequence[Expanded]) -> bool:
+    """Move the cursors over pages whose messages are written in the same transaction.
+
+    False when one of them has moved already or its trigger is cancelled: then the transaction must not commit.
+    """
+    moved = await connection.fetch(
         _SQL["expanded"],
         [p.id for p in pages],
         [p.cursor for p in pages],
         [p.more for p in pages],
         [p.last for p in pages],
+        [p.behind for p in pages],
     )
+    return len(moved) == len(pages)
 
 
 async def count(connection: Connection, new: Mapping[tuple[UUID, UUID, str], tuple[int, int]], *, slot: int) -> None:

@@ -174,6 +174,7 @@ class Model:
                     key=job.key,
                     args=job.args,
                     error=job.error,
+                    fence=job.fence,
                 )
                 ready.append(job.id)
         return Redriven(ready=frozenset(ready), taken=frozenset(self.buried))

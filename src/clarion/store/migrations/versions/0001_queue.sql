@@ -42,6 +42,7 @@ CREATE TABLE job_buried (
     priority  smallint    NOT NULL,
     attempts  smallint    NOT NULL,
     rescues   smallint    NOT NULL,
+    fence     integer     NOT NULL DEFAULT 0,  -- goes on when it is redriven: nobody who held it may hold it again
     args      jsonb,
     error     text        NOT NULL,
     buried_at timestamptz NOT NULL DEFAULT clock_timestamp()
