@@ -52,6 +52,13 @@ class _Batch:
     endings: list[Ending]
     #: Nothing to do for these any more.
     idle: list[Job]
+    #: On the monotonic clock: when the rows were asked for.
+    loaded_at: float
+
+    def remains(self, id: UUID) -> timedelta:
+        """The time to a message's deadline: by the database's clock, for that of this machine may be wrong."""
+        remained: timedelta = self.rows[id]["remains"]
+        return remained - timedelta(seconds=clock.monotonic() - self.loaded_at)
 
 
 class DeliverEmail:
@@ -126,9 +133,10 @@ class DeliverEmail:
             log.warning("provider.paused", provider=self._provider.name, until=until.isoformat(), reason=longest.reason)
 
     async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> _Batch:
+        loaded_at = clock.monotonic()
         rows = {row["id"]: row for row in await messages.load(connection, list(jobs))}
         contexts = await self._contexts.get(connection, {row["trigger_id"] for row in rows.values()})
-        batch = _Batch({}, {}, rows, [], [])
+        batch = _Batch({}, {}, rows, [], [], loaded_at)
         interrupted = {id: row for id, row in rows.items() if row["status"] == Status.SENDING}
         proofs = await messages.open_attempts(connection, interrupted) if interrupted else {}
         for id, job in jobs.items():
@@ -153,8 +161,7 @@ class DeliverEmail:
         if status is not Status.QUEUED:
             batch.idle.append(job)
             return
-        remains = row["expires_at"] - clock.now()
-        decided = before_sending(cancelled=row["cancelled"], remains=remains, rescues=job.rescues)
+        decided = before_sending(cancelled=row["cancelled"], remains=batch.remains(job.id), rescues=job.rescues)
         if decided is None:
             try:
                 batch.mails[job.id] = self._email(row, context)
@@ -227,7 +234,7 @@ class DeliverEmail:
             outcome,
             batch.contexts[job.id].policy(Channel.EMAIL),
             tried=job.attempts,
-            remains=batch.rows[job.id]["expires_at"] - clock.now(),
+            remains=batch.remains(job.id),
             chance=self._chance(),
         )
         return Ending(job, Status.SENDING, number, verdict)

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 
-from clarion import clock
 from clarion.domain.content import InAppContent
 from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.verdict import Verdict, before_sending, not_renderable
@@ -76,8 +75,7 @@ def _decide(job: Job, row: Mapping[str, Any], context: Context) -> tuple[Ending,
     status, number = Status(row["status"]), row["attempts"]
     if status in RETRYABLE:
         return redriven(job, status, number), None
-    remains = row["expires_at"] - clock.now()
-    verdict = before_sending(cancelled=row["cancelled"], remains=remains, rescues=job.rescues)
+    verdict = before_sending(cancelled=row["cancelled"], remains=row["remains"], rescues=job.rescues)
     if verdict is not None:
         return Ending(job, status, number, verdict), None
     try:

@@ -104,14 +104,15 @@ async def record_surely(pool: Pool, endings: Sequence[Ending], *, slot: int) -> 
     while True:
         try:
             async with pool.acquire() as connection, connection.transaction():
-                await record(connection, endings, slot=slot)
+                moved = await record(connection, endings, slot=slot)
             break
         except PASSING as error:
             log.warning("message.record_failed", error=str(error), messages=len(endings), again_in_s=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
     for ending in endings:
-        tell(ending)
+        if ending.job.id in moved:
+            tell(ending)
 
 
 def tell(ending: Ending) -> None:

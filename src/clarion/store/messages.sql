@@ -1,7 +1,7 @@
 -- name: load
 -- What delivering needs, for many messages at once. Content of triggers is fetched apart: it is shared by many.
 SELECT m.id, m.tenant_id, m.trigger_id, m.status, m.attempts, m.possible_duplicate, m.step, m.channel, m.address,
-       m.expires_at, m.recipient_id, r.name, r.locale, r.timezone, coalesce(r.data, '{}') AS data,
+       m.expires_at - clock_timestamp() AS remains, m.recipient_id, r.name, r.locale, r.timezone, coalesce(r.data, '{}') AS data,
        c.trigger_id IS NOT NULL AS cancelled
 FROM message m
 LEFT JOIN recipient r ON r.tenant_id = m.tenant_id AND r.id = m.recipient_id
