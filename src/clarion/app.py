@@ -146,7 +146,11 @@ def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None]) -> list
     )
     return [
         Periodic("finish", timedelta(seconds=0.5), Finish(pool).run_once),
-        Periodic("rescue", min(settings.worker.lease / 6, timedelta(seconds=10)), Rescuer(pool, wake).run_once),
+        Periodic(
+            "rescue",
+            min(settings.worker.lease / 6, timedelta(seconds=10)),
+            Rescuer(pool, wake, lease=settings.worker.lease).run_once,
+        ),
         Periodic("prune", timedelta(minutes=5), Pruner(pool, ages).run_once),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -28,6 +29,15 @@ class Rescued(NamedTuple):
     rescues: int
     #: It had been cancelled while it ran, so it is gone instead of given back.
     cancelled: bool
+
+
+async def cut_off(connection: Connection, silent_for: timedelta) -> list[int]:
+    """End the sessions of workers that have said nothing for so long in the middle of a transaction; their process ids.
+
+    Such a worker is frozen, or its machine is gone. What it has locked would stay locked: the rows of its jobs, which
+    then cannot be rescued, and those that others wait for.
+    """
+    return [row["pid"] for row in await connection.fetch(_SQL["cut_off"], silent_for)]
 
 
 async def rescue(connection: Connection, limit: int = 500) -> list[Rescued]:

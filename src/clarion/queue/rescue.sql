@@ -1,3 +1,14 @@
+-- name: cut_off
+-- $1 how long. Frozen between the messages of one statement, a session counts as active, and no time limit of PostgreSQL's
+-- before version 17 ends it; so it is known by what it waits for.
+WITH silent AS MATERIALIZED (
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+      AND application_name = current_setting('application_name')
+      AND xact_start IS NOT NULL AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - $1::interval
+)
+SELECT pid FROM silent WHERE pg_terminate_backend(pid)
+
 -- name: rescue
 -- Apart from claiming, for an OR with it would scan a million rows. The bound is now(), which an index can use; a lease
 -- renewed since then does not match any more when its row is locked.

@@ -16,6 +16,7 @@ from clarion.queue import settle
 from clarion.queue.claim import Claimer
 from clarion.queue.job import Connection, Job, Pool, PutOff
 from clarion.worker.backlog import Backlog
+from clarion.worker.suspects import single_out
 
 log = structlog.get_logger()
 
@@ -26,6 +27,8 @@ _URGENT = 1
 #: A handler that raises is a bug or an outage of the database: tried again after this, growing to an hour.
 _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_WAIT = timedelta(minutes=10)
+#: After this the next of the jobs that may have killed workers gets its turn.
+_NEXT_SUSPECT = timedelta(seconds=0.1)
 #: Claims that find little come at least this far apart: when jobs trickle in, it is cheaper to take several at once.
 _CLAIMS_APART_S = 0.005
 #: While another handler works, one waits so long for a fuller list before it begins with a short one.
@@ -83,14 +86,15 @@ class Consumer:
     async def run(self, stopping: asyncio.Event, drain: timedelta) -> None:
         """Work until *stopping* is set; then finish within *drain* what was begun, and give back the rest."""
         async with asyncio.TaskGroup() as tasks:
-            lanes = [tasks.create_task(self._handle_all(urgent=False)) for _ in range(self._pace.senders)]
-            lanes.append(tasks.create_task(self._handle_all(urgent=True)))
+            lanes = [tasks.create_task(self._handle_all(urgent=n == 0)) for n in range(self._pace.senders + 1)]
             claiming = tasks.create_task(self._claim_all())
             beating = tasks.create_task(self._keep_leases())
             await stopping.wait()
             self._stopping = True
+            # A claim that is under way ends by itself: given up, it might be made all the same, and by nobody known.
+            self._called.set()
+            await asyncio.wait([claiming], timeout=drain.total_seconds())
             claiming.cancel()
-            await asyncio.wait([claiming])
             await self._give_back(self._backlog.take_all())
             self._ready.set()
             _, late = await asyncio.wait(lanes, timeout=drain.total_seconds())
@@ -109,7 +113,7 @@ class Consumer:
         return len(jobs)
 
     async def _claim_all(self) -> None:
-        while True:
+        while not self._stopping:
             self._called.clear()
             self._wanted.clear()
             began = clock.monotonic()
@@ -135,7 +139,11 @@ class Consumer:
         return await self._claimer.claim(connection, self._pace.claim)
 
     async def _take_on(self, jobs: Sequence[Job]) -> None:
+        jobs, others = single_out(jobs, self._held.values())
         self._held.update((job.id, job) for job in jobs)
+        if others:
+            await self._give_back(others, after=_NEXT_SUSPECT)
+            asyncio.get_running_loop().call_later(_NEXT_SUSPECT.total_seconds(), self._called.set)
         strange = [job for job in jobs if job.kind not in self._handlers]
         if strange:  # a newer version may know them (PROMISES P13)
             await self._give_back(strange, after=_LONGEST_WAIT / 60)
@@ -231,8 +239,7 @@ class Consumer:
             # Not those that were finished meanwhile, nor those that were lost and are ours again by a later claim.
             gone = [job for job in held if job.id in lost and self._held.get(job.id) is job]
             if gone:
-                ids = [str(job.id) for job in gone[:10]]
-                log.warning("job.lease_lost", queue=self.queue, jobs=ids, count=len(gone))
+                log.warning("job.lease_lost", queue=self.queue, jobs=[str(j.id) for j in gone[:10]], count=len(gone))
                 self._backlog.drop(job.id for job in gone)
                 self._forget(gone)
 
