@@ -27,7 +27,8 @@ _MESSAGES = """
     FROM message m WHERE m.tenant_id = $1
 """
 _JOBS = """
-    SELECT queue, kind, id, state, worker, fence, rescues, attempts, round(extract(epoch FROM run_at - now()), 1) AS due_in,
+    SELECT queue, kind, id, state, worker, fence, rescues, attempts,
+           round(extract(epoch FROM run_at - now()), 1) AS due_in,
            round(extract(epoch FROM lease_until - now()), 1) AS leased_for
     FROM job ORDER BY run_at
 """
@@ -114,7 +115,8 @@ async def at_rest(cluster: Cluster, timeout: float = PATIENCE_S) -> bool:
         return bool(await cluster.pool.fetchval(_OPEN) == 0)
 
     try:
-        return await wait_until(quiet, timeout, "the system comes to rest")
+        await wait_until(quiet, timeout, "the system comes to rest")
+        return True
     except AssertionError:
         return False
 

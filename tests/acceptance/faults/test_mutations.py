@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 from tests.support.cluster import Cluster, Injection, people
-from tests.support.oracle import Findings, judge
+from tests.support.oracle import Findings, at_rest, judge
 
 
 def _check(findings: Findings, cluster: Cluster, found: set[str]) -> None:
@@ -56,6 +56,8 @@ async def test_the_fence(cluster: Cluster, mutations: Sequence[str], found: set[
 @pytest.mark.parametrize(("mutations", "found"), [((), set()), (("no_polling",), {"stuck"})])
 async def test_the_polling(cluster: Cluster, mutations: Sequence[str], found: set[str]) -> None:
     """When every NOTIFY is lost and nobody looks by himself, nothing ever happens."""
+    await cluster.trigger("both", people("early", 12))
     await cluster.worker(mutations=["no_notify", *mutations])
+    assert await at_rest(cluster), cluster.log()  # it looked once, as it started
     await cluster.trigger("both", people("guest", 12))
     _check(await judge(cluster, rest_s=60 if not found else 5), cluster, found)
