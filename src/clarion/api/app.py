@@ -48,7 +48,9 @@ _AWAY: Final[tuple[type[Exception], ...]] = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # too many connections, a full disk
+    asyncpg.InvalidTransactionStateError,  # a standby, read-only for now
+    asyncpg.InternalClientError,  # the server said goodbye while nobody listened, and the driver is out of step
     asyncpg.OperatorInterventionError,
 )
 
