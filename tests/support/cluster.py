@@ -166,7 +166,7 @@ class Cluster:
         """What the sink took: a line of JSON a mail, written before its 250."""
         return self.folder / "ledger"
 
-    async def sink(self, *faults: str) -> Process:
+    async def sink(self, *faults: str, pipelining: bool = True) -> Process:
         """Start the sink, or start it anew with other *faults*; its port stays the same."""
         if self._sink is not None:
             await self._sink.stop()
@@ -174,6 +174,8 @@ class Cluster:
         command += ["--port", self.environment.get("SINK_PORT", "0")]
         for fault in faults:
             command += ["--fault", fault]
+        if not pipelining:
+            command.append("--no-pipelining")
         self._sink = await self._start("sink", command, {})
         self.environment["SINK_PORT"] = str(self._sink.facts["port"])
         return self._sink

@@ -155,10 +155,10 @@ def _poison(recipient: str) -> None:
 
 
 def _impatient() -> None:
-    """Come back to a server that is away after a third of a second: a test cannot wait for a minute."""
+    """Come back to a server that asked for a pause after a third of a second: a test cannot wait for a minute."""
     from clarion.channels.email import opening, outcome
 
-    for module, name in ((outcome, "AWAY"), (outcome, "CLOSING"), (outcome, "LOCKED_OUT"), (opening, "LOCKED_OUT")):
+    for module, name in ((outcome, "CLOSING"), (outcome, "LOCKED_OUT"), (opening, "LOCKED_OUT")):
         replace(module, name, lambda _original: timedelta(seconds=0.3))
 
 

@@ -1,0 +1,75 @@
+"""An API process dies while many ask: what it answered is kept, and one key is one notification (PROMISES P1, P2)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+from tests.support.cluster import Cluster, Injection
+from tests.support.oracle import assert_survived
+
+_CLIENTS = 64
+
+
+@pytest.mark.parametrize("at", ["accept:before_commit", "accept:after_commit", "accept:before_reply"])
+async def test_every_answer_is_kept_and_every_key_counts_once(cluster: Cluster, at: str) -> None:
+    """64 clients ask again under the same key until they are answered; the API is killed among them."""
+    await cluster.worker()
+    doomed = await cluster.api(Injection(at, nth=20))
+    async with asyncio.TaskGroup() as clients:
+        asking = [clients.create_task(_ask(cluster, number)) for number in range(_CLIENTS)]
+        await doomed.until_struck()
+        assert await doomed.ended() == -signal.SIGKILL
+        await cluster.api()
+    first = [task.result() for task in asking]
+    again = await asyncio.gather(*(_ask(cluster, number) for number in range(_CLIENTS)))
+    assert again == first, "the same key has the same answer"
+    assert len(set(first)) == _CLIENTS
+    assert await cluster.pool.fetchval("SELECT count(*) FROM trigger") == _CLIENTS
+    findings = await assert_survived(cluster)
+    assert (findings.messages, findings.receipts) == (_CLIENTS, _CLIENTS)
+
+
+async def test_64_identical_requests_at_once_are_one(cluster: Cluster) -> None:
+    await cluster.worker()
+    await cluster.api()
+    for key in ("first", "second", "third"):
+        answers = await asyncio.gather(
+            *(cluster.post_trigger("mail-retry", ["guest"], idempotency_key=key) for _ in range(_CLIENTS))
+        )
+        assert {status for status, _ in answers} <= {202, 409}
+        ids = {id for status, id in answers if status == 202}
+        assert len(ids) == 1
+        assert {code for status, code in answers if status == 409} <= {"idempotency_in_flight"}
+    findings = await assert_survived(cluster)
+    assert (findings.messages, findings.receipts) == (3, 3)
+
+
+async def test_a_clean_stop_under_load_keeps_what_it_answered(cluster: Cluster) -> None:
+    await cluster.worker()
+    first = await cluster.api()
+    async with asyncio.TaskGroup() as clients:
+        asking = [clients.create_task(_ask(cluster, number)) for number in range(_CLIENTS)]
+        await cluster.until("(SELECT count(*) FROM trigger) > 10")
+        assert await first.stop() == 0
+        await cluster.api()
+    assert len({task.result() for task in asking}) == _CLIENTS
+    findings = await assert_survived(cluster)
+    assert findings.messages == _CLIENTS
+
+
+async def _ask(cluster: Cluster, number: int) -> str:
+    """Ask under the client's own key until there is a 202; the id in it."""
+    deadline = asyncio.get_running_loop().time() + 60
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            who = [f"client{number:05}"]
+            status, answer = await cluster.post_trigger("mail-retry", who, idempotency_key=f"key {number}")
+        except OSError:
+            await asyncio.sleep(0.05)  # nobody is there, or was killed before it could answer
+            continue
+        if status == 202:
+            return answer
+        assert (status, answer) == (409, "idempotency_in_flight") or status == 503, (status, answer)
+    raise AssertionError(f"client {number} was never answered\n{cluster.log()}")

@@ -1,0 +1,168 @@
+"""The database goes away, says no, or is cut off in the middle of a commit: nothing is lost, nothing is sent unsaid."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support.cluster import Cluster, open_cluster, people
+from tests.support.database_proxy import Cut, DatabaseProxy, How
+from tests.support.oracle import assert_survived
+from tests.support.wait import wait_until
+
+from clarion.dev.postgres import EmbeddedPostgres
+from clarion.flows.endings import PASSING
+from clarion.store.migrate import migrate
+
+_FULL_DISK = """
+    CREATE TABLE full_disk (since timestamptz);
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF EXISTS (SELECT FROM full_disk) THEN
+            RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+        END IF;
+        RETURN new;
+    END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON trigger FOR EACH ROW EXECUTE FUNCTION refuse();
+    CREATE TRIGGER full_disk BEFORE INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION refuse();
+    CREATE TRIGGER full_disk BEFORE UPDATE ON message FOR EACH ROW EXECUTE FUNCTION refuse();
+    CREATE TRIGGER full_disk BEFORE INSERT ON feed_item FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+_OURS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'clarion%'"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EmbeddedPostgres]:
+    """A PostgreSQL of this test alone."""
+    with tempfile.TemporaryDirectory(prefix="clarion-own-") as folder:
+        async with EmbeddedPostgres(Path(folder)) as server:
+            await migrate(server.url())
+            yield server
+
+
+@pytest.fixture
+async def shaky(server: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[Cluster]:
+    """A cluster around it."""
+    async with open_cluster(server.url(), tmp_path) as cluster:
+        await cluster.sink()
+        yield cluster
+
+
+@pytest.mark.parametrize("how", ["stopped at once", "a backend killed"])
+async def test_it_is_gone_for_a_while_under_load(shaky: Cluster, server: EmbeddedPostgres, how: str) -> None:
+    """Neither API nor worker need to be started again; who was answered with a 202 is served."""
+    worker, api = await shaky.worker(), await shaky.api()
+    async with asyncio.TaskGroup() as clients:
+        for number in range(20):
+            clients.create_task(_ask(shaky, number))
+        await wait_until(lambda: len(shaky.receipts()) > 10, 30, "it is under load")
+        await _break(shaky, server, how)
+    assert worker.alive and api.alive, shaky.log()
+    findings = await assert_survived(shaky)
+    assert findings.messages == 20 * 5 * 2
+
+
+@pytest.mark.parametrize("how", How)
+async def test_a_connection_is_cut_at_a_commit(cluster: Cluster, how: How) -> None:
+    """At each kind of commit: nobody can know whether it went through, so an intent that was cut is not sent on."""
+    expansion, intent, record, feed = (
+        Cut("UPDATE trigger t", how),
+        Cut("INSERT INTO attempt", how, nth=2),
+        Cut("UPDATE attempt a", how, nth=2),
+        Cut("INSERT INTO feed_item", how),
+    )
+    async with DatabaseProxy(upstream=cluster.url, cuts=[expansion, intent, record, feed]) as proxy:
+        for workflow in ("mail-retry", "mail-hold", "both"):
+            await cluster.trigger(workflow, people(workflow, 12))
+        worker = await cluster.worker(database_url=proxy.url)
+        findings = await assert_survived(cluster)
+        assert all(cut.done for cut in proxy.cuts), proxy.cuts
+        assert await worker.stop() == 0
+    doubted = findings.labelled + findings.statuses["unknown"]
+    assert doubted > 0 or how is not How.DONE, "an intent whose commit was not confirmed is a doubt"
+
+
+async def test_connections_are_cut_at_random(cluster: Cluster) -> None:
+    await cluster.topic("guests", people("guest", 150))
+    await cluster.trigger("both", people("guest", 150), topic="guests")
+    worker = await cluster.worker()
+    cut = 0
+    while cut < 25 and len(cluster.receipts()) < 120:
+        one = f"SELECT pg_terminate_backend(pid) FROM (SELECT pid {_OURS} ORDER BY random() LIMIT 1) AS one"
+        cut += bool(await cluster.pool.fetchval(one))
+        await asyncio.sleep(0.03)
+    assert cut > 5
+    await assert_survived(cluster)
+    assert worker.alive
+
+
+async def test_it_only_reads_for_a_while(cluster: Cluster) -> None:
+    """As after a fail-over to a standby that is not promoted yet."""
+    name = await cluster.pool.fetchval("SELECT current_database()")
+    await cluster.topic("guests", people("guest", 150))
+    await cluster.trigger("both", people("guest", 150), topic="guests")
+    await cluster.worker()
+    await wait_until(lambda: len(cluster.receipts()) > 10, 30, "it is under load")
+    await cluster.pool.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await cluster.pool.execute(f"SELECT pg_terminate_backend(pid) {_OURS}")
+    await wait_until(lambda: "read-only transaction" in cluster.log(), 30, "the worker notices")
+    async with cluster.pool.acquire() as connection:
+        await connection.execute("SET default_transaction_read_only = off")
+        await connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        await connection.execute(f"SELECT pg_terminate_backend(pid) {_OURS}")
+    await assert_survived(cluster)
+
+
+async def test_its_disk_is_full_for_a_while(cluster: Cluster) -> None:
+    await cluster.pool.execute(_FULL_DISK)
+    await cluster.api()
+    await cluster.topic("guests", people("guest", 300))
+    await cluster.trigger("both", people("guest", 300), topic="guests")
+    await cluster.worker()
+    await wait_until(lambda: len(cluster.receipts()) > 10, 30, "it is under load")
+    await cluster.pool.execute("INSERT INTO full_disk VALUES (now())")
+    await wait_until(lambda: "No space left" in cluster.log(), 30, "the worker notices")
+    status, _ = await cluster.post_trigger("mail-retry", ["late"])
+    assert status == 503
+    await cluster.pool.execute("DELETE FROM full_disk")
+    await assert_survived(cluster)
+
+
+async def _break(cluster: Cluster, server: EmbeddedPostgres, how: str) -> None:
+    pid = server.pid()
+    assert pid is not None
+    if how == "stopped at once":
+        os.kill(pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown: no checkpoint, recovery at the next start
+        await wait_until(lambda: not server.runs_here, 30, "the server is gone")
+        await server.start()
+    else:
+        backend = await cluster.pool.fetchval(f"SELECT pid {_OURS} AND application_name = 'clarion worker' LIMIT 1")
+        os.kill(backend, signal.SIGKILL)  # the server ends all others too, and recovers
+    await cluster.pool.expire_connections()
+    await wait_until(lambda: _answers(cluster), 60, "the server answers again")
+
+
+async def _answers(cluster: Cluster) -> bool:
+    try:
+        return bool(await cluster.pool.fetchval("SELECT 1"))
+    except PASSING:
+        return False
+
+
+async def _ask(cluster: Cluster, number: int) -> None:
+    """Five triggers, each asked for under its key until it is accepted."""
+    for turn in range(5):
+        status = 0
+        while status != 202:
+            try:
+                status, _ = await cluster.post_trigger(
+                    "both", [f"client{number}-{turn}"], idempotency_key=f"{number} {turn}"
+                )
+            except OSError:
+                status = 0
+            assert status in (0, 202, 409, 503), f"{status}\n{cluster.log()}"
+            await asyncio.sleep(0.02)
