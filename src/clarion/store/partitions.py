@@ -38,11 +38,11 @@ async def ensure(connection: Connection, now: datetime | None = None) -> list[st
     for monday in _mondays(now - BEHIND, now + AHEAD):
         for table, fillfactor in TABLES.items():
             name = f"{table}_{monday:%G_w%V}"
-            if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name):
+            if await _exists(connection, name):
                 continue
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", name)
-                if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name):
+                if await _exists(connection, name):
                     continue
                 low, high = ids.first_at(monday), ids.first_at(monday + WEEK)
                 await connection.execute(
@@ -53,6 +53,15 @@ async def ensure(connection: Connection, now: datetime | None = None) -> list[st
                 )
                 made.append(name)
     return made
+
+
+async def _exists(connection: Connection, name: str) -> bool:
+    """Whether there is such a table now. Asked of the catalogue: `to_regclass` may answer from what it knew before."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_class WHERE relname = $1 AND relnamespace = current_schema()::regnamespace)",
+        name,
+    )
+    return found
 
 
 async def drop(connection: Connection, older_than: timedelta) -> list[str]:
