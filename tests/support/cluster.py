@@ -6,19 +6,17 @@ import asyncio
 import json
 import os
 import secrets
-import signal
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psutil
 from tests.support.http import Connection, Reply, request
-from tests.support.wait import wait_until
+from tests.support.process import PATIENCE_S, Injection, NotStarted, Process
 
 from clarion.app import pepper
 from clarion.config import load_settings
@@ -31,11 +29,14 @@ from clarion.store.database import Pool, open_pool
 
 _ROOT = Path(__file__).parents[2]
 
-#: How long anything may take that is only slow because the machine is busy.
-PATIENCE_S = 60.0
 
+_OPEN = """
+    SELECT (SELECT count(*) FROM trigger WHERE status IN ('accepted', 'expanding', 'running'))
+         + (SELECT count(*) FROM message WHERE status IN ('queued', 'sending'))
+         + (SELECT count(*) FROM job)
+"""
 _WORKFLOW = """
-attempts: 12
+attempts: 50
 priority: {priority}
 backoff: {{waits: [{wait}], factor: 1, jitter: 0.5}}
 expires_after: {expires_after}
@@ -69,78 +70,12 @@ _WORKFLOWS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Injection:
-    """Something that goes wrong inside a process; see `tests.support.crashing`."""
-
-    at: str
-    do: str = "kill"
-    nth: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Accepted:
     """A trigger that was answered with a 2xx, or whose transaction has returned."""
 
     id: UUID
     workflow: str
     recipients: frozenset[str]
-
-
-class Process:
-    """One process, and what it told when it was ready."""
-
-    def __init__(self, name: str, process: asyncio.subprocess.Process, facts: Mapping[str, Any], told: Path) -> None:
-        self.name = name
-        self.facts = facts
-        self._process = process
-        self._told = told
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._process.returncode is None
-
-    @property
-    def struck(self) -> bool:
-        """Whether a point of its injections was reached."""
-        return self._told.exists()
-
-    @property
-    def frozen(self) -> bool:
-        return self.alive and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
-
-    def signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            self._process.send_signal(number)
-
-    def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        self.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.signal(signal.SIGCONT)
-
-    async def stop(self) -> int:
-        """Ask it to end, and wait until it has; its exit code."""
-        self.signal(signal.SIGTERM)
-        return await self.ended()
-
-    async def ended(self, timeout: float = PATIENCE_S) -> int:
-        """Wait until it has ended; its exit code, negative for a signal."""
-        async with asyncio.timeout(timeout):
-            return await self._process.wait()
-
-    async def until_struck(self, timeout: float = PATIENCE_S) -> None:
-        await wait_until(lambda: self.struck or not self.alive, timeout, f"{self.name} reaches its point")
-        assert self.struck, f"{self.name} ended with {self._process.returncode} before it reached its point"
-
-    async def until_frozen(self, timeout: float = PATIENCE_S) -> None:
-        await wait_until(lambda: self.frozen, timeout, f"{self.name} is frozen")
 
 
 @dataclass(kw_only=True)
@@ -222,6 +157,10 @@ class Cluster:
             )
         self.note(answer.id, workflow, ids)
         return answer.id
+
+    async def is_at_rest(self) -> bool:
+        """Whether no trigger, message or job is open."""
+        return bool(await self.pool.fetchval(_OPEN) == 0)
 
     async def until(self, condition: str, *arguments: object, timeout: float = PATIENCE_S) -> None:
         """Wait until the database says that the SQL *condition* is true."""
@@ -315,7 +254,8 @@ class Cluster:
     ) -> Process:
         self._numbers += 1
         told = self.folder / f"told-{self._numbers}"
-        with (self.folder / f"{self._numbers:02}-{name}.log").open("wb") as log:
+        log_file = self.folder / f"{self._numbers:02}-{name}.log"
+        with log_file.open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *command),
                 cwd=_ROOT,
@@ -330,7 +270,8 @@ class Cluster:
             assert process.stdout is not None
             async with asyncio.timeout(PATIENCE_S):
                 line = await process.stdout.readline()
-            assert line, f"{one.name} did not start\n{self.log()}"
+            if not line:
+                raise NotStarted(f"{one.name} did not start: {log_file.read_text()}")
             one.facts = json.loads(line)
         return one
 

@@ -9,17 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tests.support.cluster import PATIENCE_S, Cluster
+from tests.support.cluster import Cluster
+from tests.support.process import PATIENCE_S
 from tests.support.wait import wait_until
 
 from clarion.domain.status import OPEN
 from clarion.flows.verify import verify
 
-_OPEN = """
-    SELECT (SELECT count(*) FROM trigger WHERE status IN ('accepted', 'expanding', 'running'))
-         + (SELECT count(*) FROM message WHERE status IN ('queued', 'sending'))
-         + (SELECT count(*) FROM job)
-"""
 _MESSAGES = """
     SELECT m.id, m.trigger_id, m.recipient_id, m.channel, m.status, m.reason, m.possible_duplicate, m.workflow_key,
            (SELECT count(*) FROM feed_item f WHERE f.message_id = m.id) AS items,
@@ -110,12 +106,8 @@ async def assert_survived(cluster: Cluster, **how: Any) -> Findings:
 
 async def at_rest(cluster: Cluster, timeout: float = PATIENCE_S) -> bool:
     """Wait until no trigger, message or job is open; False when some still are after *timeout* seconds."""
-
-    async def quiet() -> bool:
-        return bool(await cluster.pool.fetchval(_OPEN) == 0)
-
     try:
-        await wait_until(quiet, timeout, "the system comes to rest")
+        await wait_until(cluster.is_at_rest, timeout, "the system comes to rest")
         return True
     except AssertionError:
         return False

@@ -9,6 +9,15 @@ import pytest
 from tests.support.cluster import Cluster, open_cluster
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long scenarios run only when they are asked for: ``-m torture``."""
+    if "torture" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("torture")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
 @pytest.fixture
 async def cluster(database: str, tmp_path: Path) -> AsyncIterator[Cluster]:
     """A tenant with its workflows on a fresh database; the sink runs, workers are started by the test."""

@@ -6,8 +6,9 @@ import asyncio
 import signal
 
 import pytest
-from tests.support.cluster import Cluster, Injection
+from tests.support.cluster import Cluster
 from tests.support.oracle import assert_survived
+from tests.support.process import Injection
 
 _CLIENTS = 64
 

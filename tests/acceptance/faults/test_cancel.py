@@ -6,8 +6,9 @@ import asyncio
 import random
 from uuid import UUID
 
-from tests.support.cluster import Cluster, Injection, people
+from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived
+from tests.support.process import Injection
 
 from clarion.errors import Conflict
 from clarion.flows.cancel import cancel

@@ -9,8 +9,9 @@ import signal
 from collections.abc import Sequence
 
 import pytest
-from tests.support.cluster import Cluster, Injection, people
+from tests.support.cluster import Cluster, people
 from tests.support.oracle import Findings, at_rest, judge
+from tests.support.process import Injection
 
 
 def _check(findings: Findings, cluster: Cluster, found: set[str]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from tests.support.cluster import Cluster, Injection, people
+from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived
+from tests.support.process import Injection
 from tests.support.queue import QUEUE, Rig
 
 from clarion.flows.retry import retry

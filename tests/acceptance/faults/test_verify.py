@@ -9,9 +9,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
-from tests.support.cluster import Cluster, Injection, open_cluster, people
+from tests.support.cluster import Cluster, open_cluster, people
 from tests.support.oracle import assert_survived
 from tests.support.postgres import Databases
+from tests.support.process import Injection
 from tests.support.wait import wait_until
 
 from clarion.flows.verify import SAYS, verify

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.cluster import Cluster, Injection, Process, people
+from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived, at_rest
+from tests.support.process import Injection, Process
 
 #: Outside of transactions: the others finish everything before it goes on.
 BETWEEN = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 
 import pytest
-from tests.support.cluster import Cluster, Injection, people
+from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived
+from tests.support.process import Injection
 
 #: Each step, and which time it is passed.
 BEFORE_AN_INTENT = {

@@ -1,0 +1,60 @@
+"""The fault scenarios, long: every point with every fault and policy, everything at random. Run by ``make torture``.
+
+``TORTURE_SEED`` repeats one random round, ``TORTURE_ROUNDS`` says how many there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+
+import pytest
+from tests.support.chaos import Chaos
+from tests.support.cluster import Cluster, people
+from tests.support.crashing import ACTIONS, POINTS
+from tests.support.oracle import assert_survived, judge
+from tests.support.process import Injection
+
+pytestmark = pytest.mark.torture
+
+_ROUNDS = int(os.environ.get("TORTURE_ROUNDS", "10"))
+_OF_WORKERS = sorted(point for point in POINTS if not point.startswith(("accept", "sweep")))
+
+
+@pytest.mark.parametrize("policy", ["mail-retry", "mail-hold"])
+@pytest.mark.parametrize("do", ACTIONS)
+@pytest.mark.parametrize("at", _OF_WORKERS)
+async def test_every_point(cluster: Cluster, at: str, do: str, policy: str) -> None:
+    """Three workers in a row come to grief at random passes of one point, among 300 mails and as many feed items."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for workflow in (policy, "feed"):
+        await cluster.topic(workflow, people(workflow, 300))
+        await cluster.trigger(workflow, people(workflow, 300), topic=workflow)
+    workers = []
+    for _ in range(3):
+        worker = await cluster.worker(Injection(at, do=do, nth=chance.randrange(1, 12)))
+        workers.append(worker)
+        await worker.until_struck_or(cluster.is_at_rest)
+    await cluster.worker()
+    await asyncio.sleep(chance.uniform(0, 4))  # frozen ones go on somewhere in the middle of it
+    for worker in workers:
+        worker.resume()
+    await assert_survived(cluster, rest_s=180)
+
+
+@pytest.mark.parametrize("number", range(_ROUNDS))
+async def test_everything_at_random(cluster: Cluster, number: int) -> None:
+    """Processes killed, frozen, stopped and started, connections cut, a faulty mail server, cancels: a minute long."""
+    seed = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
+    print(f"seed {seed}")
+    chaos = Chaos(cluster, random.Random(seed))
+    await chaos.run(seconds=60)
+    print("; ".join(chaos.done))
+    findings = await judge(cluster, rest_s=300, ends=["sent", "delivered", "cancelled", "failed"])
+    bad = await cluster.pool.fetchval(
+        "SELECT count(*) FROM message WHERE status = 'failed' AND reason NOT LIKE 'quarantined: %'"
+    )
+    assert not findings.kinds() and not bad, f"seed {seed}\n{findings.table()}\n{cluster.log()}"
