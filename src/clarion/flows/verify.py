@@ -52,7 +52,9 @@ async def verify(connection: Connection, *, lease: timedelta = timedelta(seconds
     """Every promise that the rows break, in one snapshot of a system that may be running. None is as it should be."""
     found = []
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on")
+        await connection.execute(
+            "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on"
+        )
         for rule in rules.RULES:
             count, examples = await rules.broken(connection, rule, two_leases=2 * lease)
             if count:

@@ -46,6 +46,7 @@ async def open_pool(
             # … and such a plan, made while a table was empty, must still be right when it holds a million rows: to read
             # an empty table from end to end is the cheapest plan of all, and it lives until the table is analysed.
             "enable_seqscan": "off",
+            "enable_bitmapscan": "off",
             "jit": "off",
         },
     )

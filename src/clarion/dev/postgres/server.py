@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+import asyncpg
+
 from clarion import clock
 from clarion.dev.postgres import binaries, bootstrap, settings
 from clarion.dev.postgres.account import owner_for
@@ -120,6 +122,19 @@ class EmbeddedPostgres:
     async def _start(self, cluster: Cluster) -> None:
         """The lock on starting is held: nobody else starts a server here meanwhile."""
         deadline = clock.monotonic() + _PATIENCE_S
+        while True:
+            await self._join_or_run(cluster, deadline)
+            try:
+                await bootstrap.ensure_database(self.url("postgres", superuser=True))
+                return
+            except (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
+                if self._guard is not None:
+                    raise
+                await self._pause(
+                    cluster, deadline, "The PostgreSQL in this folder takes no connections"
+                )  # it was ending
+
+    async def _join_or_run(self, cluster: Cluster, deadline: float) -> None:
         while (running := cluster.postmaster()) and running.alive:
             if running.status == "ready" and is_locked(cluster.guard_lock):
                 break  # join it
@@ -130,7 +145,6 @@ class EmbeddedPostgres:
             await cluster.ensure()
             self._spawn(cluster, stale=running)
             await self._until_ready(cluster, deadline)
-        await bootstrap.ensure_database(self.url("postgres", superuser=True))
 
     def _spawn(self, cluster: Cluster, *, stale: Postmaster | None) -> None:
         command = [*cluster.launcher("postgres"), "-D", str(cluster.data)]
