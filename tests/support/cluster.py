@@ -62,7 +62,7 @@ class _Workflow:
 _WORKFLOWS = {
     "mail-retry": _Workflow(priority="critical"),
     "mail-hold": _Workflow(on_uncertain="hold"),
-    "mail-slow": _Workflow(wait="6s"),
+    "mail-slow": _Workflow(wait="4s"),
     "mail-brief": _Workflow(expires_after="30m"),
     "feed": _Workflow(steps=("in_app",)),
     "both": _Workflow(steps=("email", "in_app")),

@@ -19,8 +19,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-async def cluster(database: str, tmp_path: Path) -> AsyncIterator[Cluster]:
+def lease() -> str:
+    """How long the jobs of a silent worker stay with it. Files in which workers die or live on say otherwise."""
+    return "2s"
+
+
+@pytest.fixture
+async def cluster(database: str, tmp_path: Path, lease: str) -> AsyncIterator[Cluster]:
     """A tenant with its workflows on a fresh database; the sink runs, workers are started by the test."""
-    async with open_cluster(database, tmp_path) as cluster:
+    async with open_cluster(database, tmp_path, worker_lease=lease) as cluster:
         await cluster.sink()
         yield cluster

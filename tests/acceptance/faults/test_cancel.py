@@ -6,12 +6,19 @@ import asyncio
 import random
 from uuid import UUID
 
+import pytest
 from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived
 from tests.support.process import Injection
 
 from clarion.errors import Conflict
 from clarion.flows.cancel import cancel
+
+
+@pytest.fixture
+def lease() -> str:
+    return "1s"  # every scenario waits for one to run out
+
 
 _LATE = """
     SELECT count(*) FROM message m LEFT JOIN attempt a ON a.message_id = m.id

@@ -6,9 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived
 from tests.support.wait import wait_until
+
+
+@pytest.fixture
+def lease() -> str:
+    return "20s"  # nobody dies here, and no busy machine must make it seem so
+
 
 _ATTEMPTS = "SELECT max(attempts) FROM message"
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived, judge
+
+
+@pytest.fixture
+def lease() -> str:
+    return "1s"  # every scenario waits for one to run out
 
 
 async def test_a_message_whose_rendering_kills_is_quarantined(cluster: Cluster) -> None:

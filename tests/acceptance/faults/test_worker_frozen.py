@@ -7,14 +7,18 @@ from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived, at_rest
 from tests.support.process import Injection, Process
 
+
+@pytest.fixture
+def lease() -> str:
+    return "1s"  # every scenario waits for one to run out
+
+
 #: Outside of transactions: the others finish everything before it goes on.
 BETWEEN = {
     "claimed": 2,
-    "expand:after_commit": 2,
     "intent:after_commit": 2,
     "send:before": 2,
     "send:in_data": 7,
-    "send:after_dot": 7,
     "send:after": 2,
 }
 #: In the middle of a transaction it holds locks, so that others can only wait.

@@ -9,6 +9,12 @@ from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived
 from tests.support.process import Injection
 
+
+@pytest.fixture
+def lease() -> str:
+    return "1s"  # every scenario waits for one to run out
+
+
 #: Each step, and which time it is passed.
 BEFORE_AN_INTENT = {
     "expand:before_commit": 2,
