@@ -154,6 +154,22 @@ def _poison(recipient: str) -> None:
     replace(Context, "render", make)
 
 
+def _poison_page(recipient: str) -> None:
+    """Expanding the page with one *recipient* takes the whole process with it."""
+    from clarion.store import triggers
+
+    def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def page(*args: Any, **kwargs: Any) -> Any:
+            found = await original(*args, **kwargs)
+            if any(row["recipient_id"] == recipient for row in found):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return found
+
+        return page
+
+    replace(triggers, "page", make)
+
+
 def _impatient() -> None:
     """Come back to a server that asked for a pause after a third of a second: a test cannot wait for a minute."""
     from clarion.channels.email import opening, outcome
@@ -171,5 +187,6 @@ MUTATIONS: dict[str, Callable[..., None]] = {
     "clock_off": _clock_off,
     "clock_jumps": _clock_jumps,
     "poison": _poison,
+    "poison_page": _poison_page,
     "impatient": _impatient,
 }

@@ -52,10 +52,14 @@ def before_sending(*, cancelled: bool, remains: timedelta, rescues: int) -> Verd
         return Verdict(status=Status.CANCELLED, reason="its trigger was cancelled", event="cancelled")
     if remains <= timedelta(0):
         return Verdict(status=Status.EXPIRED, reason="its deadline passed before it could be sent", event="expired")
-    if rescues >= MOST_RESCUES:
-        reason = f"quarantined: {rescues} workers died while they held it"
+    if reason := quarantined(rescues):
         return Verdict(status=Status.FAILED, reason=reason, bury=True, event="quarantined")
     return None
+
+
+def quarantined(rescues: int) -> str | None:
+    """Why a job from which *rescues* workers died must be put away unseen; None while it may be taken on."""
+    return f"quarantined: {rescues} workers died while they held it" if rescues >= MOST_RESCUES else None
 
 
 def not_renderable(reason: str) -> Verdict:

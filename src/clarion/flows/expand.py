@@ -24,6 +24,7 @@ from clarion.domain.status import Status
 from clarion.domain.workflow import Channel, Workflow
 from clarion.errors import LostLease
 from clarion.flows.published import Published, Version
+from clarion.flows.quarantine import quarantine
 from clarion.flows.slots import Slots
 from clarion.flows.variables import trigger_variables
 from clarion.queue import add, settle
@@ -83,8 +84,8 @@ class Expand:
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Expand a page of each job's trigger: the small ones together, the large ones one after the other."""
-        by_trigger = {job.id: job for job in jobs}
         async with self._pool.acquire() as connection:
+            by_trigger = {job.id: job for job in await quarantine(connection, jobs)}
             loaded = await triggers.load(connection, by_trigger)
             ended = [job for id, job in by_trigger.items() if not _is_open(loaded.get(id))]
             await settle.settle(connection, ended)

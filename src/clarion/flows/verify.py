@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 #: What each rule promises, for people.
 SAYS: Mapping[str, str] = {
-    "open_trigger_has_job": "a trigger that is not expanded has its job",
+    "open_trigger_has_job": "a trigger that is not expanded has its job, if only a buried one",
     "open_message_has_job": "a message that is queued or being sent has its job",
     "job_has_message": "a job to deliver has its message",
     "sending_has_intent": "a message that is being sent has its attempt on record",

@@ -2,8 +2,10 @@
 -- They cross from messages to jobs on purpose: that the two agree is what is to be shown.
 
 -- name: open_trigger_has_job
+-- A buried one will do: it was put away for killing workers, is told by `doctor`, and goes on when it is redriven.
 SELECT t.id::text AS id FROM trigger t
 WHERE t.status IN ('accepted', 'expanding') AND NOT EXISTS (SELECT FROM job j WHERE j.id = t.id)
+  AND NOT EXISTS (SELECT FROM job_buried b WHERE b.id = t.id)
 
 -- name: open_message_has_job
 SELECT m.id::text AS id FROM message m

@@ -1,0 +1,29 @@
+"""Putting away the jobs of an expansion that kills whoever takes it on (PROMISES P14).
+
+Its trigger stays as far as it has come: what it has written goes on, and when the buried job is redriven, so does the
+rest. `clarion doctor` and the job itself say why it stands still until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from clarion import ids
+from clarion.domain.verdict import quarantined
+from clarion.queue import settle
+from clarion.queue.job import Job
+from clarion.store.database import Connection
+
+log = structlog.get_logger()
+
+
+async def quarantine(connection: Connection, jobs: Sequence[Job], *, slot: int = 0) -> list[Job]:
+    """Bury those of *jobs* that took too many workers with them, before anything of them is looked at; the others."""
+    reasons = {job: reason for job in jobs if (reason := quarantined(job.rescues))}
+    lost = await settle.bury(connection, reasons, slot=slot)
+    for job, reason in reasons.items():
+        if job.id not in lost:
+            log.error("trigger.quarantined", trigger=ids.show(ids.Prefix.TRIGGER, job.id), reason=reason)
+    return [job for job in jobs if job not in reasons]
