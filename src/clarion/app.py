@@ -82,7 +82,10 @@ async def open_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
 
 
 async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, notifier: Notifier) -> Worker:
+    from clarion.queue.workers import SIGN_EVERY
     from clarion.worker.consumer import Consumer, Pace
+    from clarion.worker.periodic import Periodic
+    from clarion.worker.presence import Presence
     from clarion.worker.service import Worker
 
     name = f"{socket.gethostname()}-{os.getpid()}-{ids.new().hex[-6:]}"
@@ -101,7 +104,10 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         Consumer(pool, queue, handlers[queue], worker=name, pace=pace, called=notifier.subscribe(queue))
         for queue in wanted
     ]
-    return Worker(name, consumers, _duties(settings, pool, notifier.ring))
+    presence = Presence(pool, name, host=socket.gethostname(), pid=os.getpid(), queues=wanted)
+    stack.push_async_callback(presence.leave)
+    signs = Periodic("presence", SIGN_EVERY, presence.run_once)
+    return Worker(name, consumers, [signs, *_duties(settings, pool, notifier.ring)])
 
 
 async def _handlers(

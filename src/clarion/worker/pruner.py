@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from clarion.queue import retention as job_retention
+from clarion.queue import workers
 from clarion.queue.job import Pool
 from clarion.store import partitions, retention
 
@@ -17,6 +18,8 @@ log = structlog.get_logger()
 _TALLY = timedelta(days=8)
 #: … and how long they stay by the minute before they are summed by the hour.
 _FINE = timedelta(hours=2)
+#: How long a worker that ended in silence stays on the list.
+_SILENT = timedelta(hours=1)
 #: The most batches of one kind in one round.
 _BATCHES = 1000
 
@@ -51,6 +54,7 @@ class Pruner:
                 (job_retention.prune_buried, self._ages.failed_jobs),
                 (job_retention.prune_tally, _TALLY),
                 (job_retention.compact_tally, _FINE),
+                (workers.prune, _SILENT),
                 (retention.prune_triggers, self._ages.messages + partitions.WEEK),
                 (retention.prune_feed, self._ages.feed),
             ):

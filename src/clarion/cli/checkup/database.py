@@ -1,4 +1,4 @@
-"""The database: reached, new enough, durable, migrated, with a clock and connections that will do."""
+"""The database: reached, new enough, durable, migrated, with a clock and connections that will do; then its work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import time
 from collections.abc import AsyncIterator
 
 from clarion.app import open_database
-from clarion.cli.checkup.finding import Finding, fail, ok, warn
+from clarion.cli.checkup.finding import Finding, Level, fail, ok, warn
+from clarion.cli.checkup.work import check_triggers, check_workers
 from clarion.cli.database import connect, revision
 from clarion.config import Settings
 from clarion.errors import ClarionError
@@ -27,9 +28,13 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
             yield ok("database", f"{kind}, reached")
             yield await _version(connection)
             yield await _durability(connection, settings)
-            yield await _migrations(connection)
+            migrations = await _migrations(connection)
+            yield migrations
             yield await _clock(connection)
             yield await _connections(connection, settings)
+            if migrations.level is not Level.FAIL:
+                yield await check_workers(connection)
+                yield await check_triggers(connection)
     except ClarionError as error:
         yield fail("database", error.message, "clarion doctor again, once that is done")
 
