@@ -11,6 +11,7 @@ import psutil
 import pytest
 import uvloop
 from tests.support.leftovers import Leftovers
+from tests.support.nursery import Nursery
 from tests.support.postgres import Databases, Kind, Servers
 
 
@@ -40,6 +41,13 @@ async def databases(servers: Servers) -> Databases:
     `CLARION_TEST_DATABASE_URL` names another server; its role must be allowed to create databases.
     """
     return await servers.get(Kind.EMBEDDED_18)
+
+
+@pytest.fixture(scope="session")
+async def nursery() -> AsyncIterator[Nursery]:
+    """Where clusters have their processes from."""
+    async with Nursery() as nursery:
+        yield nursery
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,8 @@ import asyncio
 import json
 import os
 import secrets
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.http import Connection, Reply, request
+from tests.support.nursery import Nursery
 from tests.support.process import PATIENCE_S, Injection, NotStarted, Process
 
 from clarion.app import pepper
@@ -26,8 +26,6 @@ from clarion.flows.definitions import Definitions
 from clarion.project.load import load_project
 from clarion.store import recipients, topics
 from clarion.store.database import Pool, open_pool
-
-_ROOT = Path(__file__).parents[2]
 
 
 _OPEN = """
@@ -84,6 +82,7 @@ class Cluster:
 
     url: str
     folder: Path
+    nursery: Nursery
     tenant_id: UUID
     pool: Pool
     key: str
@@ -105,13 +104,13 @@ class Cluster:
         """Start the sink, or start it anew with other *faults*; its port stays the same."""
         if self._sink is not None:
             await self._sink.stop()
-        command = ["-m", "tests.support.smtp_server", "--ledger", str(self.ledger)]
+        command = ["--ledger", str(self.ledger)]
         command += ["--port", self.environment.get("SINK_PORT", "0")]
         for fault in faults:
             command += ["--fault", fault]
         if not pipelining:
             command.append("--no-pipelining")
-        self._sink = await self._start("sink", command, {})
+        self._sink = await self._start("sink", "tests.support.smtp_server", command, {})
         self.environment["SINK_PORT"] = str(self._sink.facts["port"])
         return self._sink
 
@@ -237,7 +236,7 @@ class Cluster:
         settings: Mapping[str, str],
         ready: bool,
     ) -> Process:
-        words = ["-m", "tests.support.crashing", "--tell", str(self.folder / f"told-{self._numbers + 1}")]
+        words = ["--tell", str(self.folder / f"told-{self._numbers + 1}")]
         for injection in injections:
             words += ["--at", injection.at, "--do", injection.do, "--nth", str(injection.nth)]
         for mutation in mutations:
@@ -247,31 +246,23 @@ class Cluster:
         timeouts = "&".join(f"{phase}_timeout=2s" for phase in ("greeting", "command", "data", "reply", "connect"))
         environment["CLARION_SMTP_URL"] = f"smtp://127.0.0.1:{port}?{timeouts}"
         environment |= {f"CLARION_{key.upper()}": value for key, value in settings.items()}
-        return await self._start(name, [*words, "--", name, "--child", *command], environment, ready=ready)
+        words += ["--", name, "--child", *command]
+        return await self._start(name, "tests.support.crashing", words, environment, ready=ready)
 
     async def _start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], *, ready: bool = True
+        self, name: str, module: str, command: Sequence[str], environment: Mapping[str, str], *, ready: bool = True
     ) -> Process:
         self._numbers += 1
-        told = self.folder / f"told-{self._numbers}"
-        log_file = self.folder / f"{self._numbers:02}-{name}.log"
-        with log_file.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *command),
-                cwd=_ROOT,
-                env={**_inherited(), **environment},
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
-        one = Process(f"{name} {self._numbers}", process, {}, told)
+        number = self._numbers
+        log = self.folder / f"{number:02}-{name}.log"
+        born = await self.nursery.start(module, command, {**_inherited(), **environment}, log)
+        one = Process(f"{name} {number}", born, {}, self.folder / f"told-{number}")
         self.processes.append(one)
         if ready:
-            assert process.stdout is not None
             async with asyncio.timeout(PATIENCE_S):
-                line = await process.stdout.readline()
+                line = await born.stdout.readline()
             if not line:
-                raise NotStarted(f"{one.name} did not start: {log_file.read_text()}")
+                raise NotStarted(f"{one.name} did not start: {log.read_text()}")
             one.facts = json.loads(line)
         return one
 
@@ -287,8 +278,12 @@ def people(prefix: str, count: int) -> list[str]:
 
 
 @asynccontextmanager
-async def open_cluster(url: str, folder: Path, **settings: str) -> AsyncIterator[Cluster]:
+async def open_cluster(
+    url: str, folder: Path, *, nursery: Nursery | None = None, **settings: str
+) -> AsyncIterator[Cluster]:
     """A tenant, its key and its workflows in the migrated database at *url*; processes are started by the test.
+
+    They come from *nursery*, or from one of the cluster's own, which takes a second longer.
 
     Leases are short and batches small, so that little work takes many steps; *settings* say otherwise.
     """
@@ -317,11 +312,20 @@ async def open_cluster(url: str, folder: Path, **settings: str) -> AsyncIterator
             loaded, mistakes = load_project(project)
             assert loaded is not None, mistakes
             await apply.apply(connection, tenant_id, loaded.workflows)
-        cluster = Cluster(url=url, folder=folder, tenant_id=tenant_id, pool=pool, key=key, environment=environment)
-        try:
+        async with AsyncExitStack() as stack:
+            if nursery is None:
+                nursery = await stack.enter_async_context(Nursery())
+            cluster = Cluster(
+                url=url,
+                folder=folder,
+                nursery=nursery,
+                tenant_id=tenant_id,
+                pool=pool,
+                key=key,
+                environment=environment,
+            )
+            stack.push_async_callback(cluster.close)
             yield cluster
-        finally:
-            await cluster.close()
     finally:
         pool.terminate()
 

@@ -51,7 +51,8 @@ class Strike:
             raise Injected(self.at)
 
 
-def _main() -> None:
+def main() -> None:
+    """Run the command that the arguments name, with the faults they name."""
     parser = argparse.ArgumentParser(description="Clarion, with faults.")
     parser.add_argument("--at", action="append", default=[], choices=sorted(POINTS))
     parser.add_argument("--do", action="append", default=[], choices=ACTIONS)
@@ -67,10 +68,10 @@ def _main() -> None:
 
         for mutation in options.mutate:
             mutate(mutation)
-    from clarion.cli import main
+    from clarion.cli.main import run
 
     sys.argv = ["clarion", *options.command]
-    main()
+    run()
 
 
 def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
@@ -287,4 +288,4 @@ POINTS: dict[str, Callable[[Strike], None]] = {
 }
 
 if __name__ == "__main__":
-    _main()
+    main()

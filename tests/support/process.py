@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.support.nursery import Born
 from tests.support.wait import wait_until
 
 #: How long anything may take that is only slow because the machine is busy.
@@ -33,7 +34,7 @@ class Injection:
 class Process:
     """One process, and what it told when it was ready."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, facts: Mapping[str, Any], told: Path) -> None:
+    def __init__(self, name: str, process: Born, facts: Mapping[str, Any], told: Path) -> None:
         self.name = name
         self.facts = facts
         self._process = process
@@ -54,7 +55,10 @@ class Process:
 
     @property
     def frozen(self) -> bool:
-        return self.alive and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        try:
+            return self.alive and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False  # it has just ended
 
     def signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):

@@ -137,6 +137,13 @@ class SmtpServer:
             os.write(self._ledger, json.dumps(line).encode() + b"\n")
 
 
+def main() -> None:
+    """Run it as the arguments say, until SIGTERM."""
+    import uvloop
+
+    uvloop.run(_main())
+
+
 async def _main() -> None:
     parser = argparse.ArgumentParser(description="An SMTP server for tests.")
     parser.add_argument("--port", type=int, default=0)
@@ -159,6 +166,4 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    import uvloop
-
-    uvloop.run(_main())
+    main()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.cluster import Cluster, open_cluster, people
 from tests.support.database_proxy import Cut, DatabaseProxy, How
+from tests.support.nursery import Nursery
 from tests.support.oracle import assert_survived
 from tests.support.wait import wait_until
 
@@ -45,9 +46,9 @@ async def server() -> AsyncIterator[EmbeddedPostgres]:
 
 
 @pytest.fixture
-async def shaky(server: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[Cluster]:
+async def shaky(server: EmbeddedPostgres, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Cluster]:
     """A cluster around it."""
-    async with open_cluster(server.url(), tmp_path) as cluster:
+    async with open_cluster(server.url(), tmp_path, nursery=nursery) as cluster:
         await cluster.sink()
         yield cluster
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from tests.support.cluster import Cluster, open_cluster, people
+from tests.support.nursery import Nursery
 from tests.support.oracle import assert_survived
 from tests.support.postgres import Databases
 from tests.support.process import Injection
@@ -58,10 +59,12 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-async def healthy(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+async def healthy(
+    databases: Databases, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[str]:
     """A database in which everything has happened once: sent, delivered, failed, held, retried, cancelled."""
     async with databases.migrated() as url:
-        async with open_cluster(url, tmp_path_factory.mktemp("healthy")) as cluster:
+        async with open_cluster(url, tmp_path_factory.mktemp("healthy"), nursery=nursery) as cluster:
             await _everything(cluster)
         yield url
 
