@@ -27,7 +27,6 @@ from clarion.project.load import load_project
 from clarion.store import recipients, topics
 from clarion.store.database import Pool, open_pool
 
-
 _OPEN = """
     SELECT (SELECT count(*) FROM trigger WHERE status IN ('accepted', 'expanding', 'running'))
          + (SELECT count(*) FROM message WHERE status IN ('queued', 'sending'))

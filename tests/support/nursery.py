@@ -81,7 +81,7 @@ class Nursery:
         return self._process.pid
 
     async def start(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Born:
-        """Start the ``main`` of *module* with nothing but this *environment*; what it says on standard error is *log*."""
+        """Start the ``main`` of *module* with nothing but this *environment*; its standard error goes to *log*."""
         asked = json.dumps({"module": module, "arguments": [*arguments], "environment": {**environment}}).encode()
         assert len(asked) < LONGEST
         stdin, our_stdin = os.pipe()

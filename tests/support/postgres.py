@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator
@@ -33,6 +34,7 @@ class Databases:
         self.url = url
         self._numbers = itertools.count(1)
         self._template: str | None = None
+        self._making = asyncio.Lock()
 
     @asynccontextmanager
     async def empty(self) -> AsyncIterator[str]:
@@ -43,8 +45,9 @@ class Databases:
     @asynccontextmanager
     async def migrated(self) -> AsyncIterator[str]:
         """The URL of a new database with Clarion's schema; dropped afterwards."""
-        if self._template is None:
-            self._template = await self._make_template()
+        async with self._making:
+            if self._template is None:
+                self._template = await self._make_template()
         async with self._created(template=self._template) as url:
             yield url
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.cluster import Cluster, open_cluster
+from tests.support.nursery import Nursery
+from tests.support.postgres import Databases
+from tests.support.together import Together
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -25,8 +28,14 @@ def lease() -> str:
 
 
 @pytest.fixture
-async def cluster(database: str, tmp_path: Path, lease: str) -> AsyncIterator[Cluster]:
+async def cluster(database: str, nursery: Nursery, tmp_path: Path, lease: str) -> AsyncIterator[Cluster]:
     """A tenant with its workflows on a fresh database; the sink runs, workers are started by the test."""
-    async with open_cluster(database, tmp_path, worker_lease=lease) as cluster:
+    async with open_cluster(database, tmp_path, nursery=nursery, worker_lease=lease) as cluster:
         await cluster.sink()
         yield cluster
+
+
+@pytest.fixture
+def together(databases: Databases, nursery: Nursery, tmp_path: Path, lease: str) -> Together:
+    """Plays scenarios side by side, each with a cluster as above."""
+    return Together(databases=databases, nursery=nursery, folder=tmp_path, lease=lease)
