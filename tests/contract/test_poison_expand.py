@@ -11,8 +11,8 @@ from tests.support.cluster import Cluster, open_cluster, people
 from tests.support.command import clarion
 from tests.support.oracle import assert_survived
 
+from clarion import ids
 from clarion.flows.verify import verify
-from clarion.queue import buried
 
 
 @pytest.fixture
@@ -50,7 +50,11 @@ async def test_an_expansion_that_kills_is_quarantined_and_redriven(cluster: Clus
     assert reason in stands["says"]
 
     await worker.stop()
-    async with cluster.pool.acquire() as connection:
-        assert (await buried.redrive(connection, "email")).ready == {poisoned}
+    await cluster.api()
+    where = ("--url", f"http://127.0.0.1:{cluster.port}", "--api-key", cluster.key)
+    shown = await clarion("triggers", ids.show(ids.Prefix.TRIGGER, poisoned), *where)
+    assert f"{reason}; `clarion queues email --redrive`" in shown.out
+    redriven = await clarion("queues", "email", "--redrive", "--json", *where)
+    assert redriven.json["ready"] == 1
     await cluster.worker()
     await assert_survived(cluster)

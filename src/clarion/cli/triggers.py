@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clarion.cli.remote import Remote
 
 _Id = Annotated[str | None, typer.Argument(metavar="ID", help="One trigger; without it they are listed.")]
 _Watch = Annotated[bool, typer.Option("--watch", help="Follow it until everyone has heard.")]
@@ -73,4 +78,19 @@ def triggers(
         Column("completed", moment("completed_at")),
         Column("cancelled", moment("cancelled_at")),
     ]
-    write_one(system.get("triggers", id), [*columns, *more], as_json=json)
+    found = system.get("triggers", id)
+    if not json and found["status"] in ("accepted", "expanding"):
+        more.append(Column("stands still", _why_it_stands(system, id)))
+    write_one(found, [*columns, *more], as_json=json)
+
+
+def _why_it_stands(system: Remote, id: str) -> Callable[[Any], str | None]:
+    """What is said of the job that expands trigger *id*, if it is buried; nothing where the key may not ask."""
+    from clarion.cli.refused import Refused
+
+    try:
+        job = system.get("jobs", id)
+    except Refused:
+        return lambda _: None
+    why = f"{job['error']}; `clarion queues {job['queue']} --redrive` when the cause is mended"
+    return lambda _: why if job["state"] == "buried" else None

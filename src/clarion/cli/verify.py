@@ -38,9 +38,14 @@ def verify(project: Project = None, data_dir: DataDir = None, json: Json = False
         Column("should be so", "says"),
         Column("for example", lambda one: ", ".join(one["examples"])),
     ]
-    well = f"All {len(promises.SAYS)} promises hold."
-    write_list(broken, columns, as_json=json, empty=well)
-    if json:
-        print(well if not broken else f"{len(broken)} promises do not hold.", file=sys.stderr)
+    if broken:
+        write_list(broken, columns, as_json=json, empty="")
+    print(_summary(len(broken), len(promises.SAYS)), file=sys.stderr)
     if broken:
         raise typer.Exit(1)
+
+
+def _summary(broken: int, all: int) -> str:
+    if not broken:
+        return f"All {all} promises hold."
+    return f"{broken} of {all} promises {'does' if broken == 1 else 'do'} not hold."

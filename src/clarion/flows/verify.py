@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
-
 from clarion.store import verify as rules
 from clarion.store.database import Connection
-
-log = structlog.get_logger()
 
 #: What each rule promises, for people.
 SAYS: Mapping[str, str] = {
@@ -59,5 +55,4 @@ async def verify(connection: Connection, *, lease: timedelta = timedelta(seconds
             count, examples = await rules.broken(connection, rule, two_leases=2 * lease)
             if count:
                 found.append(Violation(rule, SAYS[rule], count, tuple(examples)))
-                log.error("verify.violation", rule=rule, count=count, examples=examples)
     return found
