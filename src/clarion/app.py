@@ -55,18 +55,23 @@ async def open_database(settings: Settings) -> AsyncIterator[str]:
 async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     """An API server on its port, ready to `run`."""
     from clarion.api.app import build_api
+    from clarion.api.gate import Gate, Quota, Strangers
     from clarion.api.server import ApiServer
     from clarion.api.services import Services
 
     async with AsyncExitStack() as stack:
         pool = await _open_pool(stack, settings, url, "api")
         notifier = await _open_notifier(stack, url)
+        api = settings.api
+        quota = Quota(rate=api.rate, burst=api.burst, concurrency=api.concurrency, followers=api.followers)
         services = Services(
             pool=pool,
             secret=secret_of(settings).encode(),
             wake=notifier.ring,
-            max_body=settings.api.max_body,
-            max_bulk_body=settings.api.max_bulk_body,
+            max_body=api.max_body,
+            max_bulk_body=api.max_bulk_body,
+            gate=Gate(quota),
+            strangers=Strangers(api.failed_keys),
             access_log=settings.log_level == "debug",
         )
         yield ApiServer(build_api(services), host=settings.host, port=settings.port, closing=services.closing)

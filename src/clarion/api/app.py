@@ -65,7 +65,7 @@ def build_api(services: Services) -> ASGIApp:
         redoc_url=None,
         redirect_slashes=False,
     )
-    door = Doorkeeper(services.pool, services.pepper)
+    door = Doorkeeper(services.pool, services.pepper, services.strangers)
     for operation in OPERATIONS:
         answer = endpoint(operation, services, door)
         app.add_api_route(operation.path, answer, **openapi.route_arguments(operation))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from clarion import clock
+from clarion.api.gate import Strangers
 from clarion.api.problem import Refusal
 from clarion.domain import key as keys
 from clarion.domain.key import ApiKey
@@ -36,30 +37,35 @@ class _Cached:
 class Doorkeeper:
     """Tells keys that open from those that do not. Holds what it looked up for `TTL_S` seconds at most."""
 
-    def __init__(self, pool: Pool, pepper: bytes) -> None:
+    def __init__(self, pool: Pool, pepper: bytes, strangers: Strangers) -> None:
         self._pool = pool
         self._pepper = pepper
+        self._strangers = strangers
         self._cache: dict[str, _Cached] = {}
 
-    async def admit(self, authorization: str | None, needed: Scope | None) -> ApiKey:
-        """The active key in an Authorization header, if it covers *needed*.
+    async def admit(self, authorization: str | None, needed: Scope | None, address: str) -> ApiKey:
+        """The active key in an Authorization header that came from *address*, if it covers *needed*.
 
         Raises `Refusal`: 401 when there is no key that opens, whatever the reason, 403 when its scopes do not cover
-        it. Whatever is wrong with a key, the same steps are taken.
+        it, 429 when too many that do not open came from *address*. Whatever is wrong with a key, the same steps are
+        taken.
         """
         given = _bearer(authorization)
         id = keys.id_of(given) or _NOBODY
+        self._strangers.check(address, id)
         key = await self._look_up(id)
         proof = keys.digest(self._pepper, given)
         proven = hmac.compare_digest(proof, key.digest if key else bytes(len(proof)))
         now = clock.now()
         if key is None or not proven or not key.is_active(now):
+            self._strangers.failed(address)
             raise Refusal(
                 401,
                 "unauthorized",
                 "A valid API key is needed: Authorization: Bearer clk_live_…",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+        self._strangers.opened(address, id)
         if needed is not None and not key.may(needed):
             raise Refusal(403, "forbidden", f"This API key lacks the scope {needed.value}")
         if key.last_used_at is None or now - key.last_used_at > _TOUCH_EVERY:

@@ -16,6 +16,7 @@ from clarion.api.schema.base import Problem
 from clarion.api.schema.recipients import BulkRecipient
 
 _REFERENCE: Final = "#/components/schemas/{model}"
+_TEXT: Final = {"type": "string"}
 #: What any operation may answer instead.
 _PROBLEMS: Final = {
     400: "The request cannot be read: not JSON, or a header or cursor is wrong.",
@@ -26,6 +27,7 @@ _PROBLEMS: Final = {
     413: "The body is too large.",
     415: "The body is not plain application/json.",
     422: "What the request says cannot be used; `errors` names every fault.",
+    429: "More than a tenant, or somebody without a key that opens, may ask; send again after `Retry-After`.",
     503: "A part that is needed is away; try again.",
 }
 
@@ -88,6 +90,8 @@ def _document(app: FastAPI, operations: tuple[Operation[Any], ...]) -> dict[str,
 
 def _input(operation: Operation[Any]) -> dict[str, Any]:
     extra: dict[str, Any] = {"parameters": [_path_parameter(name) for name in _path_names(operation.path)]}
+    for name, description in operation.headers.items():
+        extra["parameters"].append({"name": name, "in": "header", "description": description, "schema": _TEXT})
     if operation.asks and operation.input is not None:
         schema = operation.input.model_json_schema()
         for name, property in schema["properties"].items():
@@ -104,4 +108,4 @@ def _path_names(path: str) -> list[str]:
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    return {"name": name, "in": "path", "required": True, "schema": _TEXT}

@@ -92,6 +92,8 @@ class Operation(Generic[I]):
     input: type[BaseModel] | None = None
     #: What it answers when all is well, by status; None where there is no body.
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    #: Headers that it heeds, with what each does.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -126,15 +128,20 @@ def endpoint(
 
 
 async def _answer(operation: Operation[Any], services: Services, door: Doorkeeper, request: Request) -> Response:
-    key = await door.admit(request.headers.get("authorization"), operation.scope)
-    call = Call(
-        tenant_id=key.tenant_id,
-        path=_path(request),
-        idempotency_key=idempotency.key_of(request.headers) if operation.method == "POST" else None,
-        input=_query(operation, request) if operation.asks else await _body(operation, request),
-        request=request,
-    )
-    answered = await operation.run(services, call)
+    client = request.scope["client"]
+    key = await door.admit(request.headers.get("authorization"), operation.scope, client[0] if client else "")
+    services.gate.enter(key.tenant_id)
+    try:
+        call = Call(
+            tenant_id=key.tenant_id,
+            path=_path(request),
+            idempotency_key=idempotency.key_of(request.headers) if operation.method == "POST" else None,
+            input=_query(operation, request) if operation.asks else await _body(operation, request),
+            request=request,
+        )
+        answered = await operation.run(services, call)
+    finally:
+        services.gate.leave(key.tenant_id)
     return answered.response() if isinstance(answered, Answer) else answered
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clarion.api.gate import FAILED_KEYS, Gate, Quota, Strangers
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
 from clarion.flows.definitions import Definitions
@@ -38,6 +39,9 @@ class Services:
     #: Bytes in a body, and in a body of a route that takes thousands of items.
     max_body: int = 1024 * 1024
     max_bulk_body: int = 8 * 1024 * 1024
+    #: How much each tenant may ask, and how often an address may come without a key that opens.
+    gate: Gate = field(default_factory=lambda: Gate(Quota()))
+    strangers: Strangers = field(default_factory=lambda: Strangers(FAILED_KEYS))
     #: Whether each request is logged.
     access_log: bool = True
     #: How long a request waits for a connection to the database before it is answered 503.

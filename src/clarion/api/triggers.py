@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from starlette.responses import Response
 
 from clarion import clock, ids
-from clarion.api import events, progress, trigger_request
+from clarion.api import events, prefer, progress, trigger_request, watch
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.triggers import AcceptedReply, TriggerBody, TriggerReply, TriggersQuestion, TriggersReply
 from clarion.api.services import Services
@@ -33,8 +34,17 @@ async def accept(services: Services, call: Call[TriggerBody]) -> Answer:
     headers = {"Location": href}
     if accepted.replayed:
         headers["Idempotency-Replayed"] = "true"
+    status = accepted.status
+    wait_s = prefer.wait_of(call.request.headers)
+    if wait_s is not None and services.gate.may_follow(call.tenant_id):
+        try:
+            load = partial(_load, services, call, accepted.id)
+            status = await watch.status_after(services, status, load, for_s=wait_s)
+        finally:
+            services.gate.unfollow(call.tenant_id)
+        headers["Preference-Applied"] = f"wait={wait_s}"
     return Answer(
-        content={"id": id, "status": accepted.status, "href": href, "duplicates": duplicates},
+        content={"id": id, "status": status, "href": href, "duplicates": duplicates},
         status=202,
         headers=headers,
     )
@@ -61,27 +71,29 @@ async def list_all(services: Services, call: Call[TriggersQuestion]) -> Answer:
 
 async def get(services: Services, call: Call[None]) -> Answer:
     """The trigger, as far as it is."""
-    return Answer(content=await _load(services, call))
+    return Answer(content=await _load(services, call, _id(call)))
 
 
 async def follow(services: Services, call: Call[None]) -> Response:
     """The same, live, as server-sent events."""
-    first = await _load(services, call)
-    return events.stream(services, first, lambda: _load(services, call))
+    load = partial(_load, services, call, _id(call))
+    first = await load()
+    services.gate.follow(call.tenant_id)
+    return events.stream(services, first, load, partial(services.gate.unfollow, call.tenant_id))
 
 
 async def cancel_one(services: Services, call: Call[None]) -> Answer:
     """Cancel it: what is not on its way yet never will be. Again it changes nothing."""
     async with services.connection() as connection:
         await cancel.cancel(connection, call.tenant_id, _id(call), wake=services.wake)
-    return Answer(content=await _load(services, call), status=202)
+    return Answer(content=await _load(services, call, _id(call)), status=202)
 
 
-async def _load(services: Services, call: Call[Any]) -> dict[str, Any]:
+async def _load(services: Services, call: Call[Any], id: UUID) -> dict[str, Any]:
     async with services.connection() as connection:
-        row = await triggers.get(connection, call.tenant_id, _id(call))
+        row = await triggers.get(connection, call.tenant_id, id)
         if row is None:
-            raise NotFound(f"there is no trigger {call.path['id']}")
+            raise NotFound(f"there is no trigger {ids.show(Prefix.TRIGGER, id)}")
         (shown,) = await _show(connection, [row])
     return shown
 
@@ -106,6 +118,11 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         run=accept,
         input=TriggerBody,
         answers={202: AcceptedReply},
+        headers={
+            "Idempotency-Key": "Made from what happened: a call that is sent again with it changes nothing.",
+            "Prefer": f"`wait=N`: answer when it has ended, or after N seconds (at most {prefer.LONGEST_S}).",
+            "traceparent": "Of W3C Trace Context; kept with the trigger.",
+        },
     ),
     Operation(
         id="listTriggers",

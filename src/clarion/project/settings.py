@@ -91,10 +91,26 @@ class Email(Group):
 
 
 class Api(Group):
-    """What one HTTP request may bring."""
+    """What one HTTP request may bring, and how many one tenant may send to each API process."""
 
     max_body: int = a(MIB, "bytes in the body of a request", ge=KIB, le=64 * MIB)
     max_bulk_body: int = a(8 * MIB, "bytes in the body of a request to a bulk route", ge=KIB, le=256 * MIB)
+    rate: int = a(
+        2_000, "requests a second of one tenant, once `burst` is used up; 0 is any number", ge=0, le=1_000_000
+    )
+    burst: int = a(10_000, "requests of one tenant that may come faster than `rate`", ge=1, le=1_000_000)
+    concurrency: int = a(
+        2_500, "requests of one tenant that are answered at the same time; 0 is any number", ge=0, le=1_000_000
+    )
+    followers: int = a(
+        200, "streams of events and `Prefer: wait` of one tenant at the same time; 0 is any number", ge=0, le=100_000
+    )
+    failed_keys: int = a(
+        100,
+        "requests a minute without a valid key from one address (behind a proxy: the proxy's); 0 is any number",
+        ge=0,
+        le=1_000_000,
+    )
 
 
 class Database(Group):
