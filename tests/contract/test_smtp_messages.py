@@ -26,7 +26,7 @@ async def send_one(server: SmtpServer, **changes: object) -> Outcome:
         return outcome
 
 
-@pytest.mark.parametrize("extensions", [("PIPELINING",), ()])
+@pytest.mark.parametrize("extensions", [("PIPELINING",), (), ("PIPELINING", "8BITMIME"), ("8BITMIME",)])
 async def test_the_server_gets_the_very_octets_that_were_built(extensions: tuple[str, ...]) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     texts = [".", "..\n.\n", "a\n.b\n..c", ".\r\n.\r\n", "ends in a dot\n.", "Grüße\n.\n", ""]
@@ -35,13 +35,36 @@ async def test_the_server_gets_the_very_octets_that_were_built(extensions: tuple
     async with SmtpServer(extensions=extensions, keep_data=True) as server, provider_for(server) as provider:
         check_ledger(batch, await provider.send(batch), server)
         for mail, got in zip(batch, server.accepted, strict=True):
-            built = builder.build(mail, now).data
+            built = builder.build(mail, now, eight_bit="8BITMIME" in extensions).data
             assert undated(got.data) == undated(built)
             assert (got.sender, got.recipient) == ("hotel@example.com", mail.to)
 
 
 def undated(data: bytes) -> list[bytes]:
     return [line for line in data.split(b"\r\n") if not line.startswith(b"Date: ")]
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_eight_bit_octets_go_only_where_they_are_taken(pipelining: bool) -> None:
+    taken, not_taken = SmtpServer(keep_data=True), SmtpServer(extensions=("PIPELINING",), keep_data=True)
+    for server, allowed, encoding in ((taken, True, b"8bit"), (not_taken, True, b"base64"), (taken, False, b"base64")):
+        settings = {"pipelining": pipelining, "eight_bit": allowed}
+        async with server, provider_for(server, **settings) as provider:
+            check_ledger(batch := [a_mail(text="Grüße")], await provider.send(batch), server)
+            assert b"\r\nContent-Transfer-Encoding: " + encoding in server.accepted[-1].data
+        server.accepted.clear()
+
+
+async def test_a_mail_given_back_is_built_anew_for_a_server_that_takes_less() -> None:
+    """The same name may lead to several servers: one closes after a mail, and the next takes no eight-bit octets."""
+    server = SmtpServer(mails_per_connection=1, keep_data=True)
+    batch = [a_mail(f"g{i}@example.com", text="Grüße") for i in range(3)]
+    async with server, provider_for(server, connections=1) as provider:
+        (first,) = await provider.send(batch[:1])
+        server.extensions = ("PIPELINING",)
+        rest = await provider.send(batch[1:])
+        check_ledger(batch, [first, *rest], server)
+        assert [b"8bit" in mail.data for mail in server.accepted] == [True, False, False]
 
 
 async def test_sent_carries_the_servers_reply() -> None:

@@ -28,6 +28,7 @@ class Session(asyncio.Protocol):
         self._login: Login | None = None
         self._sender: str | None = None
         self._recipient: str | None = None
+        self._eight_bit = False
         self._mails = 0
         self._number = 0
         self._task: asyncio.Task[None] | None = None
@@ -89,6 +90,9 @@ class Session(asyncio.Protocol):
         if recipient is None or sender is None:
             self._out.append(b"554 5.5.1 no recipient\r\n")
             return
+        if not self._eight_bit and not data.isascii():  # RFC 6152 §3
+            self._out.append(b"554 5.6.1 octets above 127 were not announced\r\n")
+            return
         server = self._server
         if server.faults and self._struck("dot", recipient):
             return
@@ -138,7 +142,10 @@ class Session(asyncio.Protocol):
             self._out.append(b"530 5.7.0 log in first\r\n")
         elif self._sender is not None:
             self._out.append(b"503 5.5.1 nested MAIL\r\n")
+        elif "BODY=8BITMIME" in rest and "8BITMIME" not in self._server.extensions:
+            self._out.append(b"555 5.5.4 BODY is not known here\r\n")
         elif not self._struck("mail"):
+            self._eight_bit = "BODY=8BITMIME" in rest
             self._sender = rest[rest.find("<") + 1 : rest.find(">")]
             self._out.append(b"250 2.1.0 Ok\r\n")
 

@@ -64,8 +64,8 @@ def a_mail(
     )
 
 
-def build(mail: Email) -> Letter:
-    return Builder().build(mail, NOW)
+def build(mail: Email, *, eight_bit: bool = False) -> Letter:
+    return Builder().build(mail, NOW, eight_bit=eight_bit)
 
 
 def parsed(letter: Letter) -> EmailMessage:
@@ -104,7 +104,7 @@ def mailbox(letter: Letter, message: EmailMessage, field: str) -> tuple[str, str
 
 
 def check_wire(letter: Letter) -> None:
-    """Only CRLF ends lines, no line is too long, all is ASCII."""
+    """Only CRLF ends lines, no line is too long, all is ASCII but what says that it is not."""
     assert letter.data.endswith(b"\r\n")
     lines = letter.data.split(b"\r\n")
     for line in lines:
@@ -112,17 +112,22 @@ def check_wire(letter: Letter) -> None:
         assert len(line) <= 998
         if b"=?utf-8?b?" in line and line in letter.data.partition(b"\r\n\r\n")[0]:
             assert len(line) <= 76
-    assert letter.data.isascii() or letter.smtputf8
+    head, _, rest = letter.data.partition(b"\r\n\r\n")
+    assert head.isascii() or letter.smtputf8
+    assert rest.isascii() is not letter.eight_bit
 
 
-@given(subject=_WORDS, name=_WORDS, text=_BODIES, html=st.none() | _BODIES)
+@given(subject=_WORDS, name=_WORDS, text=_BODIES, html=st.none() | _BODIES, eight_bit=st.booleans())
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@example(subject="x" * 990, name="y" * 990, text="", html="")
-@example(subject="a " * 500, name="Ann", text=".\r\n..\r\n", html="." * 3000)
-def test_the_standard_library_reads_what_we_wrote(subject: str, name: str, text: str, html: str | None) -> None:
-    letter = build(a_mail(subject=subject, to_name=name, text=text, html=html))
+@example(subject="x" * 990, name="y" * 990, text="", html="", eight_bit=False)
+@example(subject="a " * 500, name="Ann", text=".\r\n..\r\n", html="é" * 3000, eight_bit=True)
+def test_the_standard_library_reads_what_we_wrote(
+    subject: str, name: str, text: str, html: str | None, eight_bit: bool
+) -> None:
+    letter = build(a_mail(subject=subject, to_name=name, text=text, html=html), eight_bit=eight_bit)
     check_wire(letter)
     message = parsed(letter)
+    assert (message["Content-Transfer-Encoding"] == "8bit") is letter.eight_bit
     assert message["Subject"] == subject
     assert mailbox(letter, message, "To") == (name, "ann@example.com")
     plain = message.get_body(("plain",))
@@ -163,8 +168,8 @@ def test_the_fields_of_every_mail() -> None:
 
 def test_the_message_id_stays_the_same_and_the_date_moves_on() -> None:
     builder = Builder(message_id_domain="mail.example.org")
-    first = message_from_bytes(builder.build(a_mail(), NOW).data, policy=policy.default)
-    second = message_from_bytes(builder.build(a_mail(), NOW + timedelta(hours=1)).data, policy=policy.default)
+    letters = [builder.build(a_mail(), at, eight_bit=False) for at in (NOW, NOW + timedelta(hours=1))]
+    first, second = (message_from_bytes(letter.data, policy=policy.default) for letter in letters)
     assert first["Message-ID"] == second["Message-ID"] == f"<msg_{ID.hex}@mail.example.org>"
     assert second["Date"].datetime - first["Date"].datetime == timedelta(hours=1)
 
@@ -205,20 +210,31 @@ def test_half_a_character_in_a_body_is_refused_with_its_own_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "encoding"),
+    ("text", "encoding", "eight_bit"),
     [
-        ("plain\n", "7bit"),
-        ("x" * 998, "7bit"),
-        ("x" * 999, "base64"),
-        ("ü", "base64"),
-        ("a\0b", "base64"),
-        ("x\n" * 600 + "y" * 998 + "\nz", "7bit"),
-        ("x\n" * 600 + "y" * 999 + "\nz", "base64"),
+        ("plain\n", "7bit", "7bit"),
+        ("x" * 998, "7bit", "7bit"),
+        ("x" * 999, "base64", "base64"),
+        ("ü", "base64", "8bit"),
+        ("ü" * 499, "base64", "8bit"),
+        ("ü" * 500, "base64", "base64"),
+        ("a\0b", "base64", "base64"),
+        ("ä\0b", "base64", "base64"),
+        ("x\n" * 600 + "y" * 998 + "\nz", "7bit", "7bit"),
+        ("x\n" * 600 + "y" * 999 + "\nz", "base64", "base64"),
     ],
 )
-def test_the_encoding_follows_the_text(text: str, encoding: str) -> None:
-    letter = build(a_mail(text=text))
-    check_wire(letter)
+def test_the_encoding_follows_the_text_and_the_server(text: str, encoding: str, eight_bit: str) -> None:
+    for wanted, allowed in ((encoding, False), (eight_bit, True)):
+        letter = build(a_mail(text=text), eight_bit=allowed)
+        check_wire(letter)
+        message = parsed(letter)
+        assert message["Content-Transfer-Encoding"] == wanted
+        assert content(message).rstrip("\n") == text.rstrip("\n")
+
+
+def test_a_mail_is_eight_bit_as_a_whole_when_one_of_its_parts_is() -> None:
+    letter = build(a_mail(text="plain", html="<p>Grüße</p>"), eight_bit=True)
     message = parsed(letter)
-    assert message["Content-Transfer-Encoding"] == encoding
-    assert content(message).rstrip("\n") == text.rstrip("\n")
+    encodings = [part["Content-Transfer-Encoding"] for part in message.walk()]
+    assert (letter.eight_bit, encodings) == (True, ["8bit", "7bit", "8bit"])

@@ -29,7 +29,7 @@ def build(
         content=EmailContent(subject=subject, html=None, text="Hello"),
         headers=headers,
     )
-    return Builder().build(mail, datetime(2026, 3, 1, tzinfo=UTC)).data
+    return Builder().build(mail, datetime(2026, 3, 1, tzinfo=UTC), eight_bit=False).data
 
 
 _FORBIDDEN = """

@@ -46,7 +46,7 @@ def test_every_option_is_read(tmp_path: Path) -> None:
     ca_file.touch()
     settings = parse_smtp_url(
         "smtp://mail.example.com?connections=3&messages_per_connection=50&ehlo=clarion.example.com"
-        "&message_id_domain=id.example.com&from_domains=Example.com,example.org&max_size=1000&pipelining=never"
+        "&message_id_domain=id.example.com&from_domains=Example.com,example.org&max_size=1000&pipelining=never&8bitmime=never"
         "&connect_timeout=1&greeting_timeout=2s&command_timeout=1.5m&data_timeout=1h&reply_timeout=20m"
         f"&idle_timeout=500ms&ca_file={ca_file}",
         from_domains=frozenset({"example.net"}),
@@ -54,7 +54,7 @@ def test_every_option_is_read(tmp_path: Path) -> None:
     assert (settings.connections, settings.messages_per_connection, settings.max_size) == (3, 50, 1000)
     assert (settings.ehlo_name, settings.message_id_domain) == ("clarion.example.com", "id.example.com")
     assert settings.from_domains == {"example.com", "example.org", "example.net"}
-    assert settings.pipelining is False
+    assert (settings.pipelining, settings.eight_bit) == (False, False)
     assert settings.ca_file == str(ca_file)
     t = settings.timeouts
     assert [x.total_seconds() for x in (t.connect, t.greeting, t.command, t.data, t.reply, t.idle)] == [

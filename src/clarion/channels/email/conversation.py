@@ -33,6 +33,7 @@ class Conversation:
         self._timeouts = settings.timeouts
         self._limit = settings.messages_per_connection
         self._pipelining = settings.pipelining and connection.offer.pipelining
+        self._eight_bit = settings.eight_bit and connection.offer.eight_bit
         self._enough = enough
         self._taken = 0
 
@@ -58,7 +59,7 @@ class Conversation:
         connection = self._connection
         if connection.broken is not None or connection.used + in_flight >= self._limit or self._enough(self._taken):
             return None
-        while (job := self._work.take()) is not None:
+        while (job := self._work.take(self._eight_bit)) is not None:
             letter, offer = job.letter, connection.offer
             if letter.smtputf8 and not offer.smtputf8:
                 self._work.settle(job, Reject("the server does not offer SMTPUTF8", code="smtputf8_unsupported"))
@@ -181,8 +182,10 @@ class Conversation:
     def _envelope(self, job: Job) -> tuple[bytes, bytes, bytes]:
         letter = job.letter
         options = f" SIZE={len(letter.data)}" if self._connection.offer.takes_size else ""
+        if letter.eight_bit or letter.smtputf8:
+            options += " BODY=8BITMIME"
         if letter.smtputf8:
-            options += " BODY=8BITMIME SMTPUTF8"
+            options += " SMTPUTF8"
         return (
             f"MAIL FROM:<{letter.sender}>{options}\r\n".encode(),
             f"RCPT TO:<{letter.recipient}>\r\n".encode(),

@@ -29,6 +29,8 @@ class Letter:
     data: bytes
     #: Whether an address needs the SMTPUTF8 extension (RFC 6531).
     smtputf8: bool
+    #: Whether the message has octets above 127, so that the server must offer 8BITMIME (RFC 6152).
+    eight_bit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class Builder:
         found = self._sender(text)
         return found.address, found.domain
 
-    def build(self, mail: Email, now: datetime) -> Letter:
-        """The letter for *mail*, dated *now*.
+    def build(self, mail: Email, now: datetime, *, eight_bit: bool) -> Letter:
+        """The letter for *mail*, dated *now*, for a server that does or does not take *eight_bit* octets.
 
         Raises `Invalid` for an address, a header or a text that cannot be sent (``invalid_email``,
         ``invalid_header``, ``invalid_text``).
@@ -76,14 +78,16 @@ class Builder:
             "Auto-Submitted: auto-generated\r\n"
             f"{extra}"
         ).encode()
-        encoding, text = body.encode(content.text)
+        encoding, text = body.encode(content.text, eight_bit=eight_bit)
         if content.html is None:
             part = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
             end = b"" if text.endswith(b"\r\n") else b"\r\n"
             data = b"".join((head, part.encode(), text, end))
         else:
-            data = head + _alternatives(hex_id, encoding, text, content.html)
-        return Letter(sender.address, to, data, utf8)
+            html_encoding, page = body.encode(content.html, eight_bit=eight_bit)
+            data = head + _alternatives(hex_id, (encoding, text), (html_encoding, page))
+            encoding = _whole(encoding, html_encoding)
+        return Letter(sender.address, to, data, utf8, encoding == "8bit")
 
     def _sender(self, text: str) -> _Sender:
         found = self._senders.get(text)
@@ -104,9 +108,14 @@ class Builder:
         return self._date
 
 
-def _alternatives(hex_id: str, text_encoding: str, text: bytes, html: str) -> bytes:
-    """The Content-Type field and body of a mail that says the same as text and as HTML (RFC 2046 §5.1.4)."""
-    html_encoding, page = body.encode(html)
+def _whole(*encodings: str) -> str:
+    """The encoding of what has parts in *encodings*: never more than one part needs (RFC 2045 §6.4)."""
+    return "8bit" if "8bit" in encodings else "7bit"
+
+
+def _alternatives(hex_id: str, text_part: tuple[str, bytes], html_part: tuple[str, bytes]) -> bytes:
+    """The fields and body of a mail that says the same as text and as HTML (RFC 2046 §5.1.4)."""
+    (text_encoding, text), (html_encoding, page) = text_part, html_part
     boundary = f"=_{hex_id}"
     mark = boundary.encode()
     while mark in text or mark in page:
@@ -115,7 +124,8 @@ def _alternatives(hex_id: str, text_encoding: str, text: bytes, html: str) -> by
     return b"".join(
         (
             (
-                f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n--{boundary}\r\n'
+                f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
+                f"Content-Transfer-Encoding: {_whole(text_encoding, html_encoding)}\r\n\r\n--{boundary}\r\n"
                 f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {text_encoding}\r\n\r\n"
             ).encode(),
             text,

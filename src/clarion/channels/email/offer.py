@@ -13,6 +13,7 @@ class Offer:
 
     starttls: bool = False  #: RFC 3207
     pipelining: bool = False  #: RFC 2920
+    eight_bit: bool = False  #: 8BITMIME, RFC 6152
     smtputf8: bool = False  #: RFC 6531
     #: RFC 1870: whether MAIL takes SIZE=…, and the most octets a message may have; 0 means no limit is named.
     takes_size: bool = False
@@ -28,6 +29,7 @@ def parse_offer(text: str) -> Offer:
     return Offer(
         starttls="starttls" in extensions,
         pipelining="pipelining" in extensions,
+        eight_bit="8bitmime" in extensions,
         smtputf8="smtputf8" in extensions,
         takes_size="size" in extensions,
         size=int(size) if size.isdecimal() and len(size) < 20 else 0,

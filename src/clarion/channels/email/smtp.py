@@ -76,7 +76,7 @@ class SmtpProvider(EmailProvider):
     def _enough(self, taken: int) -> bool:
         return taken >= _TURN and self._pool.wanted
 
-    def _compose(self, mail: Email) -> Letter | Outcome:
+    def _compose(self, mail: Email, eight_bit: bool) -> Letter | Outcome:
         """The letter for *mail*, or why there is none. A mail that cannot be built must not take others with it."""
         limit = self._settings.max_size
         content = mail.content
@@ -87,7 +87,7 @@ class SmtpProvider(EmailProvider):
                 return Reject(f"no mail may be sent from {domain} (allowed: {allowed})", code="sender_not_allowed")
             size = len(content.text) + len(content.html or "")
             if size <= limit:
-                letter = self._builder.build(mail, self._now())
+                letter = self._builder.build(mail, self._now(), eight_bit=eight_bit)
                 size = len(letter.data)
             if size > limit:
                 return Reject(f"the message has {size} octets, {limit} are allowed", code="too_large")

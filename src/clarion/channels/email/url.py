@@ -23,6 +23,7 @@ _KEYS = (
     "ca_file",
     "max_size",
     "pipelining",
+    "8bitmime",
     "connect_timeout",
     "greeting_timeout",
     "command_timeout",
@@ -58,6 +59,8 @@ def parse_smtp_url(url: str, *, from_domains: frozenset[str] = frozenset()) -> S
         settings["ehlo_name"] = query.pop("ehlo")
     if "pipelining" in query:
         settings["pipelining"] = _choice("pipelining", query.pop("pipelining"), {"if-offered": True, "never": False})
+    if "8bitmime" in query:
+        settings["eight_bit"] = _choice("8bitmime", query.pop("8bitmime"), {"if-offered": True, "never": False})
     for key in ("connections", "messages_per_connection", "max_size"):
         if key in query:
             settings[key] = _whole_number(key, query.pop(key))

@@ -22,7 +22,8 @@ class Job:
 class Work:
     """A list of mails that several connections take from. Letters are built when they are taken, not before."""
 
-    def __init__(self, mails: Sequence[Email], compose: Callable[[Email], Letter | Outcome]) -> None:
+    def __init__(self, mails: Sequence[Email], compose: Callable[[Email, bool], Letter | Outcome]) -> None:
+        """*compose* makes the letter of a mail, for a server that does or does not take eight-bit octets."""
         self._mails = mails
         self._compose = compose
         self._waiting = deque(range(len(mails)))
@@ -34,13 +35,19 @@ class Work:
         """Whether any mail waits to be taken."""
         return bool(self._waiting or self._returned)
 
-    def take(self) -> Job | None:
-        """The next mail; None where none waits. What cannot be built is settled here and passed over."""
+    def take(self, eight_bit: bool) -> Job | None:
+        """The next mail, fit for a server that does or does not take *eight_bit* octets; None where none waits.
+
+        What cannot be built is settled here and passed over.
+        """
         if self._returned:
-            return self._returned.pop()
+            job = self._returned.pop()
+            if eight_bit or not job.letter.eight_bit:
+                return job
+            self._waiting.appendleft(job.index)
         while self._waiting:
             index = self._waiting.popleft()
-            letter = self._compose(self._mails[index])
+            letter = self._compose(self._mails[index], eight_bit)
             if isinstance(letter, Letter):
                 return Job(index, letter)
             self._outcomes[index] = letter

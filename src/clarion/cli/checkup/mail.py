@@ -44,7 +44,12 @@ async def _reached(smtp: SmtpSettings) -> Finding:
         return fail(what, f"{where} does not let us in: {why}", "mend CLARION_SMTP_URL, or look at the server's log")
     offer = connection.offer
     connection.quit()
-    named = {"STARTTLS": offer.starttls, "PIPELINING": offer.pipelining, "SMTPUTF8": offer.smtputf8}
+    named = {
+        "STARTTLS": offer.starttls,
+        "PIPELINING": offer.pipelining,
+        "8BITMIME": offer.eight_bit,
+        "SMTPUTF8": offer.smtputf8,
+    }
     offers = ", ".join(name for name, there in named.items() if there) or "no extension that matters"
     login = "; logged in" if smtp.user is not None else ""
     if not offer.pipelining:
