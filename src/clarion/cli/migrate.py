@@ -8,13 +8,16 @@ from clarion.cli.options import DataDir, Project
 def migrate(project: Project = None, data_dir: DataDir = None) -> None:
     """Bring the database to the schema of this version.
 
-    Does nothing when it is there, and is safe when many do it at once.
+    Does nothing when it is there, and is safe when many do it at once. With CLARION_API_KEY set, makes sure that there
+    is this key.
     """
     import asyncio
 
     from clarion.app import open_database
     from clarion.cli.database import connect, revision
-    from clarion.config import load_settings
+    from clarion.cli.first_key import configured_key
+    from clarion.config import load_settings, wants_colour
+    from clarion.logs import configure
     from clarion.store.migrate import HEAD
     from clarion.store.migrate import migrate as run
 
@@ -25,8 +28,11 @@ def migrate(project: Project = None, data_dir: DataDir = None) -> None:
             async with connect(url) as connection:
                 before = await revision(connection)
             await run(url)
+            async with connect(url) as connection:
+                await configured_key(connection, settings)
             return before
 
+    configure(format=settings.log_format, level="warning", process="migrate", colour=wants_colour())
     before = asyncio.run(body())
     print(
         f"The database is at version {HEAD}" + (" already." if before == HEAD else f"; it was at {before or 'none'}.")
