@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo up test check fmt bench torture clean
+.PHONY: help demo up test check fmt bench torture openapi clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,6 +38,9 @@ check: $(READY) ## format, lint, types, import rules, file sizes
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/file_sizes.py
+
+openapi: $(READY) ## write docs/reference/openapi.json anew
+	@$(BIN)/python tools/openapi.py
 
 fmt: $(READY) ## format and mend what ruff can
 	@$(BIN)/ruff format .

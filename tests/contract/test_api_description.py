@@ -13,6 +13,7 @@ from tests.support.postgres import Databases
 from tests.support.things import make_things
 
 from clarion.api.app import OPERATIONS, build_api
+from clarion.api.openapi import describe
 from clarion.api.schema.base import Problem
 from clarion.api.server import ApiServer
 from clarion.api.services import Services
@@ -69,6 +70,7 @@ async def test_metrics_tell_of_queues_and_requests(api: Api) -> None:
 async def test_the_document_has_every_operation_with_its_words(api: Api) -> None:
     reply = await api.call("GET", "/openapi.json", headers={"authorization": ""})
     document = reply.json
+    assert document == describe(OPERATIONS), "what is in the documentation is what is served"
     assert document["openapi"].startswith("3.1")
     described = {
         one["operationId"]: one for path in document["paths"].values() for one in path.values() if "operationId" in one
@@ -78,13 +80,14 @@ async def test_the_document_has_every_operation_with_its_words(api: Api) -> None
     for operation in OPERATIONS:
         said = described[operation.id]
         assert said["summary"]
-        assert {"401", "403", "404", "422"} <= said["responses"].keys()
+        assert {"401", "403", "404", "422", "429"} <= said["responses"].keys()
         assert {str(status) for status in operation.answers} <= said["responses"].keys()
         if operation.input is not None and not operation.asks:
             name = said["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
             assert schemas[name]["additionalProperties"] is False
             assert schemas[name].get("examples") or "recipients" in schemas[name]["properties"], name
-    assert sorted(references(document) - {f"#/components/schemas/{name}" for name in schemas}) == []
+    parts = {f"#/components/{kind}/{name}" for kind, all in document["components"].items() for name in all}
+    assert sorted(references(document) - parts) == []
 
 
 async def test_answers_are_as_the_document_says(api: Api) -> None:

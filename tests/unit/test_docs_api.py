@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.docs import calls, page, rows, section, source_files, texts, tree
+from tools import openapi
 
 from clarion import errors
 from clarion.api import faults
@@ -16,6 +17,7 @@ from clarion.api.app import OPERATIONS
 from clarion.api.limits import BODY_TIMEOUT_S, MAX_HEADERS
 from clarion.api.operation import Operation
 from clarion.api.paging import DEFAULT_LIMIT, MAX_LIMIT
+from clarion.api.prefer import LONGEST_S
 from clarion.api.problem import status_of
 from clarion.api.schema.triggers import TriggerBody
 from clarion.api.server import HEADERS_TIMEOUT_S
@@ -55,8 +57,22 @@ def test_names_every_field_of_a_trigger_and_every_query() -> None:
                 assert f"`{name}`" in HTTP, f"{operation.path}?{name}"
 
 
+def test_names_every_header_that_an_operation_heeds() -> None:
+    for operation in OPERATIONS:
+        for name in operation.headers:
+            assert f"`{name}" in HTTP, f"{operation.path}: {name}"
+
+
+def test_the_description_is_as_the_source_has_it() -> None:
+    assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(), "run: make openapi"
+
+
 def test_says_the_limits_that_hold() -> None:
     told = " ".join(HTTP.split())
+    assert (
+        f"wait=N` (RFC 7240) the answer comes when the trigger has ended, or after N seconds, at most {LONGEST_S};"
+        in told
+    )
     assert f"`limit` (1 to {MAX_LIMIT}, {DEFAULT_LIMIT} unless given)" in told
     assert f"{MAX_HEADERS // 1024} KiB of headers" in told
     assert f"{HEADERS_TIMEOUT_S:.0f} s for headers, {BODY_TIMEOUT_S:.0f} s for a body" in told

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.metadata import version
 from typing import Any, Final
 
 import asyncpg
 import structlog
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -57,14 +55,7 @@ _AWAY: Final[tuple[type[Exception], ...]] = (
 
 def build_api(services: Services) -> ASGIApp:
     """The application: all of `OPERATIONS`, health, and its own description."""
-    app = FastAPI(
-        title="Clarion",
-        version=version("clarion"),
-        summary="Say what happened; everyone who should hear of it does.",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = openapi.new_app()
     door = Doorkeeper(services.pool, services.pepper, services.strangers)
     for operation in OPERATIONS:
         answer = endpoint(operation, services, door)

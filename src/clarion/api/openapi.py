@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
 
 from clarion.api.operation import Operation
 from clarion.api.problem import MEDIA_TYPE
@@ -30,6 +32,42 @@ _PROBLEMS: Final = {
     429: "More than a tenant, or somebody without a key that opens, may ask; send again after `Retry-After`.",
     503: "A part that is needed is away; try again.",
 }
+#: What comes with some of them.
+_HEADERS: Final = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    503: ("Retry-After",),
+}
+_HEADER_WORDS: Final = {
+    "WWW-Authenticate": "Always `Bearer`.",
+    "Retry-After": "Whole seconds.",
+    "RateLimit": "What is left of the policy that was met (draft-ietf-httpapi-ratelimit-headers-10).",
+    "RateLimit-Policy": "That policy.",
+}
+
+
+def new_app() -> FastAPI:
+    """The application as it is called in its description, with no routes yet."""
+    return FastAPI(
+        title="Clarion",
+        version=version("clarion"),
+        summary="Say what happened; everyone who should hear of it does.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+
+
+def describe(operations: Iterable[Operation[Any]]) -> dict[str, Any]:
+    """The document of an API that has *operations*, without a running one."""
+    app, table = new_app(), tuple(operations)
+    for operation in table:
+        app.add_api_route(operation.path, _nothing, **route_arguments(operation))
+    return _document(app, table)
+
+
+async def _nothing() -> Response:
+    raise AssertionError("what describes the API does not answer")
 
 
 def install(app: FastAPI, operations: Iterable[Operation[Any]]) -> None:
@@ -52,11 +90,6 @@ def route_arguments(operation: Operation[Any]) -> dict[str, Any]:
         else {"description": "Done; there is nothing to say." if status == 204 else "Text."}
         for status, model in operation.answers.items()
     }
-    for status, description in _PROBLEMS.items():
-        responses[status] = {
-            "description": description,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model=Problem.__name__)}}},
-        }
     return {
         "methods": [operation.method],
         "operation_id": operation.id,
@@ -81,11 +114,27 @@ def _document(app: FastAPI, operations: tuple[Operation[Any], ...]) -> dict[str,
     )
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(definitions["$defs"])
+    components["responses"] = {str(status): _problem(status) for status in _PROBLEMS}
+    # Written once and referred to: each operation may answer each of them.
+    problems = {status: {"$ref": f"#/components/responses/{status}"} for status in components["responses"]}
+    for path in document["paths"].values():
+        for described in path.values():
+            described["responses"].update(problems)
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "An API key: `clk_live_…`."}
     }
     document["security"] = [{"key": []}]
     return document
+
+
+def _problem(status: int) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "description": _PROBLEMS[status],
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model=Problem.__name__)}}},
+    }
+    if names := _HEADERS.get(status):
+        told["headers"] = {name: {"description": _HEADER_WORDS[name], "schema": _TEXT} for name in names}
+    return told
 
 
 def _input(operation: Operation[Any]) -> dict[str, Any]:
