@@ -31,7 +31,7 @@ async def test_a_mail_server_is_greeted_and_asked_what_it_offers(settings: dict[
         code, findings = await examine({**settings, "CLARION_SMTP_URL": url})
         assert code == 0
         assert findings["mail server"]["level"] == "ok"
-        assert "PIPELINING, SMTPUTF8" in findings["mail server"]["says"]
+        assert "PIPELINING, 8BITMIME, SMTPUTF8" in findings["mail server"]["says"]
         assert server.commands["EHLO"] == 1
         assert server.commands["MAIL"] == 0
         code, findings = await examine({**settings, "CLARION_SMTP_URL": f"{url}?starttls=required"})

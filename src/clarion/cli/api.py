@@ -28,7 +28,7 @@ def api(
     from clarion.cli.database import connect
     from clarion.cli.first_key import configured_key
     from clarion.cli.port import check_free
-    from clarion.cli.process import run, tell_parent
+    from clarion.cli.process import run, spare_collector, tell_parent
     from clarion.config import load_settings
 
     settings = load_settings({"project": project, "data_dir": data_dir, "host": host, "port": port})
@@ -41,6 +41,7 @@ def api(
                 later = None if has_key else tasks.create_task(_key_once_migrated(settings, url))
                 serving = tasks.create_task(server.run())
                 await server.listening.wait()
+                spare_collector()
                 if child:
                     tell_parent(port=server.port)
                 waiting = tasks.create_task(stopping.wait())

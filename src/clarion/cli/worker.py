@@ -20,7 +20,7 @@ def worker(
     """Expand triggers and deliver messages."""
     from clarion.app import open_database, open_worker
     from clarion.cli.database import connect
-    from clarion.cli.process import run, tell_parent, unless
+    from clarion.cli.process import run, spare_collector, tell_parent, unless
     from clarion.config import load_settings
 
     settings = load_settings(
@@ -32,6 +32,7 @@ def worker(
             async with connect(url):
                 pass  # says what is wrong with an address
             async with open_worker(settings, url) as one:
+                spare_collector()
                 if child:
                     tell_parent(worker=one.name)
                 await one.run(stopping, settings.worker.drain_timeout)
