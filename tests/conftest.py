@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import psutil
 import pytest
 import uvloop
+from tests.support import memory
 from tests.support.leftovers import Leftovers
 from tests.support.nursery import Nursery
 from tests.support.postgres import Databases, Kind, Servers
@@ -26,7 +26,7 @@ async def servers() -> AsyncIterator[Servers]:
 
     They live in a short path of their own: the address of a Unix socket has some hundred characters.
     """
-    with tempfile.TemporaryDirectory(prefix="clarion-tests-") as folder:
+    with memory.folder("clarion-tests-") as folder:
         servers = Servers(Path(folder))
         try:
             yield servers

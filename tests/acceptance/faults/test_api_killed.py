@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import signal
 
-import pytest
 from tests.support.cluster import Cluster
 from tests.support.oracle import assert_survived
 from tests.support.process import Injection
+from tests.support.together import Together
 
 _CLIENTS = 64
 
 
-@pytest.mark.parametrize("at", ["accept:before_commit", "accept:after_commit", "accept:before_reply"])
-async def test_every_answer_is_kept_and_every_key_counts_once(cluster: Cluster, at: str) -> None:
+async def test_every_answer_is_kept_and_every_key_counts_once(together: Together) -> None:
     """64 clients ask again under the same key until they are answered; the API is killed among them."""
+    await together.play(_killed, ["accept:before_commit", "accept:after_commit", "accept:before_reply"])
+
+
+async def _killed(cluster: Cluster, at: str) -> None:
     await cluster.worker()
     doomed = await cluster.api(Injection(at, nth=20))
     async with asyncio.TaskGroup() as clients:

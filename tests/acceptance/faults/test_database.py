@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.support import memory
 from tests.support.cluster import Cluster, open_cluster, people
 from tests.support.database_proxy import Cut, DatabaseProxy, How
 from tests.support.nursery import Nursery
 from tests.support.oracle import assert_survived
+from tests.support.together import Together
 from tests.support.wait import wait_until
 
 from clarion.dev.postgres import EmbeddedPostgres
@@ -39,7 +40,7 @@ _OURS = "FROM pg_stat_activity WHERE datname = current_database() AND applicatio
 @pytest.fixture
 async def server() -> AsyncIterator[EmbeddedPostgres]:
     """A PostgreSQL of this test alone."""
-    with tempfile.TemporaryDirectory(prefix="clarion-own-") as folder:
+    with memory.folder("clarion-own-") as folder:
         async with EmbeddedPostgres(Path(folder)) as server:
             await migrate(server.url())
             yield server
@@ -67,9 +68,12 @@ async def test_it_is_gone_for_a_while_under_load(shaky: Cluster, server: Embedde
     assert findings.messages == 20 * 5 * 2
 
 
-@pytest.mark.parametrize("how", How)
-async def test_a_connection_is_cut_at_a_commit(cluster: Cluster, how: How) -> None:
+async def test_a_connection_is_cut_at_a_commit(together: Together) -> None:
     """At each kind of commit: nobody can know whether it went through, so an intent that was cut is not sent on."""
+    await together.play(_cut_at_a_commit, How)
+
+
+async def _cut_at_a_commit(cluster: Cluster, how: How) -> None:
     expansion, intent, record, feed = (
         Cut("UPDATE trigger t", how),
         Cut("INSERT INTO attempt", how, nth=2),

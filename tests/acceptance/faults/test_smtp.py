@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived
+from tests.support.together import Together
 from tests.support.wait import wait_until
 
 
@@ -39,16 +40,22 @@ BEFORE_THE_DOT = {
 IN_DOUBT = {"reset": _each("reset", "body", "dot", "accepted"), "silent": _each("hang", "dot", "accepted")}
 
 
-@pytest.mark.parametrize("what", BEFORE_THE_DOT)
-async def test_what_was_certainly_not_taken_is_sent_again_once(cluster: Cluster, what: str) -> None:
+async def test_what_was_certainly_not_taken_is_sent_again_once(together: Together) -> None:
+    await together.play(_not_taken, BEFORE_THE_DOT)
+
+
+async def test_what_is_in_doubt_is_labelled_or_held(together: Together) -> None:
+    await together.play(_in_doubt, IN_DOUBT)
+
+
+async def _not_taken(cluster: Cluster, what: str) -> None:
     await _sent(cluster, what, BEFORE_THE_DOT[what])
     findings = await assert_survived(cluster)
     assert findings.statuses == {"sent": 30}
     assert (findings.receipts, findings.labelled) == (30, 0)
 
 
-@pytest.mark.parametrize("what", IN_DOUBT)
-async def test_what_is_in_doubt_is_labelled_or_held(cluster: Cluster, what: str) -> None:
+async def _in_doubt(cluster: Cluster, what: str) -> None:
     await _sent(cluster, what, IN_DOUBT[what])
     findings = await assert_survived(cluster)
     assert findings.labelled + findings.statuses["unknown"] >= 1

@@ -6,6 +6,7 @@ import pytest
 from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived, at_rest
 from tests.support.process import Injection, Process
+from tests.support.together import Together
 
 
 @pytest.fixture
@@ -27,8 +28,15 @@ INSIDE = {"expand:before_commit": 2, "intent:before_commit": 2, "record:before_c
 _LEASES_ARE_OVER = "NOT EXISTS (SELECT FROM job WHERE worker = $1 AND lease_until > clock_timestamp())"
 
 
-@pytest.mark.parametrize("at", BETWEEN)
-async def test_it_wakes_up_when_others_have_done_its_work(cluster: Cluster, at: str) -> None:
+async def test_it_wakes_up_when_others_have_done_its_work(together: Together) -> None:
+    await together.play(_between, BETWEEN)
+
+
+async def test_it_wakes_up_in_a_transaction_after_its_lease(together: Together) -> None:
+    await together.play(_inside, INSIDE)
+
+
+async def _between(cluster: Cluster, at: str) -> None:
     frozen = await _frozen(cluster, at, BETWEEN[at])
     healthy = await cluster.worker()
     assert await at_rest(cluster), cluster.log()
@@ -38,8 +46,7 @@ async def test_it_wakes_up_when_others_have_done_its_work(cluster: Cluster, at: 
     await assert_survived(cluster)
 
 
-@pytest.mark.parametrize("at", INSIDE)
-async def test_it_wakes_up_in_a_transaction_after_its_lease(cluster: Cluster, at: str) -> None:
+async def _inside(cluster: Cluster, at: str) -> None:
     frozen = await _frozen(cluster, at, INSIDE[at])
     await cluster.worker()
     await cluster.until(_LEASES_ARE_OVER, frozen.facts["worker"])

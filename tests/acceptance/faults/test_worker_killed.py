@@ -8,6 +8,7 @@ import pytest
 from tests.support.cluster import Cluster, people
 from tests.support.oracle import assert_survived
 from tests.support.process import Injection
+from tests.support.together import Together
 
 
 @pytest.fixture
@@ -34,9 +35,17 @@ AFTER_AN_INTENT = {
 }
 
 
-@pytest.mark.parametrize("at", BEFORE_AN_INTENT)
-async def test_before_an_intent_there_is_no_doubt(cluster: Cluster, at: str) -> None:
+async def test_before_an_intent_there_is_no_doubt(together: Together) -> None:
     """Only what another batch of that worker was sending at the time is labelled, or held."""
+    await together.play(_before_an_intent, BEFORE_AN_INTENT)
+
+
+async def test_after_an_intent_doubts_are_labelled_or_held(together: Together) -> None:
+    """Under `retry` what was in hand is sent again and says so; under `hold` it waits for a person."""
+    await together.play(_after_an_intent, AFTER_AN_INTENT)
+
+
+async def _before_an_intent(cluster: Cluster, at: str) -> None:
     for workflow in ("mail-retry", "mail-hold", "both"):
         await cluster.trigger(workflow, people(workflow, 12))
     await _killed(cluster, at, BEFORE_AN_INTENT[at])
@@ -47,9 +56,7 @@ async def test_before_an_intent_there_is_no_doubt(cluster: Cluster, at: str) -> 
     assert findings.statuses["unknown"] + findings.labelled == doubts or "lost_lease" in cluster.log()
 
 
-@pytest.mark.parametrize("at", AFTER_AN_INTENT)
-async def test_after_an_intent_doubts_are_labelled_or_held(cluster: Cluster, at: str) -> None:
-    """Under `retry` what was in hand is sent again and says so; under `hold` it waits for a person."""
+async def _after_an_intent(cluster: Cluster, at: str) -> None:
     nth = AFTER_AN_INTENT[at]
     await cluster.trigger("mail-hold", people("held", 12))
     await _killed(cluster, at, nth)
