@@ -277,7 +277,7 @@ async def test_the_access_log_has_no_query_and_no_health(api: Api) -> None:
     with capture_logs() as logs:
         await api.call("GET", "/livez")
         await api.call("GET", "/readyz?verbose")
-        await api.call("GET", "/v1/topics/x?secret=1", headers={"x-request-id": "mine"})
+        await api.call("GET", "/v1/triggers?secret=1", headers={"x-request-id": "mine"})
     (line,) = [line for line in logs if line["event"] == "http.answered"]
-    assert (line["method"], line["path"], line["status"], line["request_id"]) == ("GET", "/v1/topics/x", 404, "mine")
+    assert (line["method"], line["path"], line["status"], line["request_id"]) == ("GET", "/v1/triggers", 422, "mine")
     assert "secret" not in str(logs)

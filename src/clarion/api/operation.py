@@ -21,7 +21,8 @@ from starlette.responses import Response
 from clarion import clock
 from clarion.api import body, faults, idempotency, paging, problem
 from clarion.api.auth import Doorkeeper
-from clarion.api.schema.base import Question
+from clarion.api.careful import escape
+from clarion.api.schema.base import Nothing, Question
 from clarion.api.services import Services
 from clarion.domain.identifier import check_identifier
 from clarion.domain.scope import Scope
@@ -31,6 +32,8 @@ I = TypeVar("I", bound=BaseModel | None)  # noqa: E741  (what goes In)
 
 #: Bodies above this are parsed in a thread, so that others are answered meanwhile.
 _LARGE: Final = 256 * 1024
+#: What an operation takes that takes no query, or no body.
+_NOTHING: Final[TypeAdapter[Nothing]] = TypeAdapter(Nothing)
 #: Times are written in UTC with a Z.
 JSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
@@ -136,7 +139,7 @@ async def _answer(operation: Operation[Any], services: Services, door: Doorkeepe
             tenant_id=key.tenant_id,
             path=_path(request),
             idempotency_key=idempotency.key_of(request.headers) if operation.method == "POST" else None,
-            input=_query(operation, request) if operation.asks else await _body(operation, request),
+            input=_query(operation.adapter, request) if operation.asks else await _body(operation, request),
             request=request,
         )
         answered = await operation.run(services, call)
@@ -168,24 +171,30 @@ def _path(request: Request) -> Mapping[str, str]:
 
 
 async def _body(operation: Operation[Any], request: Request) -> Any:
-    if operation.input is None:
+    if request.scope["query_string"]:
+        _query(_NOTHING, request)  # what is passed over in silence could have been a wish not to do it
+    if operation.input is None and operation.method != "POST":  # in a GET or DELETE it means nothing (RFC 9110)
         return None
     raw = await request.body()
+    if operation.input is None:
+        if raw:
+            _read(_NOTHING, raw)
+        return None
     if len(raw) <= _LARGE:
-        return _read(operation, raw)
-    return await asyncio.to_thread(_read, operation, raw)
+        return _read(operation.adapter, raw)
+    return await asyncio.to_thread(_read, operation.adapter, raw)
 
 
-def _read(operation: Operation[Any], raw: bytes) -> Any:
+def _read(adapter: TypeAdapter[Any], raw: bytes) -> Any:
     value = body.decode(raw)
     if type(value) is not dict:
         raise faults.invalid([Fault("", "the body must be a JSON object", "type")])
-    return faults.read(operation.adapter, value)
+    return faults.read(adapter, value)
 
 
-def _query(operation: Operation[Any], request: Request) -> Any:
+def _query(adapter: TypeAdapter[Any], request: Request) -> Any:
     given = request.query_params.multi_items()
     names = [name for name, _ in given]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise faults.invalid([Fault(f"?{name}", "give this once", "duplicate_key") for name in twice])
-    return faults.read(operation.adapter, dict(given), at="?")
+        raise faults.invalid([Fault(f"?{escape(name)}", "give this once", "duplicate_key") for name in twice])
+    return faults.read(adapter, dict(given), at="?")

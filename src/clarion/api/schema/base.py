@@ -32,6 +32,10 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Nothing(Request):
+    """A body, or a query, of an operation that takes none: any field is one too many."""
+
+
 class Reply(BaseModel):
     """An answer, as documented. Answers are written straight from data; tests hold them to these models."""
 

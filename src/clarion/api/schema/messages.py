@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from clarion.api.schema.base import Moment, Paged, Reply
+from clarion.api.schema.base import Identifier, Moment, Paged, Reply
 
 MessageStatus = Literal[
     "queued", "sending", "sent", "delivered", "failed", "bounced", "skipped", "cancelled", "expired", "unknown"
@@ -17,8 +17,8 @@ class MessagesQuestion(Paged):
     """Which messages."""
 
     trigger: str | None = Field(None, max_length=64)
-    recipient: str | None = Field(None, max_length=128)
-    workflow: str | None = Field(None, max_length=128)
+    recipient: Identifier | None = None
+    workflow: Identifier | None = None
     channel: Literal["email", "in_app"] | None = None
     status: MessageStatus | None = None
 

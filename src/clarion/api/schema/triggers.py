@@ -63,6 +63,9 @@ def _is_printable(text: str) -> str:
     return text
 
 
+TransactionId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_is_printable)]
+
+
 class TriggerBody(Request):
     """Who hears of it, and what templates are told."""
 
@@ -72,7 +75,7 @@ class TriggerBody(Request):
     channels: Annotated[list[Literal["email", "in_app"]], Field(min_length=1)] | None = Field(
         None, description="Narrows the workflow's channels to these."
     )
-    transaction_id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_is_printable)] | None = None
+    transaction_id: TransactionId | None = None
     priority: Literal["critical", "high", "normal", "low"] | None = None
     send_at: WrittenMoment | None = Field(None, description="Not before then. A time of the last 24 h means now.")
     expires_at: WrittenMoment | None = Field(None, description="What is not sent by then is not sent at all.")
@@ -104,9 +107,9 @@ class TriggerBody(Request):
 class TriggersQuestion(Paged):
     """Which triggers."""
 
-    workflow: str | None = Field(None, max_length=128)
+    workflow: Identifier | None = None
     status: TriggerStatus | None = None
-    transaction_id: str | None = Field(None, max_length=255)
+    transaction_id: TransactionId | None = None
 
 
 class AcceptedReply(Reply):
