@@ -75,14 +75,18 @@ SET queued = t.queued + excluded.queued, skipped = t.skipped + excluded.skipped
 
 -- name: complete
 -- Those of which nothing is open any more: their counts are folded into one value, and their slots go. The slots are
--- locked before they are summed, so that what a callback or a retry adds meanwhile is not deleted with them.
-WITH candidate AS (
+-- locked before they are summed, so that what a callback or a retry adds meanwhile is seen; what it adds to a new slot is
+-- not in this statement's snapshot, and stays. Triggers are named by `= ANY (ARRAY (…))`: nobody knows how many rows these
+-- steps give, and a join of two was planned as every row with every other, a second for 500 triggers.
+WITH candidate AS MATERIALIZED (
     SELECT id FROM trigger WHERE status = 'running' AND id > $1 ORDER BY id LIMIT $2
-), quiet AS (
-    SELECT c.id FROM candidate c LEFT JOIN trigger_count t ON t.trigger_id = c.id
-    GROUP BY c.id HAVING coalesce(sum(t.queued + t.sending), 0) = 0
+), quiet AS MATERIALIZED (
+    SELECT c.id, t.slots FROM candidate c CROSS JOIN LATERAL (
+        SELECT coalesce(sum(queued + sending), 0) AS open, count(*) AS slots FROM trigger_count t WHERE t.trigger_id = c.id
+    ) AS t WHERE t.open = 0
 ), slot AS MATERIALIZED (
-    SELECT t.* FROM trigger_count t WHERE t.trigger_id IN (SELECT id FROM quiet) ORDER BY trigger_id, channel, slot FOR UPDATE
+    SELECT * FROM trigger_count WHERE trigger_id = ANY (ARRAY (SELECT id FROM quiet))
+    ORDER BY trigger_id, channel, slot FOR UPDATE
 ), channel AS (
     SELECT trigger_id, channel, sum(queued + sending) AS open, jsonb_build_object(
         'queued', sum(queued),
@@ -97,16 +101,16 @@ WITH candidate AS (
         'unknown', sum(unknown)
     ) AS counts FROM slot GROUP BY trigger_id, channel
 ), done AS (
-    SELECT q.id, coalesce(jsonb_object_agg(c.channel, c.counts) FILTER (WHERE c.channel IS NOT NULL), '{}') AS counts
-    FROM quiet q LEFT JOIN channel c ON c.trigger_id = q.id GROUP BY q.id HAVING coalesce(sum(c.open), 0) = 0
+    SELECT trigger_id AS id, jsonb_object_agg(channel, counts) AS counts FROM channel GROUP BY trigger_id HAVING sum(open) = 0
+    UNION ALL
+    SELECT id, '{}' FROM quiet WHERE slots = 0
 ), finished AS (
     UPDATE trigger t SET status = 'completed', completed_at = clock_timestamp(), counts = d.counts
     FROM done d WHERE t.id = d.id AND t.status = 'running'
       AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'  -- it would only be found out once more
     RETURNING t.id
 ), swept AS (
-    DELETE FROM trigger_count c USING finished f, slot s
-    WHERE c.trigger_id = f.id AND s.trigger_id = f.id AND c.channel = s.channel AND c.slot = s.slot
+    DELETE FROM trigger_count WHERE trigger_id = ANY (ARRAY (SELECT id FROM finished))
 )
 SELECT (SELECT id FROM candidate ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*) FROM candidate) AS seen,
        array(SELECT id FROM finished) AS completed
