@@ -129,7 +129,20 @@ async def test_a_chunked_body_over_the_limit_is_cut_off(api: Api) -> None:
         "Content-Length: 2\r\nContent-Length: 3\r\n",
         "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
         "Content-Length: two\r\n",
+        "Content-Length: 2\r\nContent-Length: 2\r\n",
+        "Content-Length: +2\r\n",
+        f"Content-Length: {'9' * 5_000}\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
         "Bad Header: x\r\n",
+        "X-Folded: a\r\n b\r\n",
+        "X-Bare: a\rb\r\n",
+        "X-Nul: a\0b\r\n",
+        "Content-Length: 2\r\nHost: y\r\n",
+        "Content-Length: 2\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n",
+        "Content-Length: 2\r\nContent-Type: application/json\r\nContent-Type: text/plain\r\n",
+        "Content-Length: 2\r\nContent-Encoding: gzip\r\nContent-Encoding: identity\r\n",
     ],
 )
 async def test_requests_whose_end_is_unclear_are_refused_and_closed(api: Api, framing: str) -> None:
@@ -167,8 +180,27 @@ async def test_headers_that_never_end_are_cut_off(api: Api) -> None:
 
 async def test_compressed_bodies_are_not_accepted(api: Api) -> None:
     bomb = gzip.compress(b" " * 10 * MIB)
-    reply = await put(api, bomb, **{"content-encoding": "gzip"})
-    assert (reply.status, reply.code) == (415, "unsupported_encoding")
+    for encoding in ("gzip", "br", "identity, gzip"):
+        reply = await put(api, bomb, **{"content-encoding": encoding})
+        assert (reply.status, reply.code) == (415, "unsupported_encoding")
+    async with await Connection.open(api.port) as connection:
+        head = {"transfer-encoding": "gzip, chunked", "content-type": "application/json"}
+        await connection.say(request("PUT", "/v1/recipients/x", headers=head) + b"2\r\n{}\r\n0\r\n\r\n")
+        assert (await connection.hear()).code == "unsupported_encoding"
+
+
+async def test_a_request_says_its_host_unless_it_is_old(api: Api) -> None:
+    for version, status in (("1.1", 400), ("1.0", 200)):
+        async with await Connection.open(api.port) as connection:
+            await connection.say(f"GET /livez HTTP/{version}\r\n\r\n".encode())
+            assert (await connection.hear()).status == status
+
+
+async def test_headers_that_lists_may_be_split_over_stay_so(api: Api) -> None:
+    raw = "GET /livez HTTP/1.1\r\nHost: x\r\nAccept: a/b\r\nAccept: c/d\r\nVia: 1.1 a\r\nVia: 1.1 b\r\n\r\n"
+    async with await Connection.open(api.port) as connection:
+        await connection.say(raw.encode())
+        assert (await connection.hear()).status == 200
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/json; charset=latin-1", "json", ""])

@@ -138,6 +138,8 @@ class _Exchange:
 
 
 _CLOSE: Final = {"Connection": "close"}
+#: Headers that have one value. Of those that say where a request ends, the parser has made sure.
+_ONCE: Final = (b"host", b"authorization", b"content-type", b"content-encoding", b"transfer-encoding")
 
 
 def _too_large(limit: int) -> Refusal:
@@ -153,18 +155,36 @@ def _check_headers(scope: Scope, headers: dict[bytes, bytes], limit: int) -> Non
     """Raise `Refusal` for what the headers alone show to be unacceptable."""
     if _size(scope["headers"]) + len(scope["raw_path"]) + len(scope["query_string"]) > MAX_HEADERS:
         raise Refusal(431, "headers_too_large", f"headers may have {MAX_HEADERS} bytes in all", headers=_CLOSE)
+    if len(headers) != len(scope["headers"]):
+        _check_repeated([name for name, _ in scope["headers"]])
+    if b"host" not in headers and scope["http_version"] == "1.1":
+        raise Refusal(400, "invalid_http", "a request of HTTP/1.1 says its Host", headers=_CLOSE)
     length = int(headers.get(b"content-length", b"0"))
     if length > limit:
         raise _too_large(limit)
     has_body = length > 0 or b"transfer-encoding" in headers
-    encoding = headers.get(b"content-encoding", b"identity")
-    if encoding.strip().lower() not in (b"identity", b""):
+    if not _is_plain(headers):
         raise Refusal(415, "unsupported_encoding", "compressed bodies are not accepted")
     kind = headers.get(b"content-type")
     if (has_body or kind is not None) and _JSON.fullmatch((kind or b"").strip()) is None:
         raise Refusal(415, "unsupported_media_type", "send application/json")
     if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
         raise Refusal(422, "invalid_id", "an id in a path cannot contain a slash")
+
+
+def _check_repeated(names: list[bytes]) -> None:
+    """Raise `Refusal` for a header given twice whose two values contradict each other: which one counts is a guess."""
+    for name in _ONCE:
+        if names.count(name) > 1:
+            raise Refusal(400, "invalid_http", f"{name.decode()} is given more than once", headers=_CLOSE)
+
+
+def _is_plain(headers: dict[bytes, bytes]) -> bool:
+    """Whether the body comes as it is: neither it nor its transfer is compressed."""
+    encoding = headers.get(b"content-encoding", b"").strip().lower()
+    return (
+        encoding in (b"", b"identity") and headers.get(b"transfer-encoding", b"chunked").strip().lower() == b"chunked"
+    )
 
 
 def _size(headers: Iterable[tuple[bytes, bytes]]) -> int:
