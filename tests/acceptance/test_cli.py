@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from tests.support import memory
 from tests.support.command import HOTEL, Ended, Up, clarion
 
 from clarion.dev.guests import guests
@@ -35,13 +36,14 @@ class House:
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def house() -> AsyncIterator[House]:
     """One system for all tests here."""
-    folder = tmp_path_factory.mktemp("house")
-    project = folder / "hotel"
-    shutil.copytree(HOTEL, project)
-    async with Up(folder, "--project", project) as up:
-        yield House(up, project)
+    with memory.folder("clarion-house-") as place:
+        folder = Path(place)
+        project = folder / "hotel"
+        shutil.copytree(HOTEL, project)
+        async with Up(folder, "--project", project) as up:
+            yield House(up, project)
 
 
 async def test_a_trigger_is_watched_to_its_end_and_every_message_tells_its_story(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import signal
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -82,10 +83,12 @@ async def test_interrupting_it_leaves_nothing(tmp_path: Path, number: int, when:
 
 async def test_killing_it_leaves_no_process(tmp_path: Path) -> None:
     async with Program(tmp_path, "demo", "--people", "200") as demo:
+        folder = await demo.says(r"Starting Clarion in (\S+)")
         await demo.says("It is up")
         demo.signal(signal.SIGKILL)
         await demo.wait()
         await demo.is_gone()
+    shutil.rmtree(folder)  # nobody was left to do it
 
 
 async def test_its_number_of_people_is_checked() -> None:

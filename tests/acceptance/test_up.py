@@ -6,16 +6,25 @@ import asyncio
 import json
 import signal
 import socket
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.support import memory
 from tests.support.command import HOTEL, Program, Up, answers, clarion, command_of, lives, until_answers
 from tests.support.smtp_server import SmtpServer
 from tests.support.wait import wait_until
 
 from clarion.dev.guests import guests
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Data of PostgreSQL comes into it: in memory where that can be."""
+    with memory.folder("clarion-up-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import psutil
 import pytest
+from tests.support import memory
 from tests.support.postgres import Databases, Kind, Servers
 from tests.support.wait import wait_until
 
@@ -46,14 +46,14 @@ loop.run_until_complete(asyncpg.connect(sys.argv[1]))
 @pytest.fixture
 def fresh_folder() -> Iterator[Path]:
     """An empty data folder with a path short enough for a socket, private to this account (mode 0700)."""
-    with tempfile.TemporaryDirectory(prefix="clarion-pg-") as place:
+    with memory.folder("clarion-pg-") as place:
         yield Path(place)
 
 
 @pytest.fixture(scope="module")
 async def seed() -> AsyncIterator[Path]:
     """A data folder whose server has run once: making a cluster is what takes long."""
-    with tempfile.TemporaryDirectory(prefix="clarion-pg-") as place:
+    with memory.folder("clarion-pg-") as place:
         async with EmbeddedPostgres(Path(place)):
             pass
         yield Path(place)

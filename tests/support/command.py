@@ -18,6 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import psutil
+from tests.support import memory
 from tests.support.wait import wait_until
 
 CLARION = (sys.executable, "-m", "clarion")
@@ -44,8 +45,10 @@ class Ended:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Ours, with no setting of Clarion but *settings*."""
+    """Ours, with no setting of Clarion but *settings*; what is temporary is in memory where that can be."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CLARION_")}
+    if (in_memory := memory.place()) is not None:
+        kept["TMPDIR"] = str(in_memory)
     return {**kept, **settings}
 
 

@@ -24,4 +24,4 @@ def place() -> Path | None:
 
 def folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
     """A new folder, in memory where that can be, with a path short enough for a socket; removed with its ``with``."""
-    return tempfile.TemporaryDirectory(prefix=prefix, dir=place())
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=place(), ignore_cleanup_errors=True)
