@@ -32,10 +32,13 @@ class Session(asyncio.Protocol):
         self._mails = 0
         self._number = 0
         self._task: asyncio.Task[None] | None = None
+        self._encrypting: asyncio.Task[None] | None = None
         self.gone: asyncio.Future[None] = self._loop.create_future()
 
     def drop(self) -> None:
-        if self._transport is not None:
+        if self._encrypting is not None and not self._encrypting.done():
+            self._encrypting.cancel()
+        elif self._transport is not None:
             self._transport.close()
 
     def say(self, text: str) -> None:
@@ -189,14 +192,15 @@ class Session(asyncio.Protocol):
             return
         self._out.append(b"220 2.0.0 go ahead\r\n")
         self._flush()
-        self._task = self._loop.create_task(self._encrypt())
+        self._encrypting = self._loop.create_task(self._encrypt())
 
     async def _encrypt(self) -> None:
         assert self._transport is not None and self._server.tls is not None
         try:
             transport = await self._loop.start_tls(self._transport, self, self._server.tls, server_side=True)
-        except OSError:  # the client did not like our certificate
+        except (OSError, asyncio.CancelledError):  # the client did not like our certificate, or this server ends
             self._transport.abort()
+            self.connection_lost(None)  # the event loop tells the half-made encryption, not us
             return
         self._transport = transport
         self._encrypted = True
