@@ -95,8 +95,12 @@ def _summary(row: _Row) -> dict[str, object]:
 
 
 def _timeline(row: _Row, attempts: Sequence[_Row], events: Sequence[_Row]) -> list[dict[str, object]]:
-    """All that happened, in the order in which it did; what came first is first where two times are the same."""
-    entries = [_entry(ids.made_at(row["id"]), "created", detail=f"by workflow {row['workflow_key']}")]
+    """All that happened, in the order in which it did; what came first is first where two times are the same.
+
+    The creation is first whatever the times say: its id was made by the clock of a process, the rest by the database's.
+    """
+    created = _entry(ids.made_at(row["id"]), "created", detail=f"by workflow {row['workflow_key']}")
+    entries: list[dict[str, object]] = []
     if row["status"] == Status.SKIPPED:
         entries.append(_entry(row["ended_at"], "skipped", detail=row["reason"]))
     if row["sent_at"] is not None and not attempts:  # a feed's row: nobody else was asked
@@ -105,7 +109,7 @@ def _timeline(row: _Row, attempts: Sequence[_Row], events: Sequence[_Row]) -> li
     for attempt in attempts:
         fields = {name: attempt[name] for name in ("number", "status", "provider", "provider_message_id", "ended_at")}
         entries.append(_entry(attempt["intended_at"], "attempt", detail=attempt["reason"], **fields))
-    return sorted(entries, key=lambda entry: entry["at"])  # type: ignore[arg-type, return-value]
+    return [created, *sorted(entries, key=lambda entry: entry["at"])]  # type: ignore[arg-type, return-value]
 
 
 def _entry(at: object, kind: str, **fields: object) -> dict[str, object]:
