@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.support.api import Api, open_api
@@ -13,8 +15,9 @@ from tests.support.postgres import Databases
 from tests.support.things import make_things
 from tests.support.wait import wait_until
 
-from clarion import clock
+from clarion import app, clock
 from clarion.api.gate import Gate, Quota, Strangers
+from clarion.config import load_settings
 from clarion.domain import key as keys
 from clarion.domain.scope import Scope
 
@@ -209,3 +212,18 @@ async def test_an_address_that_is_not_heard_asks_nothing_of_the_database(url: st
             for _ in range(api.pool.get_max_size()):
                 await stack.enter_async_context(api.pool.acquire())
             assert await statuses(api, 5, authorization=f"Bearer {keys.make(bytes(37))}") == [429] * 5
+
+
+async def test_the_settings_are_what_counts(url: str, tmp_path: Path) -> None:
+    flags = {"project": tmp_path, "port": 0, "api.rate": 1, "api.burst": 2, "api.concurrency": 5, "api.failed_keys": 1}
+    settings = load_settings(flags, {"CLARION_SECRET": "a secret of tests, long enough to be one"})
+    async with open_api(url) as made, app.open_api(settings, url) as server:
+        serving = asyncio.create_task(server.run())
+        try:
+            await server.listening.wait()
+            api = replace(made, port=server.port)
+            assert await statuses(api, 3) == [404, 404, 429]
+            assert await statuses(api, 2, authorization="Bearer x") == [401, 429]
+        finally:
+            server.stop()
+            await serving
