@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from clarion.cli.child import Child
 from clarion.errors import Unavailable
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -21,7 +24,7 @@ _WELL_S = 30.0
 
 
 class Family:
-    """Children in stages. Those of one stage do not need each other: they start and stop at the same time."""
+    """Children in stages: those of one stage stop at the same time, the last stage first."""
 
     def __init__(self, patience: timedelta) -> None:
         """*patience*: how long a child that was told to stop may take."""
@@ -33,17 +36,13 @@ class Family:
         """All of them, in the order of their start."""
         return [child for stage in self._stages for child in stage]
 
-    async def start(self, *stage: Child) -> list[dict[str, Any]]:
-        """Start the next stage; what each of its children tells when it is ready. Raises `Unavailable`."""
-        self._stages.append(stage)
-        starting = [asyncio.create_task(child.start()) for child in stage]
-        try:
-            return list(await asyncio.gather(*starting))
-        except BaseException:
-            for task in starting:
-                task.cancel()
-            await asyncio.gather(*starting, return_exceptions=True)
-            raise
+    async def start(self, *stages: Sequence[Child]) -> list[dict[str, Any]]:
+        """Start the next *stages*, all of them at the same time; what each child tells when it is ready, in order.
+
+        That they are several counts when they stop. Raises `Unavailable`.
+        """
+        self._stages += [tuple(stage) for stage in stages]
+        return await together(*(child.start() for stage in stages for child in stage))
 
     async def watch(self, stopping: asyncio.Event) -> None:
         """Start again what dies, until *stopping* is set."""
@@ -59,6 +58,18 @@ class Family:
         """Stop all of them, the last stage first. Does nothing when they are stopped."""
         for stage in reversed(self._stages):
             await asyncio.gather(*(child.stop(self._patience) for child in stage))
+
+
+async def together(*works: Coroutine[Any, Any, T]) -> list[T]:
+    """What *works* answer, done at the same time. When one raises, the others are cancelled and have ended."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def _keep(child: Child) -> None:

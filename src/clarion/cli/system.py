@@ -16,7 +16,7 @@ import structlog
 from clarion.app import open_database
 from clarion.cli.child import Child
 from clarion.cli.database import connect
-from clarion.cli.family import Family
+from clarion.cli.family import Family, together
 from clarion.cli.first_key import first_key
 from clarion.cli.folder import follow
 from clarion.cli.port import address
@@ -32,7 +32,7 @@ _MARGIN = timedelta(seconds=5)
 
 
 class System:
-    """Database, catcher, workers and API, in the order in which they need each other.
+    """Database, catcher, workers and API; what does not need the other starts at the same time.
 
     What `start` has begun is ended when the block is left, in whatever way: ``async with System(…) as system``.
     """
@@ -65,7 +65,7 @@ class System:
             await self._stack.aclose()
 
     async def start(self) -> Running:
-        """Start all of it; answers when the API is ready, which is last.
+        """Start all of it; answers when every part is ready.
 
         Raises `ConfigError` when it cannot run as things are set up, or runs on this data folder already, and
         `Unavailable` when a part does not come up.
@@ -73,19 +73,16 @@ class System:
         settings = self.settings
         self._lock = await self._stack.enter_async_context(claimed(settings.data_dir))
         read_project(settings)  # before anything is started for it
-        self.database_url = await self._stack.enter_async_context(open_database(settings))
-        async with connect(self.database_url):
-            pass  # says what is wrong with an address better than a migration could
-        await migrate(self.database_url)
-        async with connect(self.database_url) as connection:
-            self._tenant_id, key = await first_key(connection, settings)
-        await self._publish()
+        key, catcher = await together(self._prepare_database(), self._start_catcher())
         self._environment |= {"CLARION_DATABASE_URL": self.database_url, "CLARION_WORKER_PROCESSES": "1"}
-        catcher = None if settings.smtp_url is not None else await self._start_catcher()
         numbers = range(1, settings.worker.processes + 1)
         self._workers = [self._child(f"worker {number}", "worker") for number in numbers]
-        await self._family.start(*self._workers)
-        running = Running(address=await self._start_api(), api_key=key, pid=os.getpid(), catcher=catcher)
+        api = self._child("api", "api", "--host", settings.host, "--port", str(settings.port))
+        # They start together, but the API is the first to stop: no new work while the old is finished.
+        *_, facts = await self._family.start(self._workers, [api])
+        api.keep("--port", facts["port"])
+        assert key is not None
+        running = Running(address=address(settings.host, facts["port"]), api_key=key, pid=os.getpid(), catcher=catcher)
         announce(settings.data_dir, running)
         return running
 
@@ -102,21 +99,27 @@ class System:
         """The process ids of the workers."""
         return [worker.pid for worker in self._workers if worker.pid is not None]
 
-    async def _start_catcher(self) -> str:
+    async def _prepare_database(self) -> str:
+        """A database with schema, first key and everything that the project folder publishes; the key."""
+        self.database_url = await self._stack.enter_async_context(open_database(self.settings))
+        async with connect(self.database_url):
+            pass  # says what is wrong with an address better than a migration could
+        await migrate(self.database_url)
+        async with connect(self.database_url) as connection:
+            self._tenant_id, key = await first_key(connection, self.settings)
+        await self._publish()
+        return key
+
+    async def _start_catcher(self) -> str | None:
+        """Where it shows mails; None when there is a real mail server."""
+        if self.settings.smtp_url is not None:
+            return None
         child = self._child("catcher", "catcher")
-        (facts,) = await self._family.start(child)
+        (facts,) = await self._family.start([child])
         for port in ("smtp", "http"):
             child.keep(f"--{port}-port", facts[f"{port}_port"])
         self._environment["CLARION_SMTP_URL"] = f"smtp://127.0.0.1:{facts['smtp_port']}"
         return f"http://127.0.0.1:{facts['http_port']}"
-
-    async def _start_api(self) -> str:
-        """Last to start and first to stop: no new work while the old is finished."""
-        host = self.settings.host
-        child = self._child("api", "api", "--host", host, "--port", str(self.settings.port))
-        (facts,) = await self._family.start(child)
-        child.keep("--port", facts["port"])
-        return address(host, facts["port"])
 
     def _child(self, name: str, *command: str) -> Child:
         where = ["--project", str(self.settings.project), "--data-dir", str(self.settings.data_dir)]

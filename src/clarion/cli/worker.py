@@ -52,7 +52,7 @@ def worker(
             children = [ChildProcess(f"worker {number}", command, environment) for number in numbers]
             family = Family(settings.worker.drain_timeout + timedelta(seconds=5))
             try:
-                if await unless(stopping, family.start(*children)) is not None:
+                if await unless(stopping, family.start(children)) is not None:
                     await family.watch(stopping)
             finally:
                 await family.stop()
