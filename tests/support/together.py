@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from tests.support.cluster import Cluster, open_cluster
 from tests.support.nursery import Nursery
 from tests.support.postgres import Databases
@@ -38,6 +39,8 @@ class Together:
         room = asyncio.Semaphore(at_once)
         only = os.environ.get("SCENARIO")
         played = [case for case in cases if only in (None, str(case))]
+        if not played:
+            pytest.skip(f"the scenario {only!r} is none of these")
 
         async def play(case: Case) -> None:
             async with room:
