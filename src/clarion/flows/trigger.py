@@ -13,7 +13,7 @@ import structlog
 from clarion import clock, ids
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Priority, Workflow
-from clarion.errors import Conflict, Fault, Invalid, NotFound
+from clarion.errors import Conflict, Fault, Invalid, NotFound, Unavailable
 from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, QUEUE
 from clarion.queue.job import lane_of
@@ -21,6 +21,9 @@ from clarion.store import recipients, triggers
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
+
+#: How often names are looked up when what was found is gone again a moment later.
+_LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,27 +74,58 @@ async def trigger(
     channels that nobody knows; `Conflict` for an idempotency key in use with another request
     (``idempotency_mismatch``) or by one in flight (``idempotency_in_flight``).
     """
-    # One statement writes the trigger and its job; a transaction is only needed around more than that.
+    # One statement writes the trigger and its job; a transaction is only needed around more than that. Of what has been
+    # merged when the request turns out to be wrong, nothing stays.
     alone = request.idempotency_key is None and not request.inline
     async with nullcontext() if alone else connection.transaction():
         if request.idempotency_key is not None:
             earlier = await _earlier(connection, tenant_id, request.idempotency_key, request.hash)
             if earlier is not None:
                 return earlier
+        if request.inline:
+            await recipients.merge_many(connection, tenant_id, request.inline)
+        guess = definitions.latest(tenant_id, request.workflow)
+        id = None if guess is None else await _guessed(connection, tenant_id, request, guess, definitions)
+        if id is None:
+            id = await _looked_up(connection, tenant_id, request, definitions)
+    log.info("trigger.accepted", trigger=ids.show(ids.Prefix.TRIGGER, id), workflow=request.workflow)
+    wake(QUEUE)
+    return Accepted(id, "accepted")
+
+
+async def _guessed(
+    connection: Connection, tenant_id: UUID, request: Request, version_id: UUID, definitions: Definitions
+) -> UUID | None:
+    """Store it, if all it names is there and *version_id* is current still; None when something is not as guessed."""
+    workflow = await definitions.get(connection, version_id)
+    if _channel_faults(request, workflow):
+        return None
+    try:
+        return await _store(connection, _new(tenant_id, request, workflow, version_id))
+    except Invalid:  # by what may be an old version
+        return None
+
+
+async def _looked_up(connection: Connection, tenant_id: UUID, request: Request, definitions: Definitions) -> UUID:
+    """Find out what there is, say what is not, and store it."""
+    for _ in range(_LOOKS):
         names = await triggers.names(
             connection, tenant_id, request.workflow, list(request.recipient_ids), list(request.topics)
         )
         if names.version_id is None:
             raise NotFound(f"There is no workflow {request.workflow!r}: publish it with `clarion apply`.")
         workflow = await definitions.get(connection, names.version_id)
+        definitions.found(tenant_id, request.workflow, names.version_id)
         _check(request, workflow, names)
-        if request.inline:
-            await recipients.merge_many(connection, tenant_id, request.inline)
-        new = _new(tenant_id, request, workflow, names)
-        await triggers.accept(connection, new, queue=QUEUE, kind=KIND, lane=lane_of(tenant_id))
-    log.info("trigger.accepted", trigger=ids.show(ids.Prefix.TRIGGER, new.id), workflow=request.workflow)
-    wake(QUEUE)
-    return Accepted(new.id, "accepted")
+        id = await _store(connection, _new(tenant_id, request, workflow, names.version_id))
+        if id is not None:
+            return id
+    raise Unavailable("what this request names was changed just now, again and again: send it once more")
+
+
+async def _store(connection: Connection, new: triggers.NewTrigger) -> UUID | None:
+    stored = await triggers.accept(connection, new, queue=QUEUE, kind=KIND, lane=lane_of(new.tenant_id))
+    return new.id if stored else None
 
 
 async def _earlier(connection: Connection, tenant_id: UUID, key: str, hash: bytes | None) -> Accepted | None:
@@ -112,7 +146,7 @@ def _check(request: Request, workflow: Workflow, names: triggers.Names) -> None:
     for id in names.unknown:
         faults.append(Fault(request.recipient_ids[id], f"there is no recipient {id!r}", "unknown_recipient"))
     for key, pointer in request.topics.items():
-        if key not in names.members:
+        if key not in names.topics:
             faults.append(Fault(pointer, f"there is no topic {key!r}", "unknown_topic"))
     if faults:
         raise Invalid("The request names what does not exist.", code=faults[0].code, faults=faults)
@@ -127,8 +161,7 @@ def _channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
     ]
 
 
-def _new(tenant_id: UUID, request: Request, workflow: Workflow, names: triggers.Names) -> triggers.NewTrigger:
-    assert names.version_id is not None
+def _new(tenant_id: UUID, request: Request, workflow: Workflow, version_id: UUID) -> triggers.NewTrigger:
     now = clock.now()
     begins = max(request.send_at or now, now)
     expires_at = request.expires_at or begins + workflow.expires_after
@@ -139,7 +172,7 @@ def _new(tenant_id: UUID, request: Request, workflow: Workflow, names: triggers.
     return triggers.NewTrigger(
         tenant_id=tenant_id,
         workflow_key=workflow.key,
-        workflow_version_id=names.version_id,
+        workflow_version_id=version_id,
         priority=workflow.priority if request.priority is None else request.priority,
         recipient_ids=ids_given,
         topic_keys=sorted(request.topics),
@@ -152,5 +185,4 @@ def _new(tenant_id: UUID, request: Request, workflow: Workflow, names: triggers.
         traceparent=request.traceparent,
         send_at=request.send_at,
         expires_at=expires_at,
-        total=len(ids_given) + sum(names.members.values()),
     )

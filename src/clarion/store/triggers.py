@@ -42,8 +42,6 @@ class NewTrigger:
     request_hash: bytes | None = None
     traceparent: str | None = None
     send_at: datetime | None = None
-    #: How many recipients, as far as known.
-    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +64,8 @@ class Names:
     version_id: UUID | None
     #: Recipients that nobody knows, sorted.
     unknown: Sequence[str]
-    #: Topics that exist, with the number of their members.
-    members: Mapping[str, int]
+    #: Topics that exist.
+    topics: Sequence[str]
 
 
 async def names(
@@ -76,21 +74,24 @@ async def names(
     """Look up everything that a request names."""
     row = await connection.fetchrow(_SQL["names"], tenant_id, workflow_key, recipient_ids, topic_keys)
     assert row is not None
-    return Names(version_id=row["version_id"], unknown=row["unknown"], members=row["members"] or {})
+    return Names(version_id=row["version_id"], unknown=row["unknown"], topics=row["topics"])
 
 
-async def accept(connection: Connection, trigger: NewTrigger, *, queue: str, kind: str, lane: int) -> None:
+async def accept(connection: Connection, trigger: NewTrigger, *, queue: str, kind: str, lane: int) -> bool:
     """Store *trigger* together with the job that will expand it (of its id), due at its `send_at` or at once.
 
+    False, and nothing is stored, when its version is not the current one of its workflow, or when a recipient or a
+    topic of it does not exist: ask `names` which.
     Raises asyncpg's UniqueViolationError when its idempotency key is taken: hold `lock_idempotency_key`.
     """
     t = trigger
-    await connection.execute(
+    stored = await connection.fetchval(
         _SQL["accept"],
         *(t.id, t.tenant_id, t.workflow_key, t.workflow_version_id, t.priority, t.recipient_ids, t.topic_keys),
         *(t.channels, t.payload, t.metadata, t.transaction_id, t.idempotency_key, t.request_hash, t.traceparent),
-        *(t.send_at, t.expires_at, t.total, queue, kind, lane),
+        *(t.send_at, t.expires_at, len(t.recipient_ids), queue, kind, lane),
     )
+    return stored is not None
 
 
 async def lock_idempotency_key(connection: Connection, tenant_id: UUID, key: str) -> bool:
