@@ -10,6 +10,7 @@ import sys
 from contextlib import AsyncExitStack
 
 import structlog
+import uvloop
 from rich.console import Console
 
 from bench import machine, report, runner
@@ -24,7 +25,7 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console()
     try:
-        outcomes = asyncio.run(_measure(options, console))
+        outcomes = uvloop.run(_measure(options, console))
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped; everything that was started is ended")
         return 130

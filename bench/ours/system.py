@@ -43,6 +43,11 @@ class System:
         self._session = session
         self.database = env["CLARION_DATABASE_URL"]
 
+    @property
+    def port(self) -> int:
+        """Where the API listens."""
+        return int(self._env["CLARION_PORT"])
+
     def client(self, key: str = KEY) -> Client:
         """Speaks for the tenant that *key* belongs to."""
         return Client(self._session, key)

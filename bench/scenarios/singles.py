@@ -10,7 +10,8 @@ from bench.figures import middle, percentile
 from bench.mail import booking
 from bench.ours.load import at_rate
 from bench.ours.loaded import copy, load
-from bench.ours.system import System, system
+from bench.ours.quick_client import quick_client
+from bench.ours.system import KEY, System, system
 from bench.scenario import Sample, Samples, Scenario, Side, Verdict
 from bench.servers.process import ProgramFailed
 from bench.servers.timing_sink import timing_sink
@@ -40,8 +41,8 @@ class Singles(Side):
             timing_sink(stage.work) as sink,
             system(stage, database=database, smtp=sink.url) as clarion,
             clarion.worker() as peak,
+            quick_client(clarion.port, KEY) as client,
         ):
-            client = clarion.client()
             guests = [booking.guest(number) for number in range(self.count)]
             depths: list[int] = []
             watching = asyncio.create_task(_watch(clarion, depths))
