@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from clarion.cli.options import Child, DataDir, Host, Port, Project
+from clarion.cli.options import Child, DataDir, Host, Late, Port, Project
 
 if TYPE_CHECKING:
     import asyncio
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from clarion.config import Settings
 
 _LOOK_EVERY_S = 0.5
+#: What takes long to load.
+_NEEDS = ("uvloop", "clarion.api.app", "clarion.api.server")
 
 
 def api(
-    project: Project = None, data_dir: DataDir = None, host: Host = None, port: Port = None, child: Child = False
+    project: Project = None,
+    data_dir: DataDir = None,
+    host: Host = None,
+    port: Port = None,
+    child: Child = False,
+    late: Late = False,
 ) -> None:
     """Serve the HTTP API.
 
@@ -27,11 +34,14 @@ def api(
     from clarion.app import open_api, open_database
     from clarion.cli.database import connect
     from clarion.cli.first_key import configured_key
+    from clarion.cli.late import environment
     from clarion.cli.port import check_free
     from clarion.cli.process import run, spare_collector, tell_parent
     from clarion.config import load_settings
 
-    settings = load_settings({"project": project, "data_dir": data_dir, "host": host, "port": port})
+    settings = load_settings(
+        {"project": project, "data_dir": data_dir, "host": host, "port": port}, environment(*_NEEDS) if late else None
+    )
 
     async def body(stopping: asyncio.Event) -> None:
         async with open_database(settings) as url:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.cli.options import Child, DataDir, Project
+from clarion.cli.options import Child, DataDir, Late, Project
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,13 +21,15 @@ def catcher(
     smtp_port: _SmtpPort = 0,
     http_port: _HttpPort = 0,
     child: Child = False,
+    late: Late = False,
 ) -> None:
     """Take mails and show them instead of delivering them."""
+    from clarion.cli.late import environment
     from clarion.cli.process import run, tell_parent
     from clarion.config import load_settings
     from clarion.dev.catcher import Catcher
 
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    settings = load_settings({"project": project, "data_dir": data_dir}, environment() if late else None)
 
     async def body(stopping: asyncio.Event) -> None:
         async with Catcher(settings.data_dir / "caught", "127.0.0.1", smtp_port, http_port) as one:

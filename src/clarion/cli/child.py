@@ -23,7 +23,10 @@ _OURS = "CLARION_"
 
 
 class Child:
-    """One command of ours as a process. It ends by itself when this process is gone, however that came about."""
+    """One command of ours as a process. It ends by itself when this process is gone, however that came about.
+
+    It may be warmed up before its settings are known: `warm`, then `tell`, then `start`.
+    """
 
     def __init__(
         self,
@@ -41,10 +44,11 @@ class Child:
         """
         self.name = name
         self._command = list(command)
-        self._environment = environment
+        self._environment = dict(environment)
         self._inherit = inherit
         self._holding = tuple(holding)
         self._process: asyncio.subprocess.Process | None = None
+        self._told = False
 
     @property
     def pid(self) -> int | None:
@@ -55,20 +59,31 @@ class Child:
         """Give *option* to every later start: others rely on what the first one chose, such as a free port."""
         self._command += [option, str(value)]
 
-    async def start(self) -> dict[str, Any]:
-        """Start it and wait until it is ready; the facts it tells.
+    def tell(self, environment: Mapping[str, str]) -> None:
+        """Add *environment* to what `start` tells it, now and at every later start."""
+        self._environment |= environment
 
-        Raises `Unavailable` when it ends instead, or is not ready within a minute.
-        """
+    async def warm(self) -> None:
+        """Have the process load what it needs, and wait for its settings, which `start` tells it."""
+        self._told = False
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "clarion", *self._command, "--child"),
+            *(sys.executable, "-m", "clarion", *self._command, "--child", "--late"),
             env=_environment(os.environ, self._environment, inherit=self._inherit),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             pass_fds=self._holding,
             start_new_session=True,  # a ^C at the terminal is ours to pass on, in order
         )
-        assert self._process.stdout is not None
+
+    async def start(self) -> dict[str, Any]:
+        """Start it and wait until it is ready; the facts it tells.
+
+        Raises `Unavailable` when it ends instead, or is not ready within a minute.
+        """
+        if self._told or self._process is None:
+            await self.warm()
+        assert self._process is not None and self._process.stdout is not None
+        self._tell_it(self._process)
         try:
             async with asyncio.timeout(_PATIENCE.total_seconds()):
                 line = await self._process.stdout.readline()
@@ -102,6 +117,11 @@ class Child:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+
+    def _tell_it(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(self._environment).encode() + b"\n")
+        self._told = True
 
 
 def _environment(ours: Mapping[str, str], changes: Mapping[str, str], *, inherit: bool) -> dict[str, str]:

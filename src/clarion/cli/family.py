@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from clarion.cli.child import Child
 from clarion.errors import Unavailable
-
-T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -36,13 +34,13 @@ class Family:
         """All of them, in the order of their start."""
         return [child for stage in self._stages for child in stage]
 
-    async def start(self, *stages: Sequence[Child]) -> list[dict[str, Any]]:
-        """Start the next *stages*, all of them at the same time; what each child tells when it is ready, in order.
+    def add(self, *stage: Child) -> None:
+        """Take in the next stage; nothing is started yet."""
+        self._stages.append(stage)
 
-        That they are several counts when they stop. Raises `Unavailable`.
-        """
-        self._stages += [tuple(stage) for stage in stages]
-        return await together(*(child.start() for stage in stages for child in stage))
+    async def start(self, *children: Child) -> list[dict[str, Any]]:
+        """Start *children* of ours at the same time; what each tells when it is ready. Raises `Unavailable`."""
+        return await together(*(child.start() for child in children))
 
     async def watch(self, stopping: asyncio.Event) -> None:
         """Start again what dies, until *stopping* is set."""
@@ -60,7 +58,7 @@ class Family:
             await asyncio.gather(*(child.stop(self._patience) for child in stage))
 
 
-async def together(*works: Coroutine[Any, Any, T]) -> list[T]:
+async def together(*works: Coroutine[Any, Any, Any]) -> list[Any]:
     """What *works* answer, done at the same time. When one raises, the others are cancelled and have ended."""
     tasks = [asyncio.create_task(work) for work in works]
     try:

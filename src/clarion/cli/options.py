@@ -19,6 +19,8 @@ Processes = Annotated[int | None, typer.Option("--processes", help="Worker proce
 Queues = Annotated[str | None, typer.Option("--queues", help="Queues to work on, separated by commas.")]
 #: Given by the process that started this one: end when standard input ends.
 Child = Annotated[bool, typer.Option("--child", hidden=True)]
+#: The same: wait for more settings, a line of JSON on standard input.
+Late = Annotated[bool, typer.Option("--late", hidden=True)]
 
 Url = Annotated[
     str | None, typer.Option("--url", help="Where the API is; unless said, that of `clarion up` on this data folder.")

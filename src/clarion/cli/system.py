@@ -73,16 +73,27 @@ class System:
         settings = self.settings
         self._lock = await self._stack.enter_async_context(claimed(settings.data_dir))
         read_project(settings)  # before anything is started for it
-        key, catcher = await together(self._prepare_database(), self._start_catcher())
-        self._environment |= {"CLARION_DATABASE_URL": self.database_url, "CLARION_WORKER_PROCESSES": "1"}
         numbers = range(1, settings.worker.processes + 1)
         self._workers = [self._child(f"worker {number}", "worker") for number in numbers]
         api = self._child("api", "api", "--host", settings.host, "--port", str(settings.port))
-        # They start together, but the API is the first to stop: no new work while the old is finished.
-        *_, facts = await self._family.start(self._workers, [api])
+        catcher = self._child("catcher", "catcher") if settings.smtp_url is None else None
+        # As they stop, from the last one: the API first, that no new work comes while the old is finished.
+        for stage in ([catcher] if catcher else [], self._workers, [api]):
+            self._family.add(*stage)
+        # Loading takes the longest: they do that while the database is made ready.
+        others = (child.warm() for child in (*self._workers, api))
+        key, caught, *_ = await together(self._prepare_database(), _start_catcher(catcher), *others)
+        told = {"CLARION_DATABASE_URL": self.database_url, "CLARION_WORKER_PROCESSES": "1"}
+        if caught is not None:
+            told["CLARION_SMTP_URL"] = caught["smtp"]
+        for child in (*self._workers, api):
+            child.tell(told)
+        *_, facts = await self._family.start(*self._workers, api)
         api.keep("--port", facts["port"])
-        assert key is not None
-        running = Running(address=address(settings.host, facts["port"]), api_key=key, pid=os.getpid(), catcher=catcher)
+        where = address(settings.host, facts["port"])
+        running = Running(
+            address=where, api_key=key, pid=os.getpid(), catcher=None if caught is None else caught["http"]
+        )
         announce(settings.data_dir, running)
         return running
 
@@ -110,17 +121,6 @@ class System:
         await self._publish()
         return key
 
-    async def _start_catcher(self) -> str | None:
-        """Where it shows mails; None when there is a real mail server."""
-        if self.settings.smtp_url is not None:
-            return None
-        child = self._child("catcher", "catcher")
-        (facts,) = await self._family.start([child])
-        for port in ("smtp", "http"):
-            child.keep(f"--{port}-port", facts[f"{port}_port"])
-        self._environment["CLARION_SMTP_URL"] = f"smtp://127.0.0.1:{facts['smtp_port']}"
-        return f"http://127.0.0.1:{facts['http_port']}"
-
     def _child(self, name: str, *command: str) -> Child:
         where = ["--project", str(self.settings.project), "--data-dir", str(self.settings.data_dir)]
         return Child(name, [*command, *where], dict(self._environment), inherit=self._inherit, holding=(self._lock,))
@@ -133,3 +133,13 @@ class System:
         async with connect(self.database_url) as connection:
             await publish(connection, self._tenant_id, project)
         self.workflows = [draft.workflow.key for draft in project.workflows]
+
+
+async def _start_catcher(child: Child | None) -> dict[str, str] | None:
+    """Where it takes mails (``smtp``) and where it shows them (``http``)."""
+    if child is None:
+        return None
+    facts = await child.start()
+    for port in ("smtp", "http"):
+        child.keep(f"--{port}-port", facts[f"{port}_port"])
+    return {name: f"{name}://127.0.0.1:{facts[f'{name}_port']}" for name in ("smtp", "http")}

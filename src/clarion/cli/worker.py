@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clarion.cli.options import Child, DataDir, Processes, Project, Queues
+from clarion.cli.options import Child, DataDir, Late, Processes, Project, Queues
 
 if TYPE_CHECKING:
     import asyncio
+
+#: What takes long to load.
+_NEEDS = (
+    *("uvloop", "clarion.channels.email.smtp", "clarion.flows.deliver", "clarion.flows.deliver_in_app"),
+    *("clarion.flows.expand", "clarion.worker.pruner", "clarion.worker.service"),
+)
 
 
 def worker(
@@ -16,15 +22,18 @@ def worker(
     processes: Processes = None,
     queues: Queues = None,
     child: Child = False,
+    late: Late = False,
 ) -> None:
     """Expand triggers and deliver messages."""
     from clarion.app import open_database, open_worker
     from clarion.cli.database import connect
+    from clarion.cli.late import environment
     from clarion.cli.process import run, spare_collector, tell_parent, unless
     from clarion.config import load_settings
 
     settings = load_settings(
-        {"project": project, "data_dir": data_dir, "worker.processes": processes, "worker.queues": queues}
+        {"project": project, "data_dir": data_dir, "worker.processes": processes, "worker.queues": queues},
+        environment(*_NEEDS) if late else None,
     )
 
     async def work(stopping: asyncio.Event) -> None:
@@ -44,15 +53,16 @@ def worker(
         from clarion.cli.family import Family
 
         async with open_database(settings) as url:
-            environment = {"CLARION_DATABASE_URL": url, "CLARION_WORKER_PROCESSES": "1"}
+            changes = {"CLARION_DATABASE_URL": url, "CLARION_WORKER_PROCESSES": "1"}
             command = ["worker", "--project", str(settings.project), "--data-dir", str(settings.data_dir)]
             if settings.worker.queues:
                 command += ["--queues", ",".join(settings.worker.queues)]
             numbers = range(1, settings.worker.processes + 1)
-            children = [ChildProcess(f"worker {number}", command, environment) for number in numbers]
+            children = [ChildProcess(f"worker {number}", command, changes) for number in numbers]
             family = Family(settings.worker.drain_timeout + timedelta(seconds=5))
+            family.add(*children)
             try:
-                if await unless(stopping, family.start(children)) is not None:
+                if await unless(stopping, family.start(*children)) is not None:
                     await family.watch(stopping)
             finally:
                 await family.stop()
