@@ -14,7 +14,7 @@ from clarion import ids
 from clarion.store.database import Connection
 
 #: Partitioned table → its key, and how full its pages are packed (room for HOT updates).
-TABLES = {"run": 100, "message": 75, "attempt": 75, "message_event": 100}
+TABLES = {"run": 100, "message": 50, "attempt": 50, "message_event": 100}
 
 WEEK = timedelta(days=7)
 

@@ -29,8 +29,9 @@ _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_WAIT = timedelta(minutes=10)
 #: After this the next of the jobs that may have killed workers gets its turn.
 _NEXT_SUSPECT = timedelta(seconds=0.1)
-#: Claims that find little come at least this far apart: when jobs trickle in, it is cheaper to take several at once.
-_CLAIMS_APART_S = 0.005
+#: Claims that find little come at least this far apart, or so many times what the last one took, which keeps a busy
+#: database from being asked all the time: when jobs trickle in, it is cheaper to take several at once.
+_CLAIMS_APART_S, _CLAIMS_APART_TIMES, _CLAIMS_APART_MOST_S = 0.005, 10, 0.05
 #: While another handler works, one waits so long for a fuller list before it begins with a short one.
 _GATHER_S = 0.02
 
@@ -124,6 +125,7 @@ class Consumer:
             except Exception as error:
                 log.warning("worker.claim_failed", queue=self.queue, error=repr(error))
                 jobs = []
+            apart = max(_CLAIMS_APART_S, _CLAIMS_APART_TIMES * (clock.monotonic() - began))
             if jobs:
                 await self._take_on(jobs)
             if full or len(self._backlog) >= self._pace.claim:
@@ -131,7 +133,7 @@ class Consumer:
             elif not jobs:
                 await self._rest()
             if len(jobs) < self._pace.batch:
-                await asyncio.sleep(began + _CLAIMS_APART_S - clock.monotonic())
+                await asyncio.sleep(began + min(apart, _CLAIMS_APART_MOST_S) - clock.monotonic())
 
     async def _claim(self, connection: Connection, *, full: bool) -> list[Job]:
         if full:
