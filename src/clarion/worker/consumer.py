@@ -24,13 +24,11 @@ Handler = Callable[[Sequence[Job]], Awaitable[None]]
 
 #: Priorities up to this one (critical, high) have a place kept for them.
 _URGENT = 1
-#: A handler that raises is a bug or an outage of the database: tried again after this, growing to an hour.
-_FIRST_WAIT = timedelta(seconds=5)
-_LONGEST_WAIT = timedelta(minutes=10)
+#: A handler that raises is a bug or an outage of the database: tried again after the first wait, growing to the longest.
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=10)
 #: After this the next of the jobs that may have killed workers gets its turn.
 _NEXT_SUSPECT = timedelta(seconds=0.1)
-#: Claims that find little come at least this far apart, or so many times what the last one took, which keeps a busy
-#: database from being asked all the time: when jobs trickle in, it is cheaper to take several at once.
+#: Claims that find little come so far apart, longer where they take long: it is cheaper to take several jobs at once.
 _CLAIMS_APART_S, _CLAIMS_APART_TIMES, _CLAIMS_APART_MOST_S = 0.005, 10, 0.05
 #: While another handler works, one waits so long for a fuller list before it begins with a short one.
 _GATHER_S = 0.02
@@ -125,7 +123,7 @@ class Consumer:
             except Exception as error:
                 log.warning("worker.claim_failed", queue=self.queue, error=repr(error))
                 jobs = []
-            apart = max(_CLAIMS_APART_S, _CLAIMS_APART_TIMES * (clock.monotonic() - began))
+            apart = max(_CLAIMS_APART_S, min(_CLAIMS_APART_TIMES * (clock.monotonic() - began), _CLAIMS_APART_MOST_S))
             if jobs:
                 await self._take_on(jobs)
             if full or len(self._backlog) >= self._pace.claim:
@@ -133,7 +131,7 @@ class Consumer:
             elif not jobs:
                 await self._rest()
             if len(jobs) < self._pace.batch:
-                await asyncio.sleep(began + min(apart, _CLAIMS_APART_MOST_S) - clock.monotonic())
+                await asyncio.sleep(began + apart - clock.monotonic())
 
     async def _claim(self, connection: Connection, *, full: bool) -> list[Job]:
         if full:
