@@ -24,7 +24,7 @@ Handler = Callable[[Sequence[Job]], Awaitable[None]]
 
 #: Priorities up to this one (critical, high) have a place kept for them.
 _URGENT = 1
-#: A handler that raises is a bug or an outage of the database: tried again after the first wait, growing to the longest.
+#: A handler that raises is a bug or an outage of the database: tried again after this, growing to the longest wait.
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=10)
 #: After this the next of the jobs that may have killed workers gets its turn.
 _NEXT_SUSPECT = timedelta(seconds=0.1)
