@@ -88,7 +88,8 @@ async def open_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
 
 async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, notifier: Notifier) -> Worker:
     from clarion.queue.workers import SIGN_EVERY
-    from clarion.worker.consumer import Consumer, Pace
+    from clarion.worker.consumer import Consumer
+    from clarion.worker.pace import Pace
     from clarion.worker.periodic import Periodic
     from clarion.worker.presence import Presence
     from clarion.worker.service import Worker

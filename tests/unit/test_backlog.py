@@ -56,3 +56,18 @@ def test_what_is_lost_is_dropped() -> None:
     backlog.drop([lost.id])
     assert backlog.take_all() == [mine]
     assert len(backlog) == 0
+
+
+def test_a_crowd_is_left_where_it_is_and_what_is_urgent_is_no_crowd() -> None:
+    broadcast = [job(lane=1) for _ in range(20)]
+    urgent = [job(priority=1, lane=1) for _ in range(20)]
+    single, other = job(lane=2), job(priority=3, lane=1)
+    backlog = Backlog()
+    backlog.add([*broadcast, single, other, *urgent])
+    assert backlog.crowded() == {(2, 1)}
+    assert backlog.take(50, without=backlog.crowded()) == [*urgent, single, other]
+    assert backlog.crowded() == {(2, 1)}
+    assert backlog.take(11) == broadcast[:11]
+    assert backlog.crowded() == set()
+    assert backlog.take(50, without=backlog.crowded()) == broadcast[11:]
+    assert len(backlog) == 0

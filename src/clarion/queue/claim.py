@@ -8,6 +8,7 @@ behind it (given back, or committed late) are found by a claim from the beginnin
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -55,10 +56,12 @@ class Claimer:
         self._started_over = float("-inf")
         self._start_over_took = 0.0
 
-    async def claim(self, connection: Connection, limit: int, *, least_urgent: int = LAST_PRIORITY) -> list[Job]:
+    async def claim(
+        self, connection: Connection, limit: int, *, without: Collection[tuple[int, int]] = ()
+    ) -> list[Job]:
         """At most *limit* jobs, now leased to this worker, in the order in which they should run.
 
-        Only of priorities up to *least_urgent*.
+        None from the lanes (priority, number) in *without*.
         Fewer does not mean that there are no more: another worker may hold some, and a lane that runs dry leaves
         its share unused.
         """
@@ -67,12 +70,10 @@ class Claimer:
         start_over = look_around and began - self._started_over >= max(
             _START_OVER_S, self._start_over_took / _START_OVER_SHARE
         )
-        jobs = await self._claim(
-            connection, limit, look_around=look_around, start_over=start_over, least_urgent=least_urgent
-        )
+        jobs = await self._claim(connection, limit, look_around=look_around, start_over=start_over, without=without)
         if not jobs and not look_around:
             look_around = True
-            jobs = await self._claim(connection, limit, look_around=True, start_over=False, least_urgent=least_urgent)
+            jobs = await self._claim(connection, limit, look_around=True, start_over=False, without=without)
         if look_around:
             self._looked_around = began
         if start_over:
@@ -81,12 +82,18 @@ class Claimer:
         return jobs
 
     async def _claim(
-        self, connection: Connection, limit: int, *, look_around: bool, start_over: bool, least_urgent: int
+        self,
+        connection: Connection,
+        limit: int,
+        *,
+        look_around: bool,
+        start_over: bool,
+        without: Collection[tuple[int, int]],
     ) -> list[Job]:
         if start_over:
             self._marks.clear()
         self._lanes.rotate(-LAST_PRIORITY - 1)
-        lanes = [lane for lane in self._lanes if lane[0] <= least_urgent and (look_around or lane in self._marks)]
+        lanes = [lane for lane in self._lanes if lane not in without and (look_around or lane in self._marks)]
         if not lanes:
             return []
         marks = [self._marks.get(lane) for lane in lanes]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from clarion.queue.job import Job
+
+#: Priorities up to this one (critical, high) never wait for a crowd.
+URGENT = 1
+#: So many jobs in one lane are a crowd: one more of them can wait, another lane's only one cannot.
+_CROWD = 10
 
 
 class Backlog:
@@ -26,14 +31,31 @@ class Backlog:
             lanes.setdefault(job.lane, deque()).append(job)
             self._size += 1
 
-    def take(self, most: int, *, least_urgent: int | None = None) -> list[Job]:
-        """At most *most* jobs of one kind, the most urgent first; only priorities up to *least_urgent* if given."""
+    def crowded(self) -> set[tuple[int, int]]:
+        """The lanes (priority, number) that hold a crowd, of priorities that are not urgent."""
+        return {
+            (priority, number)
+            for priority, lanes in self._lanes.items()
+            for number, jobs in lanes.items()
+            if priority > URGENT and len(jobs) >= _CROWD
+        }
+
+    def take(
+        self, most: int, *, least_urgent: int | None = None, without: Collection[tuple[int, int]] = ()
+    ) -> list[Job]:
+        """At most *most* jobs of one kind, the most urgent first.
+
+        Only priorities up to *least_urgent* if given, and from no lane (priority, number) in *without*.
+        """
         taken: list[Job] = []
         for priority in sorted(self._lanes):
             if least_urgent is not None and priority > least_urgent:
                 break
-            self._take_from(self._lanes[priority], most, taken)
-            if not self._lanes[priority]:
+            lanes = self._lanes[priority]
+            apart = {number: lanes.pop(number) for one, number in without if one == priority and number in lanes}
+            self._take_from(lanes, most, taken)
+            lanes.update(apart)
+            if not lanes:
                 del self._lanes[priority]
             if len(taken) == most:
                 break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,38 +14,22 @@ from clarion import clock
 from clarion.queue import settle
 from clarion.queue.claim import Claimer
 from clarion.queue.job import Connection, Job, Pool, PutOff
-from clarion.worker.backlog import Backlog
+from clarion.worker.backlog import URGENT, Backlog
+from clarion.worker.pace import Pace
 from clarion.worker.suspects import single_out
 
 log = structlog.get_logger()
 
 Handler = Callable[[Sequence[Job]], Awaitable[None]]
 
-#: Priorities up to this one (critical, high) have a place kept for them.
-_URGENT = 1
 #: A handler that raises is a bug or an outage of the database: tried again after this, growing to the longest wait.
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=10)
 #: After this the next of the jobs that may have killed workers gets its turn.
 _NEXT_SUSPECT = timedelta(seconds=0.1)
 #: Claims that find little come so far apart, longer where they take long: it is cheaper to take several jobs at once.
-_CLAIMS_APART_S, _CLAIMS_APART_TIMES, _CLAIMS_APART_MOST_S = 0.005, 10, 0.05
+_CLAIMS_APART_S, _CLAIMS_APART_TIMES, _CLAIMS_APART_MOST_S = 0.005, 10, 0.015
 #: While another handler works, one waits so long for a fuller list before it begins with a short one.
 _GATHER_S = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How much a consumer takes on."""
-
-    #: Jobs taken by one claim.
-    claim: int = 200
-    #: Jobs handed to a handler at once.
-    batch: int = 50
-    #: Handlers running at the same time, besides one kept for urgent jobs.
-    senders: int = 4
-    lease: timedelta = timedelta(seconds=60)
-    #: How often to look without having been called.
-    poll: timedelta = timedelta(seconds=1)
 
 
 class Consumer:
@@ -85,7 +68,7 @@ class Consumer:
     async def run(self, stopping: asyncio.Event, drain: timedelta) -> None:
         """Work until *stopping* is set; then finish within *drain* what was begun, and give back the rest."""
         async with asyncio.TaskGroup() as tasks:
-            lanes = [tasks.create_task(self._handle_all(urgent=n == 0)) for n in range(self._pace.senders + 1)]
+            lanes = [tasks.create_task(self._handle_all(kept=n == 0)) for n in range(self._pace.senders + 1)]
             claiming = tasks.create_task(self._claim_all())
             beating = tasks.create_task(self._keep_leases())
             await stopping.wait()
@@ -135,7 +118,7 @@ class Consumer:
 
     async def _claim(self, connection: Connection, *, full: bool) -> list[Job]:
         if full:
-            return await self._claimer.claim(connection, self._pace.batch, least_urgent=_URGENT)
+            return await self._claimer.claim(connection, self._pace.batch, without=self._backlog.crowded())
         return await self._claimer.claim(connection, self._pace.claim)
 
     async def _take_on(self, jobs: Sequence[Job]) -> None:
@@ -164,11 +147,11 @@ class Consumer:
             for wait in waits:
                 wait.cancel()
 
-    async def _handle_all(self, *, urgent: bool) -> None:
+    async def _handle_all(self, *, kept: bool) -> None:
         while True:
-            if not urgent:
+            if not kept:
                 await self._gather()
-            jobs = self._backlog.take(self._pace.batch, least_urgent=_URGENT if urgent else None)
+            jobs = self._take(kept=kept)
             if len(self._backlog) < self._pace.claim:
                 self._wanted.set()
             if jobs:
@@ -183,6 +166,14 @@ class Consumer:
             else:
                 self._ready.clear()
                 await self._ready.wait()
+
+    def _take(self, *, kept: bool) -> list[Job]:
+        """What to handle next; in the place that is *kept*, only what must not wait until another one is free."""
+        if not kept:
+            return self._backlog.take(self._pace.batch)
+        if self._busy < self._pace.senders:
+            return self._backlog.take(self._pace.batch, least_urgent=URGENT)
+        return self._backlog.take(self._pace.batch, without=self._backlog.crowded())
 
     async def _gather(self) -> None:
         """While another handler is at work, let a short list grow: the fixed costs of a list are those of many jobs."""
