@@ -39,9 +39,10 @@ async def test_an_expansion_that_kills_is_quarantined_and_redriven(cluster: Clus
     rows = await cluster.pool.fetch("SELECT id, kind, error, rescues FROM job_buried")
     assert [tuple(row) for row in rows] == [(poisoned, "expand", reason, 3)]
     assert await cluster.pool.fetchval("SELECT status FROM trigger WHERE id = $1", poisoned) == "expanding"
-    assert sorted(mail["recipient"].partition("@")[0] for mail in cluster.receipts()) == sorted(
-        [*guests[:10], *people("other", 5)]
-    )
+    # What a worker had in hand as it died may have come twice (and says so), or is held where the workflow wants that.
+    came = {mail["recipient"].partition("@")[0] for mail in cluster.receipts()}
+    held = await cluster.pool.fetch("SELECT recipient_id FROM message WHERE status = 'unknown'")
+    assert came | {row["recipient_id"] for row in held} == {*guests[:10], *people("other", 5)}
     async with cluster.pool.acquire() as connection:
         assert await verify(connection) == []
     told = await clarion("doctor", "--json", settings=cluster.environment)

@@ -66,13 +66,17 @@ def _certain() -> None:
 def _no_fence() -> None:
     """Let whoever once had a job move it, whoever has it now."""
     from clarion.queue import settle
+    from clarion.store import messages
+
+    fenced = "job.fence = h.fence AND state <> 0"
+    assert all(fenced in statement for statement in settle._SQL.values())
+    assert fenced in messages._SQL["record"]
 
     def make(statements: Mapping[str, str]) -> Mapping[str, str]:
-        fenced = "job.fence = h.fence AND state <> 0"
-        assert all(fenced in statement for statement in statements.values())
         return {name: statement.replace(fenced, "true") for name, statement in statements.items()}
 
     replace(settle, "_SQL", make)
+    replace(messages, "_SQL", make)
 
 
 def _no_polling() -> None:

@@ -72,22 +72,22 @@ def redriven(job: Job, status: Status, number: int) -> Ending:
 
 
 async def record(connection: Connection, endings: Sequence[Ending], *, slot: int) -> set[UUID]:
-    """Within the caller's transaction, move jobs first, for whoever lost the lease must not move the message.
+    """Within the caller's transaction: whoever lost the lease of a job must not move its message.
 
     Those who lost it still leave their evidence with the attempt. Answers the ids of the messages that moved.
     """
-    done = [e.job for e in endings if e.verdict.after is None and not e.verdict.bury]
+    done = {e.job.id: e.job.fence for e in endings if e.verdict.after is None and not e.verdict.bury}
     later = [
         PutOff(job=e.job, after=e.verdict.after, error=e.verdict.reason, spent=e.verdict.spent)
         for e in endings
         if e.verdict.after is not None
     ]
     buried = {e.job: e.verdict.reason or "" for e in endings if e.verdict.bury}
-    lost = await settle.settle(connection, done, slot=slot)
-    lost |= await settle.put_off(connection, later, slot=slot)
+    lost = await settle.put_off(connection, later, slot=slot)
     lost |= await settle.bury(connection, buried, slot=slot)
-    moved = await messages.record(connection, [e.news() for e in endings if e.job.id not in lost], slot=slot)
-    if lost:
+    news = [e.news() for e in endings if e.job.id not in lost]
+    moved, gone = await messages.record(connection, news, leaving=done, slot=slot)
+    if lost := lost | gone:
         await messages.evidence(connection, [e.news() for e in endings if e.job.id in lost])
         log.warning("message.lost_lease", messages=[ids.show(ids.Prefix.MESSAGE, id) for id in lost])
     return moved

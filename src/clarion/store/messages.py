@@ -16,6 +16,7 @@ from clarion.store.database import Connection
 _SQL = sql.load(__file__)
 
 _LAST_ID = UUID(int=(1 << 128) - 1)
+_NOTHING: Mapping[UUID, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +83,23 @@ async def intend(
     return {row["id"]: row["attempts"] for row in rows}
 
 
-async def record(connection: Connection, news: Sequence[News], *, slot: int) -> set[UUID]:
-    """Move messages by compare-and-set, close their attempts, and count; the ids that moved."""
+async def record(
+    connection: Connection, news: Sequence[News], *, leaving: Mapping[UUID, int] = _NOTHING, slot: int
+) -> tuple[set[UUID], set[UUID]]:
+    """Move messages by compare-and-set, close their attempts, and count.
+
+    *leaving* are the fences of claims whose jobs, of the messages' ids, are done with this and leave the queue: where
+    somebody else has such a job by now, nothing moves. Answers the ids that moved, and those whose claim was lost.
+    """
     if not news:
-        return set()
+        return set(), set()
+    news = sorted(news, key=lambda n: n.id)
     ids = [n.id for n in news]
     rows = await connection.fetch(
         _SQL["record"],
         ids,
-        min(ids),
-        max(ids),
+        ids[0],
+        ids[-1],
         [n.expected.value for n in news],
         [n.number for n in news],
         [n.status.value for n in news],
@@ -101,8 +109,9 @@ async def record(connection: Connection, news: Sequence[News], *, slot: int) -> 
         [n.attempt for n in news],
         [n.event for n in news],
         slot,
+        [leaving.get(id) for id in ids],
     )
-    return {row["id"] for row in rows}
+    return {row["id"] for row in rows if row["moved"]}, {row["id"] for row in rows if row["lost"]}
 
 
 async def evidence(connection: Connection, news: Sequence[News]) -> None:

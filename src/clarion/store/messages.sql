@@ -45,24 +45,39 @@ SELECT id, attempts FROM moved
 -- name: record
 -- $1-$2 ids and their bounds' low end, $3 high end; per message: $4 the status it must have, $5 the number of attempts it
 -- must have, $6 the new status, $7 reason, $8 provider's id, $9 possible duplicate, $10 what the attempt came to (NULL:
--- there was none), $11 what to note in the timeline (NULL: nothing); $12 slot.
+-- there was none), $11 what to note in the timeline (NULL: nothing); $12 slot; $13 the fence of the claim whose job leaves
+-- with this, and without which the message does not move (NULL: no job leaves here). The ids are in order, in which the jobs
+-- are locked; they leave as in the queue's own `settle`, in the same statement, as most lists end so.
 WITH news AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::bool[],
-                         $10::text[], $11::text[])
-        AS n (id, expected, number, status, reason, provider_message_id, possible_duplicate, attempt, event)
+                         $10::text[], $11::text[], $13::int[])
+        AS n (id, expected, number, status, reason, provider_message_id, possible_duplicate, attempt, event, fence)
+), left_queue AS (
+    DELETE FROM job WHERE id = ANY (ARRAY (
+        SELECT row.id FROM news h CROSS JOIN LATERAL (
+            SELECT id FROM job WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 FOR UPDATE
+        ) AS row
+    ))
+    RETURNING id, queue
+), tally AS (
+    INSERT INTO job_tally AS t (queue, minute, slot, done)
+    SELECT queue, date_trunc('minute', now()), $12, count(*) FROM left_queue GROUP BY queue
+    ON CONFLICT (queue, minute, slot) DO UPDATE SET done = t.done + excluded.done
+), ours AS MATERIALIZED (
+    SELECT * FROM news WHERE fence IS NULL OR id IN (SELECT id FROM left_queue)
 ), moved AS (
     UPDATE message m
     SET status = n.status, reason = n.reason, possible_duplicate = m.possible_duplicate OR n.possible_duplicate,
         provider_message_id = coalesce(n.provider_message_id, m.provider_message_id),
         sent_at = CASE WHEN n.status IN ('sent', 'delivered') THEN clock_timestamp() ELSE m.sent_at END,
         ended_at = CASE WHEN n.status = 'queued' THEN NULL ELSE clock_timestamp() END
-    FROM news n
+    FROM ours n
     WHERE m.id = n.id AND m.id BETWEEN $2 AND $3 AND m.status = n.expected AND m.attempts = n.number
     RETURNING m.id, m.tenant_id, m.trigger_id, m.channel, n.expected, n.status, n.event, n.reason
 ), tried AS (
     UPDATE attempt a
     SET status = n.attempt, ended_at = clock_timestamp(), reason = n.reason, provider_message_id = n.provider_message_id
-    FROM news n
+    FROM ours n
     WHERE a.message_id = n.id AND a.message_id BETWEEN $2 AND $3 AND a.number = n.number
       AND n.attempt IS NOT NULL AND a.status = 'intent'
 ), noted AS (
@@ -90,7 +105,7 @@ WITH news AS MATERIALIZED (
         cancelled = t.cancelled + excluded.cancelled, expired = t.expired + excluded.expired,
         unknown = t.unknown + excluded.unknown
 )
-SELECT id FROM moved
+SELECT id, id IN (SELECT id FROM moved) AS moved, id NOT IN (SELECT id FROM ours) AS lost FROM news
 
 -- name: evidence
 -- Who lost the lease still writes down what the provider said; the message is no longer theirs to move.
