@@ -85,8 +85,10 @@ class Builder:
             data = b"".join((head, part.encode(), text, end))
         else:
             html_encoding, page = body.encode(content.html, eight_bit=eight_bit)
-            data = head + _alternatives(hex_id, (encoding, text), (html_encoding, page))
-            encoding = _whole(encoding, html_encoding)
+            # Never more for the whole than one of its parts needs (RFC 2045 §6.4).
+            whole = "8bit" if "8bit" in (encoding, html_encoding) else "7bit"
+            data = head + _alternatives(hex_id, whole, (encoding, text), (html_encoding, page))
+            encoding = whole
         return Letter(sender.address, to, data, utf8, encoding == "8bit")
 
     def _sender(self, text: str) -> _Sender:
@@ -108,13 +110,8 @@ class Builder:
         return self._date
 
 
-def _whole(*encodings: str) -> str:
-    """The encoding of what has parts in *encodings*: never more than one part needs (RFC 2045 §6.4)."""
-    return "8bit" if "8bit" in encodings else "7bit"
-
-
-def _alternatives(hex_id: str, text_part: tuple[str, bytes], html_part: tuple[str, bytes]) -> bytes:
-    """The fields and body of a mail that says the same as text and as HTML (RFC 2046 §5.1.4)."""
+def _alternatives(hex_id: str, whole: str, text_part: tuple[str, bytes], html_part: tuple[str, bytes]) -> bytes:
+    """The fields and body of a mail that says the same as text and as HTML (RFC 2046 §5.1.4), encoded as *whole*."""
     (text_encoding, text), (html_encoding, page) = text_part, html_part
     boundary = f"=_{hex_id}"
     mark = boundary.encode()
@@ -125,7 +122,7 @@ def _alternatives(hex_id: str, text_part: tuple[str, bytes], html_part: tuple[st
         (
             (
                 f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
-                f"Content-Transfer-Encoding: {_whole(text_encoding, html_encoding)}\r\n\r\n--{boundary}\r\n"
+                f"Content-Transfer-Encoding: {whole}\r\n\r\n--{boundary}\r\n"
                 f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {text_encoding}\r\n\r\n"
             ).encode(),
             text,
