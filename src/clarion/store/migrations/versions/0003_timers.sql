@@ -1,0 +1,2 @@
+-- Timers.
+SELECT 1;

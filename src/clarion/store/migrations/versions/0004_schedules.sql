@@ -1,0 +1,2 @@
+-- Schedules.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Bindings, what came in, and quarantine.
+SELECT 1;

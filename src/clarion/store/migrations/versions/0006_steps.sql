@@ -1,0 +1,2 @@
+-- Runs that wait.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Paces that jobs keep to.
+SELECT 1;
