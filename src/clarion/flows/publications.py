@@ -1,0 +1,61 @@
+"""Messages for brokers and endpoints, written down in the transaction of what caused them (an outbox).
+
+Each is a job with all it needs in its arguments: it goes out if and only if its cause has committed, even when the
+settings, the binding or the timer that made it are gone by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from clarion import clock
+from clarion.domain.action import Publish
+from clarion.queue import add
+from clarion.queue.job import NewJob
+from clarion.store.database import Connection
+
+QUEUE = "publish"
+KIND = "publish"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPublication:
+    """A message that is to go out."""
+
+    tenant_id: UUID
+    #: What receivers tell repeats by: the same if its cause is ever handled again.
+    id: str
+    publish: Publish
+
+
+async def add_publications(connection: Connection, publications: Sequence[NewPublication]) -> set[str]:
+    """Write all of them in the caller's transaction; the queues to ring for after the commit.
+
+    Not idempotent: whoever calls it has made sure that the cause is handled once.
+    """
+    if not publications:
+        return set()
+    await add.add_many(connection, [_job(one) for one in publications])
+    return {QUEUE}
+
+
+def _job(publication: NewPublication) -> NewJob:
+    return NewJob(queue=QUEUE, kind=KIND, tenant_id=publication.tenant_id, args=_args(publication))
+
+
+def _args(publication: NewPublication) -> dict[str, Any]:
+    """What a worker needs, and people see in the job; what is absent is left out."""
+    publish = publication.publish
+    args: dict[str, Any] = {
+        "id": publication.id,
+        "kind": publish.kind,
+        "broker": publish.broker,
+        "target": dict(publish.target),
+        "headers": dict(publish.headers),
+        # When it was caused, not when it is tried: a body that tells it is the same at every attempt.
+        "at": clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+    return {name: value for name, value in args.items() if value not in (None, {})} | {"body": publish.body}
