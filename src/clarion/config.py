@@ -16,12 +16,14 @@ from pathlib import Path
 from clarion.domain.address import parse_sender
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError
+from clarion.project.aliases import read_aliases
+from clarion.project.broker_urls import SCHEMES
 from clarion.project.mistake import Mistake
 from clarion.project.setting import PREFIX, Setting, every_setting, show, values_by_group
 from clarion.project.settings import Settings
 from clarion.project.settings_file import NAME, read_settings_file
 
-__all__ = ["Settings", "effective", "load_settings", "project_folder", "secret_of", "wants_colour"]
+__all__ = ["Settings", "broker_url", "effective", "load_settings", "project_folder", "secret_of", "wants_colour"]
 
 #: What Kubernetes adds to the environment of every pod beside a service called ``clarion``.
 _KUBERNETES = re.compile(r"CLARION_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
@@ -76,6 +78,25 @@ def effective(settings: Settings) -> list[tuple[str, str, str]]:
         (setting.name, show(setting.get(settings)), settings.origins.get(setting.name, "default"))
         for setting in every_setting()
     ]
+
+
+def broker_url(settings: Settings, kind: str, name: str | None = None) -> str:
+    """The address of the broker of *kind* that is called *name*, or of the only one of that kind where it has none.
+
+    Raises `ConfigError` when none is set, or what is set under that name is of another kind.
+    """
+    if name is None:
+        url = {"rabbitmq": settings.amqp_url, "nats": settings.nats_url, "bullmq": settings.redis_url}[kind]
+        if url is None:
+            raise ConfigError(f"There is no address of {kind}: set CLARION_{SCHEMES[kind][0].upper()}_URL.")
+        return url.get_secret_value()
+    if name not in settings.brokers:
+        hint = did_you_mean(name, settings.brokers) if settings.brokers else f"add it to the table [brokers] of {NAME}"
+        raise ConfigError(f"There is no broker called {name!r}: {hint}")
+    address = settings.brokers[name].get_secret_value()
+    if address.partition("://")[0] not in SCHEMES[kind]:
+        raise ConfigError(f"The broker {name!r} is not {kind}: its address does not begin with {SCHEMES[kind][0]}://")
+    return address
 
 
 def wants_colour(environ: Mapping[str, str] | None = None) -> bool:
@@ -135,7 +156,7 @@ def _environment(
             except (OSError, ValueError) as error:
                 why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
                 mistakes.append(Mistake(file=name, message=f"the file {value!r} cannot be read: {why}"))
-    return found, mistakes
+    return read_aliases(environ) | found, mistakes
 
 
 def _project(setting: Setting, flags: Mapping[str, object], env: Mapping[str, tuple[str, str]]) -> Path:

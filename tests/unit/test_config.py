@@ -6,12 +6,13 @@ import stat
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from clarion.channels.email.settings import SmtpSettings
-from clarion.config import Settings, effective, load_settings, secret_of
+from clarion.config import Settings, broker_url, effective, load_settings, secret_of
 from clarion.errors import ConfigError
 from clarion.project.setting import every_setting
 from clarion.project.settings_page import page
@@ -239,3 +240,52 @@ def test_the_reference_names_every_setting() -> None:
     for setting in every_setting():
         assert f"| `{setting.key}` | `{setting.env}` |" in written
         assert setting.field.description
+
+
+def test_brokers_have_addresses_and_names(tmp_path: Path) -> None:
+    toml = 'amqp_url = "amqp://me:pw@rabbit/%2f"\n[brokers]\norders = "amqps://o:pw@orders:5671"\n'
+    settings = load(tmp_path, toml, CLARION_NATS_URL="nats://u:pw@a:4222,nats://u:pw@b:4222")
+    assert broker_url(settings, "rabbitmq") == "amqp://me:pw@rabbit/%2f"
+    assert broker_url(settings, "rabbitmq", "orders") == "amqps://o:pw@orders:5671"
+    assert broker_url(settings, "nats") == "nats://u:pw@a:4222,nats://u:pw@b:4222"
+    shown = {name: value for name, value, _ in effective(settings)}
+    assert shown["amqp_url"] == "amqp://••••@rabbit/%2f"
+    assert shown["nats_url"] == "nats://••••@a:4222,nats://••••@b:4222"
+    assert shown["brokers"] == "orders = amqps://••••@orders:5671"
+    assert "pw" not in repr(settings)
+    for kind, name, said in (
+        ("bullmq", None, "There is no address of bullmq: set CLARION_REDIS_URL."),
+        ("nats", "orders", "The broker 'orders' is not nats: its address does not begin with nats://"),
+        ("nats", "order", "There is no broker called 'order': did you mean `orders`?"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            broker_url(settings, kind, name)
+        assert caught.value.message == said
+
+
+def test_brokers_in_the_environment_and_wrong_ones(tmp_path: Path) -> None:
+    settings = load(tmp_path, CLARION_BROKERS="a=nats://x  b=redis://:pw@y:6380/1")
+    assert broker_url(settings, "bullmq", "b") == "redis://:pw@y:6380/1"
+    (said,) = problems(tmp_path, '[brokers]\norders = "http://u:hunter2@x"\n')
+    assert said.startswith("clarion.toml:1: `brokers`: orders: expected an address such as amqp://")
+    assert "hunter2" not in said
+    for bad in ("http://x", "amqp://", "amqp://a b", "amqp://h:0", "amqp://h:x", ""):
+        assert problems(tmp_path, f"amqp_url = {bad!r}")
+
+
+def test_names_of_hand_built_mailers_work(tmp_path: Path) -> None:
+    theirs: dict[str, Any] = {"REDIS_HOST": "cache", "REDIS_PORT": "6380", "REDIS_PASSWORD": "p@ss/word"}
+    settings = load(tmp_path, "defaults = {attempts = 5}", **theirs, JOB_CONCURRENCY="8", JOB_ATTEMPT_LIMIT="3")
+    assert broker_url(settings, "bullmq") == "redis://:p%40ss%2Fword@cache:6380"
+    assert (settings.worker.senders, settings.defaults.attempts) == (8, 3)
+    origins = {name: origin for name, _, origin in effective(settings)}
+    assert origins["redis_url"] == "REDIS_HOST + REDIS_PORT + REDIS_PASSWORD"
+    assert origins["defaults.attempts"] == "JOB_ATTEMPT_LIMIT"
+    settings = load(
+        tmp_path, **theirs, CLARION_REDIS_URL="redis://ours", CLARION_WORKER_SENDERS="2", JOB_CONCURRENCY="9"
+    )
+    assert (broker_url(settings, "bullmq"), settings.worker.senders) == ("redis://ours", 2)
+    linked = load(tmp_path, REDIS_HOST="r", REDIS_PORT="tcp://10.0.0.1:6379")
+    assert broker_url(linked, "bullmq") == "redis://r"
+    assert load(tmp_path, REDIS_PORT="6379", REDIS_PASSWORD="x").redis_url is None
+    assert problems(tmp_path, JOB_CONCURRENCY="many")[0].startswith("JOB_CONCURRENCY: ")

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clarion.api import body, careful
+from clarion.domain import careful, json_body
 from clarion.errors import Invalid
 
 TINY = careful.Limits(depth=3, keys=3, string=12, containers=6)
 
 
-def refuse(raw: bytes, limits: careful.Limits = body.LIMITS) -> Invalid:
+def refuse(raw: bytes, limits: careful.Limits = json_body.LIMITS) -> Invalid:
     with pytest.raises(Invalid) as caught:
-        body.decode(raw, limits)
+        json_body.decode(raw, limits)
     return caught.value
 
 
@@ -74,25 +74,25 @@ def test_each_fault_is_named_where_it_is(raw: bytes, code: str, found: list[tupl
 
 
 def test_depth_is_counted_without_recursion() -> None:
-    assert body.decode(b"[" * 64 + b"]" * 64) is not None
+    assert json_body.decode(b"[" * 64 + b"]" * 64) is not None
     assert refuse(b"[" * 65 + b"]" * 65).code == "too_deep"
     assert refuse(b"[" * 100_000).code == "too_deep"
     assert refuse(b'{"a":' * 100_000).code == "too_deep"
-    assert body.decode(b'"' + b"[" * 100 + b'"') == "[" * 100
+    assert json_body.decode(b'"' + b"[" * 100 + b'"') == "[" * 100
 
 
 def test_an_object_has_a_thousand_keys_at_most() -> None:
     def members(count: int) -> bytes:
         return b"{" + b",".join(b'"%d":0' % i for i in range(count)) + b"}"
 
-    assert len(body.decode(members(1_000))) == 1_000  # type: ignore[arg-type]
+    assert len(json_body.decode(members(1_000))) == 1_000  # type: ignore[arg-type]
     assert pointers(refuse(members(1_001))) == [("", "too_many_keys")]
     assert refuse(b'{"a":' + members(1_000_000) + b"}").code == "too_many_keys"
     assert refuse(b"{" + b",".join([b'"a":0'] * 1_001) + b"}").code == "too_many_keys"
 
 
 def test_a_string_has_256_kib_of_utf8_at_most() -> None:
-    assert body.decode(b'"' + b"a" * (256 * 1024) + b'"') == "a" * (256 * 1024)
+    assert json_body.decode(b'"' + b"a" * (256 * 1024) + b'"') == "a" * (256 * 1024)
     assert refuse(b'{"a":["' + b"a" * (256 * 1024 + 1) + b'"]}').faults[0].pointer == "/a/0"
     assert refuse(b'"' + "é".encode() * (128 * 1024 + 1) + b'"').code == "too_long"
     assert refuse(b'{"' + b"k" * (256 * 1024 + 1) + b'": 1}').code == "too_long"
@@ -103,9 +103,9 @@ def test_what_would_swell_in_memory_is_refused_before_it_is_built() -> None:
 
 
 def test_bounds_of_whole_numbers_are_kept_exactly() -> None:
-    assert body.decode(b"[-9223372036854775808, 9223372036854775807]") == [-(2**63), 2**63 - 1]
-    assert body.decode(b'"12345678901234567890123"') == "12345678901234567890123"
-    assert body.decode(b"0.12345678901234567890123") == 0.12345678901234567890123
+    assert json_body.decode(b"[-9223372036854775808, 9223372036854775807]") == [-(2**63), 2**63 - 1]
+    assert json_body.decode(b'"12345678901234567890123"') == "12345678901234567890123"
+    assert json_body.decode(b"0.12345678901234567890123") == 0.12345678901234567890123
 
 
 def test_faults_are_named_up_to_a_hundred() -> None:
@@ -145,7 +145,7 @@ _texts = st.recursive(_leaves, _containers, max_leaves=25)
 
 def _outcome(raw: bytes, limits: careful.Limits, *, quick: bool) -> object:
     try:
-        value = body.decode(raw, limits) if quick else careful.decode(raw, limits)
+        value = json_body.decode(raw, limits) if quick else careful.decode(raw, limits)
     except Invalid as error:
         return (type(error), error.code, error.message, error.faults)
     return _exactly(value)
@@ -163,9 +163,9 @@ def _exactly(value: object) -> object:
 
 
 @settings(max_examples=600, deadline=None)
-@given(text=_texts, limits=st.sampled_from([TINY, body.LIMITS]))
-@example(text='{"a":1,"a":":"}', limits=body.LIMITS)
-@example(text='{"a":"\\u003a","a":"\\u003a"}', limits=body.LIMITS)
+@given(text=_texts, limits=st.sampled_from([TINY, json_body.LIMITS]))
+@example(text='{"a":1,"a":":"}', limits=json_body.LIMITS)
+@example(text='{"a":"\\u003a","a":"\\u003a"}', limits=json_body.LIMITS)
 @example(text='"aaaaaaaaaaaaa"', limits=TINY)
 def test_the_quick_way_agrees_with_the_careful_one(text: str, limits: careful.Limits) -> None:
     raw = text.encode()
@@ -177,7 +177,7 @@ def test_the_quick_way_agrees_with_the_careful_one(text: str, limits: careful.Li
 def test_they_agree_on_damaged_bytes_too(text: str, noise: bytes, where: int, cut: int) -> None:
     raw = text.encode()
     damaged = raw[:where] + noise + raw[where + cut :]
-    assert _outcome(damaged, body.LIMITS, quick=True) == _outcome(damaged, body.LIMITS, quick=False)
+    assert _outcome(damaged, json_body.LIMITS, quick=True) == _outcome(damaged, json_body.LIMITS, quick=False)
 
 
 def test_a_bulk_body_is_read_in_good_time() -> None:
@@ -186,5 +186,5 @@ def test_a_bulk_body_is_read_in_good_time() -> None:
     raw = json.dumps({"recipients": [{"id": f"user-{i}", **item} for i in range(10_000)]}).encode()
     assert 7_000_000 < len(raw) < 8 * 1024 * 1024
     started = time.perf_counter()
-    assert body.decode(raw) == json.loads(raw)
+    assert json_body.decode(raw) == json.loads(raw)
     assert time.perf_counter() - started < 3  # about 0.1 s on an idle machine, the standard library's included

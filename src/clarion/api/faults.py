@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from clarion.api.careful import MAX_FAULTS, escape
+from clarion.domain.careful import MAX_FAULTS, escape
 from clarion.domain.suggest import nearest
 from clarion.errors import Fault, Invalid
 

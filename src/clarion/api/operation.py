@@ -19,11 +19,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from clarion import clock
-from clarion.api import body, faults, idempotency, paging, problem
+from clarion.api import faults, idempotency, paging, problem
 from clarion.api.auth import Doorkeeper
-from clarion.api.careful import escape
 from clarion.api.schema.base import Nothing, Question
 from clarion.api.services import Services
+from clarion.domain import json_body
+from clarion.domain.careful import escape
 from clarion.domain.identifier import check_identifier
 from clarion.domain.scope import Scope
 from clarion.errors import BadId, ClarionError, Fault
@@ -186,7 +187,7 @@ async def _body(operation: Operation[Any], request: Request) -> Any:
 
 
 def _read(adapter: TypeAdapter[Any], raw: bytes) -> Any:
-    value = body.decode(raw)
+    value = json_body.decode(raw)
     if type(value) is not dict:
         raise faults.invalid([Fault("", "the body must be a JSON object", "type")])
     return faults.read(adapter, value)

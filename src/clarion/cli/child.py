@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from clarion.errors import Unavailable
+from clarion.project.aliases import ALIASES
 
 log = structlog.get_logger()
 
@@ -129,5 +130,5 @@ def _environment(ours: Mapping[str, str], changes: Mapping[str, str], *, inherit
     files = {f"{name}_FILE" for name in changes}
     kept = {name: value for name, value in ours.items() if name not in files}
     if not inherit:
-        kept = {name: value for name, value in kept.items() if not name.startswith(_OURS)}
+        kept = {name: value for name, value in kept.items() if not name.startswith(_OURS) and name not in ALIASES}
     return {**kept, **changes}

@@ -95,6 +95,8 @@ def show(value: object) -> str:
             return ""
         case SecretStr():
             return _masked(value.get_secret_value())
+        case Mapping():
+            return ", ".join(f"{name} = {show(item)}" for name, item in sorted(value.items()))
         case bool():
             return "true" if value else "false"
         case timedelta():
@@ -127,6 +129,8 @@ def _settings_of(model: type[BaseModel], group: str) -> Iterator[Setting]:
 
 def _masked(secret: str) -> str:
     """A secret shown by its kind alone; of an address also the host and the path, which help and tell nothing."""
+    if secret.count("://") > 1:  # several servers of one broker
+        return ",".join(_masked(part) for part in secret.split(","))
     url = urlsplit(secret)
     if not url.hostname:
         return MASK

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from clarion.project import broker_urls
 from clarion.project import setting_types as types
 
 Duration = Annotated[timedelta, BeforeValidator(types.duration)]
@@ -22,6 +23,10 @@ Sender = Annotated[str, BeforeValidator(types.sender)]
 Domains = Annotated[tuple[str, ...], BeforeValidator(types.domains)]
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(types.database_url)]
 SmtpUrl = Annotated[SecretStr, BeforeValidator(types.smtp_url)]
+AmqpUrl = Annotated[SecretStr, BeforeValidator(broker_urls.amqp)]
+NatsUrl = Annotated[SecretStr, BeforeValidator(broker_urls.nats)]
+RedisUrl = Annotated[SecretStr, BeforeValidator(broker_urls.redis)]
+Brokers = Annotated[Mapping[str, SecretStr], BeforeValidator(broker_urls.named)]
 ApiKey = Annotated[SecretStr, BeforeValidator(types.api_key)]
 Pepper = Annotated[SecretStr, BeforeValidator(types.pepper)]
 
@@ -161,6 +166,14 @@ class Settings(Group):
     )
     smtp_url: SmtpUrl | None = a(
         None, "`smtp://user:password@host:587?starttls=…` or `smtps://…`; absent under `clarion up`: the mail catcher"
+    )
+    amqp_url: AmqpUrl | None = a(None, "RabbitMQ: `amqp://user:password@host:5672/vhost` or `amqps://…`")
+    nats_url: NatsUrl | None = a(None, "NATS: `nats://user:password@host:4222` or `tls://…`; several with commas")
+    redis_url: RedisUrl | None = a(None, "Redis, for BullMQ: `redis://user:password@host:6379/0` or `rediss://…`")
+    brokers: Brokers = a(
+        {},
+        "where there are several of a kind: a table `[brokers]` of names and addresses as above, which bindings name as"
+        " `broker`; in the environment `name=address` with blanks between them",
     )
     api_key: ApiKey | None = a(None, "a first API key to create, beginning with `clk_`")
     secret: Pepper | None = a(

@@ -27,6 +27,9 @@ from, with secrets masked.
 In Kubernetes, a Service called `clarion` puts `CLARION_PORT=tcp://…` into the environment of its pods: set
 `enableServiceLinks: false` there, or give the Service another name.
 
+Names that mailers on Bull and BullMQ use work too, where ours are absent: `REDIS_HOST`, `REDIS_PORT` and
+`REDIS_PASSWORD` make up `redis_url`, `JOB_CONCURRENCY` is `worker.senders`, `JOB_ATTEMPT_LIMIT` is `defaults.attempts`.
+
 ```toml
 # clarion.toml
 default_locale = "en"
@@ -37,6 +40,9 @@ from = "Hotel Aurora <stay@hotel.example>"
 [worker]
 claim_size = 200
 lease = "60s"
+
+[brokers]
+orders = "amqp://clarion@orders.example"
 ```
 """
 

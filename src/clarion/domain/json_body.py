@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from clarion.api import careful
+from clarion.domain import careful
 
 #: What a body may be at most. 250,000 objects and arrays are far above any honest body: it bounds what 8 MiB can grow
 #: to in memory.

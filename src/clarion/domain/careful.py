@@ -1,6 +1,6 @@
 """The careful decoder: slower, but it names every fault of a body and where it is.
 
-It is reached only by bodies that the quick look in `body` has doubts about. The standard library's parser does the
+It is reached only by bodies that the quick look in `json_body` has doubts about. The standard library's parser does the
 reading (in C, with hooks); what it would let pass quietly is marked in the tree and found again by one walk.
 """
 
@@ -47,7 +47,7 @@ class Malformed(Invalid):
 
 
 def decode(raw: bytes, limits: Limits) -> object:
-    """The value that *raw* says; raises `Malformed` or `Invalid` as `body.decode` tells."""
+    """The value that *raw* says; raises `Malformed` or `Invalid` as `json_body.decode` tells."""
     text = _text(raw)
     _check_shape(raw, limits)
     try:
