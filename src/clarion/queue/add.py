@@ -53,6 +53,17 @@ async def set_by_key(connection: Connection, job: NewJob) -> UUID:
     return id
 
 
+async def set_many(connection: Connection, jobs: Sequence[NewJob]) -> None:
+    """The same as `set_by_key` for many, each with a key of its own. One due in the past is due now.
+
+    For claims have passed what is long due, and would come back to it only after a while.
+    """
+    if not jobs:
+        return
+    rows = [(*_row(job), job.fence) for job in sorted(jobs, key=lambda job: job.id)]
+    await connection.execute(_SQL["set_many"], *zip(*rows, strict=True))
+
+
 async def cancel_by_key(connection: Connection, tenant_id: UUID, queue: str, key: str) -> Cancelled:
     """Take back the job that has *key*."""
     return Cancelled(await connection.fetchval(_SQL["cancel"], tenant_id, queue, key))

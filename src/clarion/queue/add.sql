@@ -11,6 +11,19 @@ SET run_at = excluded.run_at, args = excluded.args, kind = excluded.kind, priori
     rev = job.rev + 1, cancelled = false, attempts = CASE WHEN job.state = 1 THEN job.attempts ELSE 0 END, error = NULL
 RETURNING id
 
+-- name: set_many
+-- The same for many, as columns: $1 ids, in whose order rows are locked, as settles and heartbeats do; $10 fences.
+INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key, args, fence)
+SELECT g.id, g.tenant_id, g.queue, g.kind, g.priority, g.lane, greatest(g.run_at, clock_timestamp()), g.key, g.args,
+       g.fence
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::smallint[], $7::timestamptz[],
+            $8::text[], $9::jsonb[], $10::int[])
+    AS g (id, tenant_id, queue, kind, priority, lane, run_at, key, args, fence)
+ORDER BY g.id
+ON CONFLICT (tenant_id, queue, key) WHERE key IS NOT NULL DO UPDATE
+SET run_at = excluded.run_at, args = excluded.args, kind = excluded.kind, priority = excluded.priority,
+    rev = job.rev + 1, cancelled = false, attempts = CASE WHEN job.state = 1 THEN job.attempts ELSE 0 END, error = NULL
+
 -- name: cancel
 -- Named by id rather than joined: a join may be planned, while the table is empty, as a walk through all of it.
 WITH target AS MATERIALIZED (

@@ -3,3 +3,6 @@
 DELETE FROM job WHERE id = ANY (ARRAY (
     SELECT id FROM job WHERE id = ANY ($1::uuid[]) AND state = 0 ORDER BY id FOR UPDATE SKIP LOCKED
 )) RETURNING id
+
+-- name: drop
+DELETE FROM job WHERE id = ANY (ARRAY (SELECT id FROM job WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE))

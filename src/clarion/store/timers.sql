@@ -1,0 +1,56 @@
+-- In every statement that takes many, timers are locked in the order of (tenant, key), which is that of its arrays.
+
+-- name: set
+-- $1 ids, $2 tenants, $3 keys, $4 times, $5 {actions, metadata}.
+INSERT INTO timer AS t (id, tenant_id, key, fire_at, actions, metadata)
+SELECT g.id, g.tenant_id, g.key, g.fire_at, g.said -> 'actions', g.said -> 'metadata'
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::jsonb[]) AS g (id, tenant_id, key, fire_at, said)
+ORDER BY g.tenant_id, g.key COLLATE "C"
+ON CONFLICT (tenant_id, key) DO UPDATE
+SET status = 'pending', fire_at = excluded.fire_at, rev = t.rev + 1, actions = excluded.actions,
+    metadata = excluded.metadata, failed = NULL, error = NULL, updated_at = clock_timestamp(), fired_at = NULL,
+    cancelled_at = NULL
+RETURNING id, tenant_id, key, fire_at, (xmax = 0) AS created
+
+-- name: cancel
+-- $1 tenants, $2 keys.
+WITH mine AS MATERIALIZED (
+    SELECT row.* FROM unnest($1::uuid[], $2::text[]) AS h (tenant_id, key) CROSS JOIN LATERAL (
+        SELECT id, tenant_id, key, status FROM timer
+        WHERE timer.tenant_id = h.tenant_id AND timer.key = h.key FOR UPDATE
+    ) AS row
+), gone AS (
+    UPDATE timer SET status = 'cancelled', cancelled_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE status = 'pending'))
+)
+SELECT * FROM mine
+
+-- name: fire
+-- $1 tenants, $2 keys. The clock is read after the rows are locked: one may wait for a lock.
+WITH mine AS MATERIALIZED (
+    SELECT row.* FROM unnest($1::uuid[], $2::text[]) AS h (tenant_id, key) CROSS JOIN LATERAL (
+        SELECT id, tenant_id, key, status, fire_at, failed FROM timer
+        WHERE timer.tenant_id = h.tenant_id AND timer.key = h.key FOR UPDATE
+    ) AS row
+), now AS MATERIALIZED (
+    SELECT clock_timestamp() AS at FROM (SELECT count(*) FROM mine) AS locked
+), fired AS (
+    UPDATE timer SET status = 'fired', fired_at = coalesce(fired_at, now.at), updated_at = now.at
+    FROM now
+    WHERE id = ANY (ARRAY (
+        SELECT id FROM mine, now WHERE status = 'pending' AND fire_at <= at OR status = 'fired' AND failed IS NOT NULL
+    ))
+    RETURNING timer.*
+)
+SELECT mine.id, mine.tenant_id, mine.key, fired.rev, fired.actions, fired.metadata, fired.failed, fired.fire_at,
+       fired.fired_at, CASE WHEN mine.status = 'pending' AND fired.id IS NULL THEN mine.fire_at - now.at END AS remains
+FROM mine CROSS JOIN now LEFT JOIN fired ON fired.id = mine.id
+
+-- name: note_failures
+-- $1 ids, $2 numbers of actions as arrays in text, or NULL when none failed, $3 why.
+UPDATE timer SET failed = h.failed::smallint[], error = h.error
+FROM unnest($1::uuid[], $2::text[], $3::text[]) AS h (id, failed, error)
+WHERE timer.id = h.id AND timer.id = ANY ($1)
+
+-- name: now_and
+SELECT clock_timestamp() + $1::interval
