@@ -11,8 +11,10 @@ import pytest
 import uvloop
 from tests.support import memory
 from tests.support.leftovers import Leftovers
+from tests.support.nats import Nats, nats_server
 from tests.support.nursery import Nursery
 from tests.support.postgres import Databases, Kind, Servers
+from tests.support.rabbitmq import RabbitMQ, rabbitmq_server
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -68,6 +70,44 @@ async def database(databases: Databases) -> AsyncIterator[str]:
     """The URL of a fresh database with Clarion's schema."""
     async with databases.migrated() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+async def session_rabbitmq() -> AsyncIterator[RabbitMQ]:
+    """The session's RabbitMQ, started when first asked for."""
+    with memory.folder("clarion-tests-") as folder:
+        server = rabbitmq_server(Path(folder))
+        try:
+            await server.start()
+            yield server
+        finally:
+            await server.close()
+
+
+@pytest.fixture
+async def rabbitmq(session_rabbitmq: RabbitMQ) -> RabbitMQ:
+    """A RabbitMQ that runs, whatever the test before did to it. Tests share it, so each has queues of its own."""
+    await session_rabbitmq.start()
+    return session_rabbitmq
+
+
+@pytest.fixture(scope="session")
+async def session_nats() -> AsyncIterator[Nats]:
+    """The session's NATS server, started when first asked for."""
+    with memory.folder("clarion-tests-") as folder:
+        server = nats_server(Path(folder))
+        try:
+            await server.start()
+            yield server
+        finally:
+            await server.stop()
+
+
+@pytest.fixture
+async def nats(session_nats: Nats) -> Nats:
+    """A NATS server that runs, whatever the test before did to it. Tests share it, so each has streams of its own."""
+    await session_nats.start()
+    return session_nats
 
 
 @pytest.fixture(autouse=True)
