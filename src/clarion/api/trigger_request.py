@@ -11,13 +11,10 @@ import orjson
 
 from clarion.api import faults
 from clarion.api.operation import Call
-from clarion.api.schema.moment import faults_of_times
 from clarion.api.schema.triggers import InlineRecipient, TopicRecipients, TriggerBody
-from clarion.domain import identifier
-from clarion.domain.address import same_mailbox
-from clarion.domain.recipient import Recipient
+from clarion.domain.audience import Audience
+from clarion.domain.moment import faults_of_times
 from clarion.domain.workflow import Priority
-from clarion.errors import Fault
 from clarion.flows import trigger
 
 _TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -29,7 +26,7 @@ async def read(call: Call[TriggerBody], now: datetime) -> tuple[trigger.Request,
     Raises `Invalid` for times out of range and for one id that is given to two different people.
     """
     body = call.input
-    named = _Named(body)
+    named = _sort_out(body)
     wrong = faults_of_times(body.send_at, body.expires_at, now) + named.faults
     if wrong:
         raise faults.invalid(wrong)
@@ -52,46 +49,21 @@ async def read(call: Call[TriggerBody], now: datetime) -> tuple[trigger.Request,
     return request, named.duplicates
 
 
-class _Named:
+def _sort_out(body: TriggerBody) -> Audience:
     """The recipients of a body, each once."""
-
-    def __init__(self, body: TriggerBody) -> None:
-        #: Ids that must be known, with the place of each.
-        self.ids: dict[str, str] = {}
-        self.topics: dict[str, str] = {}
-        #: People described, by id.
-        self.people: dict[str, Recipient] = {}
-        self.duplicates = 0
-        self.faults: list[Fault] = []
-        for index, one in enumerate(body.recipients):
-            at = f"/recipients/{index}"
-            match one:
-                case str():
-                    self._once(self.ids, one, at)
-                case TopicRecipients():
-                    self._once(self.topics, one.topic, f"{at}/topic")
-                case InlineRecipient():
-                    self._describe(one, at)
-        for id in self.people.keys() & self.ids.keys():  # who is described need not be known
-            del self.ids[id]
-            self.duplicates += 1
-
-    def _once(self, names: dict[str, str], name: str, at: str) -> None:
-        self.duplicates += name in names
-        names.setdefault(name, at)
-
-    def _describe(self, one: InlineRecipient, at: str) -> None:
-        id = one.id or identifier.of_mailbox(same_mailbox(one.email or ""))
-        person = Recipient(
-            id=id, name=one.name, locale=one.locale, timezone=one.timezone, email=one.email, data=one.data
-        )
-        earlier = self.people.setdefault(id, person)
-        if earlier is person:
-            return
-        # Two spellings of one address are one person; one id for two different people is a mistake.
-        if one.id is not None and earlier != person:
-            self.faults.append(Fault(f"{at}/id", f"{id} is described twice, and not alike", "duplicate_id"))
-        self.duplicates += 1
+    audience = Audience()
+    for index, one in enumerate(body.recipients):
+        at = f"/recipients/{index}"
+        match one:
+            case str():
+                audience.add_id(one, at)
+            case TopicRecipients():
+                audience.add_topic(one.topic, f"{at}/topic")
+            case InlineRecipient():
+                fields = {"name": one.name, "locale": one.locale, "timezone": one.timezone, "data": one.data}
+                audience.add_person(at, id=one.id, email=one.email, **fields)
+    audience.end()
+    return audience
 
 
 def _traceparent(call: Call[Any]) -> str | None:

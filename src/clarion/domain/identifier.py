@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 
-from clarion.errors import BadId
+from clarion.errors import BadId, Invalid
 
 #: Letters, digits and a few marks: no slash, colon, space or control, so that a name is safe in paths and logs.
 PATTERN = r"^[A-Za-z0-9_@.+-]{1,128}$"
+
+#: Characters in a name that an application gives to something of its own, such as a booking.
+LONGEST_REFERENCE = 255
 
 _IDENTIFIER = re.compile(PATTERN.strip("^$"))
 _DOTS = frozenset({".", ".."})
@@ -32,3 +35,12 @@ def of_mailbox(mailbox: str) -> str:
     if _IDENTIFIER.fullmatch(mailbox):
         return mailbox
     return "mail-" + hashlib.sha256(mailbox.encode()).hexdigest()[:40]
+
+
+def check_reference(text: str) -> str:
+    """*text*, when it can be kept as the application's own word for what it is about; raises `Invalid` otherwise."""
+    if not 1 <= len(text) <= LONGEST_REFERENCE:
+        raise Invalid(f"must have 1 to {LONGEST_REFERENCE} characters", code="too_long" if text else "too_short")
+    if not text.isprintable():
+        raise Invalid("only printable characters")
+    return text

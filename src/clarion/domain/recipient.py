@@ -5,6 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from clarion.domain.address import check_header_text
+from clarion.errors import Invalid
+
+LONGEST_NAME = 200
+#: The application's own fields of one thing.
+MOST_OWN_FIELDS = 100
+
+
+def check_name(text: str) -> str:
+    """*text*, when it can stand in a mail's header as a name; raises `Invalid` (``invalid_name``) otherwise."""
+    try:
+        return check_header_text(text)
+    except Invalid as error:
+        raise Invalid(error.message, code="invalid_name") from None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
@@ -30,3 +45,14 @@ class Recipient:
             "timezone": self.timezone,
             "data": self.data,
         }
+
+    def overlaid(self, later: Recipient) -> Recipient:
+        """This person with what *later* says of them: what it does not say stays, own fields are merged."""
+        return Recipient(
+            id=self.id,
+            name=later.name or self.name,
+            locale=later.locale or self.locale,
+            timezone=later.timezone or self.timezone,
+            email=later.email or self.email,
+            data={**self.data, **later.data},
+        )

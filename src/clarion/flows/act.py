@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from clarion.domain.action import Action
-from clarion.errors import ClarionError
+from clarion import clock
+from clarion.domain.action import Action, Trigger
+from clarion.errors import ClarionError, Invalid
+from clarion.flows import expand, trigger_action
+from clarion.flows.definitions import Definitions
+from clarion.flows.trigger import Request
+from clarion.flows.trigger_many import trigger_many
 from clarion.store.database import Connection
 
 
@@ -41,8 +46,42 @@ class Doings:
 
 
 class Act:
-    """Does deeds, many at once."""
+    """Does deeds, many at once.
+
+    A deed is done each time it is handed over. What makes it once per cause is the caller's own compare-and-set in the
+    same transaction: the move of the timer, the row of the message that came in, the settle of the job. A second record
+    of the cause with every trigger would cost an index entry at random places and guard against nothing that those do
+    not. Publications carry an id made from the cause besides, for what lies beyond the transaction.
+    """
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
 
     async def __call__(self, connection: Connection, deeds: Sequence[Deed]) -> Doings:
-        """Do all of *deeds* in the caller's transaction. One that cannot be done leaves the others be."""
-        raise NotImplementedError
+        """Do all of *deeds* in the caller's transaction, in their order. One that cannot be done leaves the others be.
+
+        It is a few statements, however many there are.
+        """
+        doings = Doings([Done() for _ in deeds])
+        await self._trigger(connection, deeds, doings)
+        return doings
+
+    async def _trigger(self, connection: Connection, deeds: Sequence[Deed], doings: Doings) -> None:
+        now = clock.now()
+        asked: list[tuple[UUID, Request]] = []
+        places: list[Done] = []
+        for deed, done in zip(deeds, doings.done, strict=True):
+            if not isinstance(deed.action, Trigger):
+                continue
+            try:
+                asked.append((deed.tenant_id, trigger_action.read(deed.action, now)))
+                places.append(done)
+            except Invalid as error:
+                done.error = error
+        accepted = await trigger_many(connection, asked, definitions=self._definitions)
+        for done, one in zip(places, accepted, strict=True):
+            if isinstance(one, UUID):
+                done.trigger_id = one
+                doings.queues.add(expand.QUEUE)
+            else:
+                done.error = one

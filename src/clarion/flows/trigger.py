@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,10 +98,10 @@ async def _guessed(
 ) -> UUID | None:
     """Store it, if all it names is there and *version_id* is current still; None when something is not as guessed."""
     workflow = await definitions.get(connection, version_id)
-    if _channel_faults(request, workflow):
+    if channel_faults(request, workflow):
         return None
     try:
-        return await _store(connection, _new(tenant_id, request, workflow, version_id))
+        return await _store(connection, new_trigger(tenant_id, request, workflow, version_id))
     except Invalid:  # by what may be an old version
         return None
 
@@ -113,11 +113,11 @@ async def _looked_up(connection: Connection, tenant_id: UUID, request: Request, 
             connection, tenant_id, request.workflow, list(request.recipient_ids), list(request.topics)
         )
         if names.version_id is None:
-            raise NotFound(f"There is no workflow {request.workflow!r}: publish it with `clarion apply`.")
+            raise no_workflow(request.workflow)
         workflow = await definitions.get(connection, names.version_id)
         definitions.found(tenant_id, request.workflow, names.version_id)
-        _check(request, workflow, names)
-        id = await _store(connection, _new(tenant_id, request, workflow, names.version_id))
+        check_names(request, workflow, unknown=names.unknown, topics=names.topics)
+        id = await _store(connection, new_trigger(tenant_id, request, workflow, names.version_id))
         if id is not None:
             return id
     raise Unavailable("what this request names was changed just now, again and again: send it once more")
@@ -140,19 +140,25 @@ async def _earlier(connection: Connection, tenant_id: UUID, key: str, hash: byte
     return Accepted(row["id"], "accepted", replayed=True)
 
 
-def _check(request: Request, workflow: Workflow, names: triggers.Names) -> None:
-    """Raise `Invalid` with every name that nobody knows."""
-    faults = _channel_faults(request, workflow)
-    for id in names.unknown:
+def no_workflow(key: str) -> NotFound:
+    """The error for a workflow that is not published."""
+    return NotFound(f"There is no workflow {key!r}: publish it with `clarion apply`.")
+
+
+def check_names(request: Request, workflow: Workflow, *, unknown: Iterable[str], topics: Container[str]) -> None:
+    """Raise `Invalid` with every name that nobody knows: recipients that are *unknown*, topics not in *topics*."""
+    faults = channel_faults(request, workflow)
+    for id in unknown:
         faults.append(Fault(request.recipient_ids[id], f"there is no recipient {id!r}", "unknown_recipient"))
     for key, pointer in request.topics.items():
-        if key not in names.topics:
+        if key not in topics:
             faults.append(Fault(pointer, f"there is no topic {key!r}", "unknown_topic"))
     if faults:
         raise Invalid("The request names what does not exist.", code=faults[0].code, faults=faults)
 
 
-def _channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
+def channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
+    """A fault for each channel that *workflow* does not have."""
     has = {step.channel.value for step in workflow.steps}
     return [
         Fault(f"/channels/{i}", f"workflow {workflow.key!r} has no step on channel {channel!r}", "unknown_channel")
@@ -161,7 +167,8 @@ def _channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
     ]
 
 
-def _new(tenant_id: UUID, request: Request, workflow: Workflow, version_id: UUID) -> triggers.NewTrigger:
+def new_trigger(tenant_id: UUID, request: Request, workflow: Workflow, version_id: UUID) -> triggers.NewTrigger:
+    """The row of *request*; raises `Invalid` when it could not be delivered in time."""
     now = clock.now()
     begins = max(request.send_at or now, now)
     expires_at = request.expires_at or begins + workflow.expires_after

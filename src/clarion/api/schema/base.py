@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from clarion.domain import identifier
-from clarion.domain.address import check_header_text, parse_email
+from clarion.domain.address import parse_email
 from clarion.domain.locale import normalise
+from clarion.domain.recipient import LONGEST_NAME, MOST_OWN_FIELDS, check_name
+from clarion.domain.zone import check_zone
 from clarion.errors import Invalid
-
-#: The application's own fields of one thing.
-MAX_OWN_FIELDS = 100
 
 
 class Request(BaseModel):
@@ -55,35 +52,14 @@ def checked(check: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(run)
 
 
-def _check_name(text: str) -> str:
-    try:
-        return check_header_text(text)
-    except Invalid as error:
-        raise Invalid(error.message, code="invalid_name") from None
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
-def _check_zone(name: str) -> str:
-    # Looked up in the list of names, never opened: a name could be a path.
-    if name not in _zones():
-        raise Invalid(
-            f"{name[:64]!r} is not a time zone of the IANA database such as Europe/Lisbon", code="unknown_timezone"
-        )
-    return name
-
-
 Identifier = Annotated[
     str, checked(identifier.check_identifier), Field(json_schema_extra={"pattern": identifier.PATTERN})
 ]
 Email = Annotated[str, checked(parse_email), Field(json_schema_extra={"format": "email", "maxLength": 254})]
-Name = Annotated[str, Field(min_length=1, max_length=200), checked(_check_name)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), checked(check_name)]
 Locale = Annotated[str, checked(normalise), Field(json_schema_extra={"examples": ["pt-BR"]})]
-Zone = Annotated[str, checked(_check_zone), Field(json_schema_extra={"examples": ["Europe/Lisbon"]})]
-Own = Annotated[dict[str, Any], Field(max_length=MAX_OWN_FIELDS)]
+Zone = Annotated[str, checked(check_zone), Field(json_schema_extra={"examples": ["Europe/Lisbon"]})]
+Own = Annotated[dict[str, Any], Field(max_length=MOST_OWN_FIELDS)]
 
 
 class Paged(Question):

@@ -1,22 +1,15 @@
-"""Times in requests: RFC 3339 with an offset, and nothing that only looks like it."""
+"""Times in requests."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from clarion.errors import Fault
-
-#: How far ahead anything may be planned.
-FARTHEST = timedelta(days=366)
-#: A `send_at` this long ago still means now: clocks differ, and requests wait in other people's queues.
-LATEST = timedelta(hours=24)
-
-_WRITTEN = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?(?P<zone>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+from clarion.domain.moment import parse_moment
+from clarion.errors import Invalid
 
 
 def _parse(value: Any) -> datetime:
@@ -24,16 +17,10 @@ def _parse(value: Any) -> datetime:
         return value
     if not isinstance(value, str):
         raise PydanticCustomError("type", "must be a string such as 2026-01-31T09:30:00Z")
-    match = _WRITTEN.fullmatch(value)
-    if match is None:
-        raise PydanticCustomError("invalid_time", "must be an RFC 3339 time such as 2026-01-31T09:30:00Z")
-    if match["zone"] is None:
-        raise PydanticCustomError("timezone_required", "needs an offset: end it with Z or, say, +01:00")
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        # February 30, second 60, hour 25, the year 0, or one that leaves the calendar in UTC.
-        raise PydanticCustomError("invalid_time", "there is no such time") from None
+        return parse_moment(value)
+    except Invalid as error:
+        raise PydanticCustomError(error.code, "{detail}", {"detail": error.message}) from None
 
 
 WrittenMoment = Annotated[
@@ -42,14 +29,3 @@ WrittenMoment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-31T09:30:00Z"]}),
     Field(strict=False),
 ]
-
-
-def faults_of_times(send_at: datetime | None, expires_at: datetime | None, now: datetime) -> list[Fault]:
-    """What is wrong with the two times of a request made at *now*."""
-    found = []
-    if send_at is not None and not now - LATEST <= send_at <= now + FARTHEST:
-        text = f"must be within the last {LATEST // timedelta(hours=1)} hours or the next {FARTHEST.days} days"
-        found.append(Fault("/send_at", text, "out_of_range"))
-    if expires_at is not None and not now < expires_at <= now + 2 * FARTHEST:
-        found.append(Fault("/expires_at", f"must be in the next {2 * FARTHEST.days} days", "out_of_range"))
-    return found

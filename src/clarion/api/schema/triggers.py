@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from clarion.api.schema.base import Identifier, Moment, Own, Paged, Reply, Request
+from clarion.api.schema.base import Identifier, Moment, Own, Paged, Reply, Request, checked
 from clarion.api.schema.moment import WrittenMoment
 from clarion.api.schema.recipients import RecipientFields
-
-MAX_RECIPIENTS = 1_000
+from clarion.domain import identifier
+from clarion.domain.audience import MOST_RECIPIENTS, TOO_MANY
 
 TriggerStatus = Literal["accepted", "expanding", "running", "completed", "cancelled"]
 
@@ -51,19 +51,14 @@ TriggerRecipient = Annotated[
 
 
 def _few_enough(recipients: list[object]) -> list[object]:
-    if len(recipients) > MAX_RECIPIENTS:
-        text = f"at most {MAX_RECIPIENTS} recipients in one request: for more, put them in a topic and trigger that"
-        raise PydanticCustomError("too_many", "{text}", {"text": text})
+    if len(recipients) > MOST_RECIPIENTS:
+        raise PydanticCustomError("too_many", "{text}", {"text": TOO_MANY})
     return recipients
 
 
-def _is_printable(text: str) -> str:
-    if not text.isprintable():
-        raise PydanticCustomError("invalid", "only printable characters")
-    return text
-
-
-TransactionId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_is_printable)]
+TransactionId = Annotated[
+    str, Field(min_length=1, max_length=identifier.LONGEST_REFERENCE), checked(identifier.check_reference)
+]
 
 
 class TriggerBody(Request):

@@ -1,0 +1,93 @@
+"""Accepting many triggers in the caller's transaction, in a handful of statements however many they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from clarion.domain.identifier import check_identifier
+from clarion.domain.recipient import Recipient
+from clarion.errors import ClarionError, Invalid
+from clarion.flows.definitions import Definitions
+from clarion.flows.expand import KIND, QUEUE
+from clarion.flows.trigger import Request, check_names, new_trigger, no_workflow
+from clarion.queue import add
+from clarion.queue.job import NewJob
+from clarion.store import many_triggers, recipients, triggers
+from clarion.store.database import Connection
+
+Accepted = UUID | ClarionError
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is known while the requests are judged, one after the other."""
+
+    names: many_triggers.Names
+    triggers: list[tuple[triggers.NewTrigger, int]] = field(default_factory=list)
+    #: People described by the requests that were accepted so far, by tenant and id.
+    people: dict[UUID, dict[str, Recipient]] = field(default_factory=lambda: defaultdict(dict))
+
+
+async def trigger_many(
+    connection: Connection, asked: Sequence[tuple[UUID, Request]], *, definitions: Definitions
+) -> list[Accepted]:
+    """Store the requests of several tenants as if one came after the other; the id of each, or why not, in their order.
+
+    Call it in a transaction, and ring for `expand.QUEUE` after its commit. Idempotency keys are not looked at.
+    """
+    if not asked:
+        return []
+    batch = _Batch(await _look_up(connection, asked))
+    accepted = [await _judge(connection, batch, tenant_id, request, definitions) for tenant_id, request in asked]
+    for tenant_id, people in sorted(batch.people.items()):  # in order, as everybody locks them
+        await recipients.merge_many(connection, tenant_id, list(people.values()))
+    if batch.triggers:
+        await many_triggers.accept(connection, batch.triggers)
+        await add.add_many(connection, [_job(new) for new, _ in batch.triggers])
+    return accepted
+
+
+async def _look_up(connection: Connection, asked: Sequence[tuple[UUID, Request]]) -> many_triggers.Names:
+    workflows = {(tenant_id, request.workflow) for tenant_id, request in asked if _can_be_named(request.workflow)}
+    people = {(tenant_id, id) for tenant_id, request in asked for id in request.recipient_ids}
+    topics = {(tenant_id, key) for tenant_id, request in asked for key in request.topics}
+    return await many_triggers.names(connection, workflows, people, topics)
+
+
+async def _judge(
+    connection: Connection, batch: _Batch, tenant_id: UUID, request: Request, definitions: Definitions
+) -> Accepted:
+    """The id of the trigger that *request* becomes, now among those of *batch*; or why it does not."""
+    names, described = batch.names, batch.people.get(tenant_id, {})
+    version_id = names.versions.get((tenant_id, request.workflow))
+    if version_id is None:
+        return no_workflow(request.workflow)
+    workflow = await definitions.get(connection, version_id)
+    definitions.found(tenant_id, request.workflow, version_id)
+    unknown = [id for id in request.recipient_ids if (tenant_id, id) in names.unknown and id not in described]
+    topics = {key for key in request.topics if (tenant_id, key) in names.members}
+    try:
+        check_names(request, workflow, unknown=unknown, topics=topics)
+        new = new_trigger(tenant_id, request, workflow, version_id)
+    except Invalid as error:
+        return error
+    for person in request.inline:
+        earlier = described.get(person.id)
+        batch.people[tenant_id][person.id] = person if earlier is None else earlier.overlaid(person)
+    batch.triggers.append((new, sum(names.members[tenant_id, key] for key in topics)))
+    return new.id
+
+
+def _job(new: triggers.NewTrigger) -> NewJob:
+    return NewJob(id=new.id, tenant_id=new.tenant_id, queue=QUEUE, kind=KIND, priority=new.priority, run_at=new.send_at)
+
+
+def _can_be_named(key: str) -> bool:
+    """Whether a workflow could have this key: text that PostgreSQL cannot even be asked for has none."""
+    try:
+        return bool(check_identifier(key))
+    except Invalid:
+        return False
