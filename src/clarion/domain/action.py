@@ -68,6 +68,14 @@ class CancelTimer:
     key: str
 
 
+#: What each kind of sink must be told of where to, and what it may be told.
+TARGETS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "rabbitmq": (("routing_key",), ("exchange",)),
+    "nats": (("subject",), ()),
+    "bullmq": (("queue", "job"), ()),
+    "webhook": (("type",), ()),
+}
+
 Action = Trigger | Publish | SetTimer | CancelTimer
 
 _KINDS: Mapping[str, type[Trigger | Publish | SetTimer | CancelTimer]] = {

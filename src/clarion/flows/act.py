@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from clarion import clock
-from clarion.domain.action import Action, Trigger
+from clarion.domain.action import Action, Publish, Trigger
 from clarion.errors import ClarionError, Invalid
-from clarion.flows import expand, trigger_action
+from clarion.flows import expand, publish_action, trigger_action
 from clarion.flows.definitions import Definitions
+from clarion.flows.publications import add_publications
 from clarion.flows.trigger import Request
 from clarion.flows.trigger_many import trigger_many
 from clarion.store.database import Connection
@@ -64,6 +65,7 @@ class Act:
         """
         doings = Doings([Done() for _ in deeds])
         await self._trigger(connection, deeds, doings)
+        await self._publish(connection, deeds, doings)
         return doings
 
     async def _trigger(self, connection: Connection, deeds: Sequence[Deed], doings: Doings) -> None:
@@ -85,3 +87,13 @@ class Act:
                 doings.queues.add(expand.QUEUE)
             else:
                 done.error = one
+
+    async def _publish(self, connection: Connection, deeds: Sequence[Deed], doings: Doings) -> None:
+        publications = []
+        for deed, done in zip(deeds, doings.done, strict=True):
+            if isinstance(deed.action, Publish):
+                try:
+                    publications.append(publish_action.read(deed.tenant_id, deed.action, deed.cause))
+                except Invalid as error:
+                    done.error = error
+        doings.queues |= await add_publications(connection, publications)
