@@ -21,6 +21,7 @@ class Prefix(StrEnum):
     TIMER = "tmr"
     JOB = "job"
     FEED = "fed"
+    QUARANTINE = "qua"
 
 
 _lock = threading.Lock()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -21,6 +20,7 @@ from clarion.api.operation import Operation, endpoint
 from clarion.api.problem import Refusal
 from clarion.api.services import Services
 from clarion.errors import ClarionError, NotFound, Unavailable
+from clarion.store.database import AWAY
 
 log = structlog.get_logger("clarion.api")
 
@@ -34,22 +34,6 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *queues.OPERATIONS,
     *jobs.OPERATIONS,
     *health.OPERATIONS,
-)
-
-#: What a database that is away, too slow or too busy raises; the request may be sent again.
-_AWAY: Final[tuple[type[Exception], ...]] = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.QueryCanceledError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.InsufficientResourcesError,  # too many connections, a full disk
-    asyncpg.InvalidTransactionStateError,  # a standby, read-only for now
-    asyncpg.InternalClientError,  # the server said goodbye while nobody listened, and the driver is out of step
-    asyncpg.OperatorInterventionError,
 )
 
 
@@ -73,7 +57,7 @@ def build_api(services: Services) -> ASGIApp:
     app.add_exception_handler(HTTPException, _tell_of_routing)
     app.add_exception_handler(ClientDisconnect, _tell_nobody)
     app.add_exception_handler(Exception, _tell_of_surprise)
-    for error in _AWAY:
+    for error in AWAY:
         app.add_exception_handler(error, _tell_of_database)
     return Limits(
         app,

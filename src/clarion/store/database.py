@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 import orjson
@@ -11,6 +11,22 @@ from clarion.errors import ConfigError
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 Pool: TypeAlias = "asyncpg.Pool[Any]"
+
+#: What a database that is away, too slow or too busy raises; the same may be tried again.
+AWAY: Final[tuple[type[Exception], ...]] = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InsufficientResourcesError,  # too many connections, a full disk
+    asyncpg.InvalidTransactionStateError,  # a standby, read-only for now
+    asyncpg.InternalClientError,  # the server said goodbye while nobody listened, and the driver is out of step
+    asyncpg.OperatorInterventionError,
+)
 
 
 async def open_pool(
@@ -81,6 +97,11 @@ async def check_durable(connection: Connection, *, allow_unsafe: bool = False) -
             f"This PostgreSQL runs with {', '.join(off)} off: it would lose notifications that were acknowledged."
             " Turn it on, or set CLARION_UNSAFE_ALLOW_FSYNC_OFF=true where losing them does not matter."
         )
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether *error* says that the database is away, too slow or too busy, and nothing of what it was given."""
+    return isinstance(error, AWAY) and not isinstance(error, ValueError)  # the driver's word for a value it cannot send
 
 
 def _encode_jsonb(value: object) -> bytes:

@@ -1,0 +1,186 @@
+"""What a list of messages causes, in one transaction with the rows that keep each from being taken in again.
+
+The row in `inbound` is written last: who finds there that somebody else was first undoes everything and looks again. So
+a message acts once, whoever delivers it how often. What of a message cannot be done, or not be stored, is found out and
+put aside with its reason, and all others are done as if it had not been there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from clarion.domain.event_reading import storable
+from clarion.flows.act import Act
+from clarion.flows.reading import Origin, Reading
+from clarion.store import inbound, quarantine
+from clarion.store.database import Connection, is_away
+from clarion.store.inbound import NewInbound, State
+from clarion.store.quarantine import NewQuarantined
+
+log = structlog.get_logger()
+
+
+class Outcome(StrEnum):
+    """What became of a delivery."""
+
+    ACCEPTED = "accepted"  #: new: all that the bindings want is done
+    REPEATED = "repeated"  #: it was here before
+    QUARANTINED = "quarantined"  #: it cannot be used; it lies in quarantine, now or since it came first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of one delivery; it is on disk, and may be acknowledged."""
+
+    outcome: Outcome
+    #: What it became, the first time.
+    triggers: Sequence[UUID] = ()
+    #: Why it lies in quarantine.
+    reason: str | None = None
+
+
+class _Unfit(Exception):
+    """Some of a list cannot be done; none of it must stay."""
+
+    def __init__(self, reasons: Mapping[UUID, str]) -> None:
+        super().__init__()
+        self.reasons = reasons
+
+
+class _Raced(Exception):
+    """Somebody else took in some of a list meanwhile."""
+
+
+class Settle:
+    """Writes down what messages come to."""
+
+    def __init__(self, act: Act, wake: Callable[[str], None]) -> None:
+        """*wake* is called after a commit with each queue that has new jobs."""
+        self._act = act
+        self._wake = wake
+
+    async def __call__(
+        self, connection: Connection, origin: Origin, readings: Sequence[Reading], *, suspects: bool = False
+    ) -> dict[UUID, Answer]:
+        """What became of each of *readings*, committed; *suspects*: that they are no more is written with it.
+
+        What cannot be done is put aside, whatever stands in its way.
+        """
+        answers: dict[UUID, Answer] = {}
+        while readings:
+            try:
+                return answers | await self._commit(connection, origin, readings, suspects=suspects)
+            except _Unfit as unfit:
+                readings = [_put_aside(one, unfit.reasons.get(one.id)) for one in readings]
+            except _Raced:
+                answers |= told(await inbound.known(connection, [one.id for one in readings]))
+                readings = [one for one in readings if one.id not in answers]
+            except Exception as error:
+                if not _is_of_data(error) or all(one.reason for one in readings):
+                    raise
+                if len(readings) > 1:
+                    for half in (readings[::2], readings[1::2]):
+                        answers |= await self(connection, origin, half, suspects=suspects)
+                    return answers
+                readings = [_put_aside(readings[0], f"cannot_be_stored: {error}")]
+        return answers
+
+    async def _commit(
+        self, connection: Connection, origin: Origin, readings: Sequence[Reading], *, suspects: bool
+    ) -> dict[UUID, Answer]:
+        async with connection.transaction():
+            written, queues = await self._write(connection, origin, readings)
+            if suspects:
+                await inbound.clear(connection, [one.id for one in readings])
+        for queue in queues:
+            self._wake(queue)
+        _log(origin, readings)
+        return written
+
+    async def _write(
+        self, connection: Connection, origin: Origin, readings: Sequence[Reading]
+    ) -> tuple[dict[UUID, Answer], set[str]]:
+        """Everything of *readings* in the present transaction. Raises `_Unfit` or `_Raced`: then it must not stay."""
+        deeds = [deed for one in readings if one.reason is None for deed in one.deeds]
+        triggers: dict[UUID, list[UUID]] = {one.id: [] for one in readings}
+        queues: set[str] = set()
+        if deeds:
+            doings = await self._act(connection, deeds)
+            queues = doings.queues
+            owners = (one.id for one in readings if one.reason is None for _ in one.deeds)
+            reasons: dict[UUID, str] = {}
+            for owner, done in zip(owners, doings.done, strict=True):
+                if done.error is not None:
+                    reasons.setdefault(owner, f"{done.error.code}: {done.error.message}")
+                elif done.trigger_id is not None:
+                    triggers[owner].append(done.trigger_id)
+            if reasons:
+                raise _Unfit(reasons)
+        rows = [
+            NewInbound(
+                id=one.id,
+                message_id=storable(one.delivery.id),
+                state=State.ACCEPTED if one.reason is None else State.QUARANTINED,
+                triggers=triggers[one.id],
+            )
+            for one in readings
+        ]
+        if await inbound.add(connection, origin.tenant_id, origin.number, rows) < len(rows):
+            raise _Raced
+        if unfit := [_quarantined(one, one.reason) for one in readings if one.reason is not None]:
+            await quarantine.add(connection, origin.tenant_id, origin.number, unfit)
+        return {one.id: _answer(one, triggers[one.id]) for one in readings}, queues
+
+
+def told(known: Mapping[UUID, inbound.Known]) -> dict[UUID, Answer]:
+    """What became of messages that were here before."""
+    return {
+        key: Answer(
+            outcome=Outcome.REPEATED if one.reason is None else Outcome.QUARANTINED,
+            triggers=one.triggers,
+            reason=one.reason,
+        )
+        for key, one in known.items()
+    }
+
+
+def _answer(one: Reading, triggers: Sequence[UUID]) -> Answer:
+    outcome = Outcome.ACCEPTED if one.reason is None else Outcome.QUARANTINED
+    return Answer(outcome=outcome, triggers=triggers, reason=one.reason)
+
+
+def _put_aside(one: Reading, reason: str | None) -> Reading:
+    return one if reason is None else replace(one, deeds=(), reason=storable(reason))
+
+
+def _quarantined(one: Reading, reason: str) -> NewQuarantined:
+    headers = {storable(name): storable(str(value)) for name, value in one.delivery.headers.items()}
+    return NewQuarantined(
+        inbound_id=one.id,
+        message_id=storable(one.delivery.id),
+        subject=storable(one.delivery.subject),
+        reason=storable(reason),
+        headers=headers,
+        body=one.delivery.body,
+    )
+
+
+def _is_of_data(error: Exception) -> bool:
+    """Whether *error* is about what was to be written, and not about the database."""
+    if isinstance(error, asyncpg.PostgresError):
+        return isinstance(
+            error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError | asyncpg.ProgramLimitExceededError
+        )
+    return not is_away(error)
+
+
+def _log(origin: Origin, readings: Sequence[Reading]) -> None:
+    log.debug("source.taken", source=origin.source, messages=len(readings))
+    if unfit := [one for one in readings if one.reason is not None]:
+        log.warning("source.quarantined", source=origin.source, messages=len(unfit), reason=unfit[0].reason)

@@ -1,0 +1,45 @@
+-- name: known
+-- $2 the state of those in quarantine.
+SELECT i.id, i.triggers, q.reason
+FROM inbound i LEFT JOIN quarantine q ON q.inbound_id = i.id AND i.state = $2
+WHERE i.id = ANY ($1::uuid[])
+
+-- name: add
+-- $3 ids, $4 what is shown of the messages' own ids, $5 states, $6 triggers.
+INSERT INTO inbound (id, tenant_id, at, triggers, source, state, message_id)
+SELECT n.id, $1::uuid, clock_timestamp(), n.triggers::uuid[], $2::smallint, n.state, n.message_id
+FROM unnest($3::uuid[], $4::text[], $5::smallint[], $6::text[]) AS n (id, message_id, state, triggers)
+ON CONFLICT (id) DO NOTHING RETURNING id
+
+-- name: redriven
+UPDATE inbound SET triggers = $3::uuid[], state = $4::smallint WHERE tenant_id = $1 AND id = $2
+
+-- name: recent
+-- A row's time is not before its transaction began, so all rows before the oldest open one are there.
+SELECT i.id, i.at, s.name AS source, i.message_id, i.state, i.triggers,
+       array(SELECT t.workflow_key FROM unnest(i.triggers) WITH ORDINALITY AS g (id, place)
+             LEFT JOIN trigger t ON t.id = g.id AND t.tenant_id = i.tenant_id ORDER BY g.place) AS workflows,
+       q.id AS quarantine_id, q.reason
+FROM inbound i
+JOIN source s ON s.tenant_id = i.tenant_id AND s.number = i.source
+LEFT JOIN quarantine q ON q.inbound_id = i.id AND q.tenant_id = i.tenant_id
+WHERE i.tenant_id = $1
+  AND i.at >= coalesce($2::timestamptz, clock_timestamp() - interval '1 minute')
+  AND i.at < (SELECT least(min(xact_start), clock_timestamp() - interval '50 milliseconds') FROM pg_stat_activity
+              WHERE datname = current_database() AND backend_xid IS NOT NULL)
+  AND (i.at, i.id) > (coalesce($2::timestamptz, '-infinity'), $3::uuid)
+  AND ($5::text IS NULL OR s.name = $5)
+ORDER BY i.at, i.id LIMIT $4
+
+-- name: suspects
+-- $2 who asks: that it had one itself before says nothing, for it lives.
+SELECT id, deaths + (worker <> $2)::int AS deaths FROM inbound_suspect WHERE id = ANY ($1::uuid[])
+
+-- name: suspect
+-- $2 ids, $3 how many had each before, $4 who has them now.
+INSERT INTO inbound_suspect AS s (id, tenant_id, worker, deaths)
+SELECT n.id, $1, $4, n.deaths FROM unnest($2::uuid[], $3::smallint[]) AS n (id, deaths)
+ON CONFLICT (id) DO UPDATE SET worker = excluded.worker, deaths = excluded.deaths, at = clock_timestamp()
+
+-- name: clear
+DELETE FROM inbound_suspect WHERE id = ANY ($1::uuid[])
