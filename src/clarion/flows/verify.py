@@ -29,6 +29,8 @@ SAYS: Mapping[str, str] = {
     "in_app_is_in_the_feed": "what is delivered in-app is in the feed, and nothing else is",
     "feed_counters_equal_rows": "the counts of a feed equal its items",
     "topic_counts_equal_rows": "the count of a topic equals its members",
+    "inbound_has_its_triggers": "what came in from a broker and was acknowledged is there as the triggers it became",
+    "quarantined_is_kept": "a message that could not be used lies in quarantine until it is redriven",
     "keys_are_unique": "one trigger per idempotency key",
 }
 

@@ -142,3 +142,23 @@ WHERE t.member_count <> coalesce(m.n, 0)
 -- name: keys_are_unique
 SELECT idempotency_key AS id FROM trigger WHERE idempotency_key IS NOT NULL
 GROUP BY tenant_id, idempotency_key HAVING count(*) > 1
+
+-- name: inbound_has_its_triggers
+-- Triggers go with their age; the rows of what came in stay for ever.
+WITH oldest AS (
+    SELECT to_timestamp(min(substr(relname, 9)), 'IYYY"_w"IW') AS week FROM pg_class
+    WHERE relname ~ '^message_[0-9]{4}_w[0-9]{2}$'
+)
+SELECT DISTINCT i.id::text AS id FROM inbound i CROSS JOIN LATERAL unnest(i.triggers) AS g (id)
+WHERE i.at >= (SELECT week FROM oldest) AND NOT EXISTS (SELECT FROM trigger t WHERE t.id = g.id AND t.tenant_id = i.tenant_id)
+
+-- name: quarantined_is_kept
+-- Both ways: what is marked so lies there, and what lies there is marked so.
+WITH oldest AS (
+    SELECT to_timestamp(min(substr(relname, 9)), 'IYYY"_w"IW') AS week FROM pg_class
+    WHERE relname ~ '^message_[0-9]{4}_w[0-9]{2}$'
+)
+SELECT coalesce(i.id, q.inbound_id)::text AS id
+FROM (SELECT id, state FROM inbound WHERE state <> 0 AND at >= (SELECT week FROM oldest)) i
+FULL JOIN (SELECT inbound_id, redriven_at FROM quarantine WHERE at >= (SELECT week FROM oldest)) q ON q.inbound_id = i.id
+WHERE i.id IS NULL OR q.inbound_id IS NULL OR (i.state = 1) <> (q.redriven_at IS NULL)

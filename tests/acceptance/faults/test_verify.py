@@ -56,6 +56,10 @@ PLANTED = {
     "in_app_is_in_the_feed": "DELETE FROM feed_item WHERE message_id = (SELECT message_id FROM feed_item LIMIT 1)",
     "feed_counters_equal_rows": "UPDATE feed_counter SET unread = unread + 1",
     "topic_counts_equal_rows": "UPDATE topic SET member_count = member_count + 1",
+    "inbound_has_its_triggers": "INSERT INTO inbound (id, tenant_id, at, source, state, message_id, triggers)"
+    " SELECT gen_random_uuid(), id, now(), 1, 0, 'm', ARRAY[gen_random_uuid()] FROM tenant",
+    "quarantined_is_kept": "INSERT INTO inbound (id, tenant_id, at, source, state, message_id)"
+    " SELECT gen_random_uuid(), id, now(), 1, 1, 'm' FROM tenant",
     "keys_are_unique": "UPDATE trigger SET idempotency_key = 'the same'",
 }
 

@@ -1,0 +1,215 @@
+"""Taking in: each message acts once however often it comes, and none that is bad harms another."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from tests.support.database_proxy import Cut, DatabaseProxy, How
+from tests.support.ingest import Greets, Intake, make_intake, message, messages
+
+from clarion.domain.event import Event
+from clarion.domain.event_reading import LARGEST
+from clarion.flows.ingest import Outcome
+from clarion.flows.verify import verify
+from clarion.store import quarantine, sources
+from clarion.store.database import Pool, open_pool
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    pool = await open_pool(database, size=6, statement_timeout_s=10, application_name="test")
+    async with pool:
+        yield pool
+
+
+@pytest.fixture
+async def intake(pool: Pool) -> Intake:
+    return await make_intake(pool)
+
+
+async def is_well(intake: Intake) -> None:
+    async with intake.pool.acquire() as connection:
+        assert await verify(connection) == []
+
+
+async def test_messages_become_what_their_binding_says(intake: Intake) -> None:
+    answers = await intake.take([*messages(2), message(7, {"to": ["ana", "bob"]})])
+    assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED] * 3
+    assert [len(answer.triggers) for answer in answers] == [1, 1, 2]
+    assert await intake.triggers() == ["ana", "bob", "guest0", "guest1"]
+    stored = await intake.pool.fetch("SELECT id FROM trigger")
+    assert {row["id"] for row in stored} == {id for answer in answers for id in answer.triggers}
+    assert "expand" in intake.rung
+    await is_well(intake)
+
+
+async def test_everything_again_makes_nothing_new(intake: Intake) -> None:
+    """Again by another worker, again marked as such, and twice in one list: the answers name the first triggers."""
+    given = [*messages(50), message("bad", raw=b"{")]
+    first = await intake.take(given)
+    for again in (given, [message("bad", raw=b"{", redelivered=True), *messages(50, redelivered=True)]):
+        answers = {
+            delivery.id: answer for delivery, answer in zip(again, await intake.take(again, worker="w2"), strict=True)
+        }
+        for delivery, answer in zip(given, first, strict=True):
+            outcome = Outcome.QUARANTINED if answer.reason else Outcome.REPEATED
+            assert answers[delivery.id].outcome is outcome
+            assert list(answers[delivery.id].triggers) == list(answer.triggers)
+            assert answers[delivery.id].reason == answer.reason
+    assert await intake.count("trigger") == 50
+    assert (await intake.count("quarantine"), await intake.count("inbound_suspect")) == (1, 0)
+    twice = await intake.take([message(99), message(99), message(98, raw=b""), message(98, raw=b"")])
+    assert [one.outcome.value for one in twice] == ["accepted", "repeated", "quarantined", "quarantined"]
+    assert twice[0].triggers == twice[1].triggers
+    assert await intake.count("trigger") == 51
+    await is_well(intake)
+
+
+async def test_two_workers_take_the_same_at_once(intake: Intake) -> None:
+    """In parts that overlap, in whatever order: every message acts once, and nobody waits in a circle."""
+    given = messages(200)
+    shuffled = [given[start::7] + given[(start + 3) % 7 :: 7] for start in range(7)]
+    taken = await asyncio.gather(
+        *(
+            intake.take(part[::step], worker=f"w{n}")
+            for n, (part, step) in enumerate(itertools.product(shuffled, (1, -1)))
+        )
+    )
+    assert await intake.count("trigger") == 200
+    outcomes = [answer.outcome for answers in taken for answer in answers]
+    assert outcomes.count(Outcome.ACCEPTED) == 200
+    assert outcomes.count(Outcome.REPEATED) == len(outcomes) - 200
+    await is_well(intake)
+
+
+async def test_what_is_bad_is_put_aside_and_harms_no_other(intake: Intake) -> None:
+    bad = {
+        "json": message("json", raw=b"not json"),
+        "utf8": message("utf8", raw=b'{"to": "\xff"}'),
+        "deep": message("deep", raw=b"[" * 100_000),
+        "nul": message("nul", raw=b'{"to": "\\u0000"}'),
+        "empty": message("empty", raw=b""),
+        "large": message("large", raw=b'"' + b"x" * LARGEST + b'"'),
+        "binding": message("binding", {"who": "ana"}),
+        "workflow": message("workflow", {"to": ["ana", "bob"], "workflow": "nope"}),
+        "surprise": message("surprise", {"to": {}, "payload": 3}),
+    }
+    good = messages(20)
+    answers = await intake.take([*good[:10], *bad.values(), *good[10:]])
+    assert [one.outcome for one in answers].count(Outcome.ACCEPTED) == 20
+    assert await intake.triggers() == sorted(f"guest{number}" for number in range(20)), "nothing of a bad one is done"
+    reasons = await intake.reasons()
+    codes = {id.removeprefix("m-"): reason.partition(":")[0] for id, reason in reasons.items()}
+    assert codes | {"surprise": ""} == {
+        **{"json": "invalid_json", "utf8": "invalid_json", "deep": "too_deep", "nul": "nul", "empty": "invalid_json"},
+        **{"large": "too_large", "binding": "missing", "workflow": "not_found", "surprise": ""},
+    }
+    kept = await intake.pool.fetchrow("SELECT * FROM quarantine WHERE message_id = 'm-large'")
+    assert kept is not None
+    assert (kept["size"], len(kept["body"])) == (LARGEST + 2, quarantine.KEPT)
+    assert bytes(kept["body"]) == bad["large"].body[: quarantine.KEPT]
+    await is_well(intake)
+
+
+async def test_ids_and_headers_of_any_kind_can_be_kept(intake: Intake) -> None:
+    from clarion.brokers.base import Delivery
+
+    odd = ["a\0b", "a\ufffdb", "\ud800", "x" * 10_000, "", "'; DROP TABLE inbound; --"]
+    given = [Delivery(id=id, body=b"{", subject="\0", headers={"h\0": "\udfff"}) for id in odd]
+    assert {one.outcome for one in await intake.take(given)} == {Outcome.QUARANTINED}
+    assert await intake.count("quarantine") == len(odd)
+    assert {one.outcome for one in await intake.take(given)} == {Outcome.QUARANTINED}
+    assert await intake.count("inbound") == len(odd)
+
+
+async def test_sources_and_tenants_do_not_know_each_others_ids(pool: Pool, intake: Intake) -> None:
+    from clarion.flows.reading import Origin
+
+    async with pool.acquire() as connection:
+        number = await sources.number_of(connection, intake.tenant_id, "memory:other")
+        assert number != intake.origin.number
+        assert await sources.number_of(connection, intake.tenant_id, "memory:other") == number
+    other = Origin(tenant_id=intake.tenant_id, source="memory:other", number=number)
+    await intake.take(messages(3))
+    answers = await intake.ingest()(other, intake.bindings, messages(3))
+    assert {one.outcome for one in answers} == {Outcome.ACCEPTED}
+
+
+async def test_sources_get_one_number_each_at_once(pool: Pool, intake: Intake) -> None:
+    async def number(name: str) -> int:
+        async with pool.acquire() as connection:
+            return await sources.number_of(connection, intake.tenant_id, name)
+
+    numbers = await asyncio.gather(*(number(f"memory:{n % 5}") for n in range(20)))
+    assert len(set(numbers)) == 5
+
+
+async def test_what_kills_its_workers_is_put_aside_and_nothing_else(intake: Intake) -> None:
+    """The third death condemns the one message that all three had alone; those beside it go through."""
+
+    def die(event: Event) -> None:
+        if event.id == "m-3":
+            raise KeyboardInterrupt  # no error that anything on the way here would take for one
+
+    intake.bindings = [Greets(die)]
+    given = messages(6)
+    for number, worker in enumerate(("w1", "w2", "w3")):
+        with pytest.raises(KeyboardInterrupt):
+            await intake.take([message(n, redelivered=number > 0) for n in range(6)], worker=worker)
+    answers = await intake.take([message(n, redelivered=True) for n in range(6)], worker="w4")
+    by_id = dict(zip((one.id for one in given), answers, strict=True))
+    assert by_id.pop("m-3").outcome is Outcome.QUARANTINED
+    assert {one.outcome for one in by_id.values()} <= {Outcome.ACCEPTED, Outcome.REPEATED}
+    assert await intake.reasons() == {"m-3": "poison: 3 workers had it and came to no end with it"}
+    assert await intake.triggers() == [f"guest{n}" for n in (0, 1, 2, 4, 5)]
+    assert await intake.count("inbound_suspect") == 0
+    await is_well(intake)
+
+
+async def test_a_worker_that_lives_condemns_nothing(intake: Intake) -> None:
+    """However often one and the same worker is given it again, as after a broker that was away."""
+    fails = True
+
+    def fail(event: Event) -> None:
+        if fails:
+            raise KeyboardInterrupt
+
+    intake.bindings = [Greets(fail)]
+    for _ in range(10):
+        with pytest.raises(KeyboardInterrupt):
+            await intake.take([message(1, redelivered=True)])
+    fails = False
+    (answer,) = await intake.take([message(1, redelivered=True)])
+    assert answer.outcome is Outcome.ACCEPTED
+    assert await intake.count("inbound_suspect") == 0
+
+
+@pytest.mark.parametrize("how", [How.LOST, How.DONE])
+async def test_a_commit_of_which_nobody_knows(database: str, intake: Intake, how: How) -> None:
+    """It raises; taken in again it acts once, whether the commit had come through or not."""
+    async with DatabaseProxy(upstream=database) as proxy:
+        proxy.cuts.append(Cut(after="INSERT INTO inbound", how=how))
+        pool = await open_pool(proxy.url, size=1, statement_timeout_s=10, application_name="test")
+        async with pool:
+            cut_off = Intake(pool=pool, origin=intake.origin)
+            with pytest.raises((OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):
+                await cut_off.take(messages(10))
+            answers = await cut_off.take(messages(10))
+    expected = Outcome.REPEATED if how is How.DONE else Outcome.ACCEPTED
+    assert {one.outcome for one in answers} == {expected}
+    assert await intake.count("trigger") == 10
+    await is_well(intake)
+
+
+async def test_what_the_database_refuses_is_found_among_others(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that only the database finds impossible fails the whole transaction: all others go through in another."""
+    await intake.pool.execute("ALTER TABLE trigger ADD CHECK (NOT recipient_ids && ARRAY['guest13'])")
+    answers = await intake.take(messages(30))
+    assert [one.outcome for one in answers].count(Outcome.ACCEPTED) == 29
+    (reason,) = (await intake.reasons()).values()
+    assert reason.startswith("cannot_be_stored: ")
+    await is_well(intake)
