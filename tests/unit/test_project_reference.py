@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.project import build
 
-from clarion.domain.expression_text import FIELDS, FUNCTIONS, LONGEST_TEXT, MACROS
+from clarion.domain.expression_text import FUNCTIONS, LONGEST_TEXT, MACROS, WORKFLOW
 from clarion.domain.workflow import Channel, OnUncertain, Priority
 from clarion.project.load import load_project
 from clarion.project.words import LAYOUT_KEYS, TEMPLATE_KEYS
@@ -30,8 +30,8 @@ def test_names_every_word_of_a_choice() -> None:
 
 
 def test_names_everything_a_condition_sees() -> None:
-    fields = {field for known in FIELDS.values() for field in known}
-    assert FUNCTIONS | MACROS | FIELDS.keys() | fields <= WORDS
+    fields = {field for known in WORKFLOW.roots.values() for field in known or ()}
+    assert FUNCTIONS | MACROS | WORKFLOW.roots.keys() | fields <= WORDS
     assert f"{LONGEST_TEXT:,} characters" in PAGE
 
 

@@ -1,8 +1,8 @@
-"""Conditions and values in workflows: CEL, the Common Expression Language, compiled once and safe to run.
+"""Conditions and values: CEL, the Common Expression Language, compiled once and safe to run.
 
-An expression reads ``recipient``, ``payload`` and ``trigger`` and nothing else; it cannot loop for ever, call out, or
-change anything. What it may cost is bounded twice: by its text when it is compiled, and by the size of the data that
-its loops go over when it runs.
+In a workflow an expression reads ``recipient``, ``payload`` and ``trigger``, in a binding ``event``, ``data``,
+``headers`` and ``now``, and nothing else; it cannot loop for ever, call out, or change anything. What it may cost is
+bounded twice: by its text when it is compiled, and by the size of the data that its loops go over when it runs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from clarion.domain.expression_text import check_length, check_text, syntax_error
+from clarion.domain.expression_text import WORKFLOW, Vocabulary, check_length, check_text, syntax_error
 
 #: Steps of a loop, or of a loop within a loop; 10^6 take about a third of a second.
 MOST_STEPS = 1_000_000
@@ -32,19 +32,20 @@ class Result:
 
 
 class Scope:
-    """What expressions see. Made once for a trigger, then pointed at one recipient after the other.
+    """What expressions see. For a trigger made once, then pointed at one recipient after the other.
 
-    Payload and trigger are converted once, so a condition costs about 10 µs a recipient with an ordinary payload,
+    What recipients share is converted once, so a condition costs about 10 µs a recipient with an ordinary payload,
     and a third of what it would with a large one.
-    All three are JSON-like: mappings with string keys, lists, strings, numbers, booleans, None; datetimes too.
+    All values are JSON-like: mappings with string keys, lists, strings, numbers, booleans, None; datetimes too.
     """
 
-    def __init__(self, *, payload: Mapping[str, object], trigger: Mapping[str, object]) -> None:
+    def __init__(self, **shared: object) -> None:
         from cel import Context  # takes 0.2 s to import, and few workflows have conditions
 
-        self.context = Context(variables={"payload": dict(payload), "trigger": dict(trigger), "recipient": {}})
-        self._shared = _count(payload) + _count(trigger)
+        self._shared = shared
+        self._counted: int | None = None
         self._recipient: Mapping[str, object] = {}
+        self.context = Context(variables={"recipient": {}, **shared})
 
     def of(self, recipient: Mapping[str, object]) -> Scope:
         """This scope, now with *recipient* (see `Recipient.variables`) in the place of the one before."""
@@ -54,7 +55,9 @@ class Scope:
 
     def values(self) -> int:
         """How many values there are in all, counted up to `MOST_STEPS`."""
-        return self._shared + _count(self._recipient)
+        if self._counted is None:
+            self._counted = sum(map(_count, self._shared.values()))
+        return self._counted + _count(self._recipient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,12 @@ class Expression:
     #: How deep its loops are nested; what searches a list (``in``, ``matches``) counts as a loop inside one.
     loops: int
     program: _Program
+    #: The names that it reads, e.g. ``payload``.
+    reads: frozenset[str] = frozenset()
 
     @classmethod
-    def compile(cls, text: str) -> Expression:
-        """Make *text* ready to run.
+    def compile(cls, text: str, sees: Vocabulary = WORKFLOW) -> Expression:
+        """Make *text*, which may use the names of *sees*, ready to run.
 
         Raises `Invalid` (code ``invalid_expression``) whose faults are all that is wrong, names that no expression
         can see included; their pointers are ``line:column`` in *text*, both from 1.
@@ -80,7 +85,8 @@ class Expression:
             program: _Program = compile_cel(text)
         except ValueError as error:
             raise syntax_error(str(error), text) from None
-        return cls(text=text, loops=check_text(text, program), program=program)
+        loops = check_text(text, program, sees)
+        return cls(text=text, loops=loops, program=program, reads=frozenset(program.variables()))
 
     def evaluate(self, scope: Scope) -> Result:
         """What it comes to for the recipient of *scope*; never raises for what the data may be.

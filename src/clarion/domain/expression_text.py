@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from clarion.domain.suggest import did_you_mean, nearest
 from clarion.errors import Fault, Invalid
 
-ROOTS = frozenset({"recipient", "payload", "trigger"})
-#: The fields of those whose fields are fixed.
-FIELDS = {
-    "recipient": ("id", "name", "email", "locale", "timezone", "data"),
-    "trigger": ("id", "transaction_id", "metadata", "created_at"),
-}
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 _OF_TEXT = frozenset({"size", "contains", "startsWith", "endsWith", "matches"})
 _OF_TYPES = frozenset({"int", "uint", "double", "string", "bytes", "timestamp", "duration", "type", "dyn"})
@@ -41,6 +35,33 @@ _TOKEN = re.compile(
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names that expressions of one sort can see."""
+
+    #: Each with its fields where those are fixed; None: whatever is there.
+    roots: Mapping[str, tuple[str, ...] | None]
+
+
+#: What conditions in workflows see.
+WORKFLOW = Vocabulary(
+    {
+        "recipient": ("id", "name", "email", "locale", "timezone", "data"),
+        "payload": None,
+        "trigger": ("id", "transaction_id", "metadata", "created_at"),
+    }
+)
+#: What bindings see of an event.
+EVENT = Vocabulary(
+    {
+        "event": ("id", "type", "source", "subject", "time", "data", "headers"),
+        "data": None,
+        "headers": None,
+        "now": None,
+    }
+)
+
+
 class Names(Protocol):
     """What the library says of a compiled expression."""
 
@@ -54,13 +75,13 @@ def check_length(text: str) -> None:
         raise _invalid([_Fault(0, f"it is {len(text):,} characters long; at most {LONGEST_TEXT:,} are allowed")], text)
 
 
-def check_text(text: str, names: Names) -> int:
+def check_text(text: str, names: Names, sees: Vocabulary = WORKFLOW) -> int:
     """How deep the loops of *text*, which compiled, are nested.
 
     Raises `Invalid` with a fault for each name it cannot see, and for what could cost too much.
     """
     tokens = list(_tokens(text))
-    if faults := [*_unknown_names(tokens, names), *_too_costly(tokens)]:
+    if faults := [*_unknown_names(tokens, names, sees.roots), *_too_costly(tokens)]:
         raise _invalid(faults, text)
     return _nesting(tokens)
 
@@ -113,12 +134,12 @@ def _calls(tokens: list[_Token]) -> Iterator[int]:
             yield i
 
 
-def _unknown_names(tokens: list[_Token], names: Names) -> Iterator[_Fault]:
+def _unknown_names(tokens: list[_Token], names: Names, roots: Mapping[str, tuple[str, ...] | None]) -> Iterator[_Fault]:
     bound = {tokens[i + 2].text for i in _calls(tokens) if i + 2 < len(tokens)}
     first = {token.text: token.start for token in reversed(tokens) if token.kind == "name"}
     for name in names.variables():
-        if name not in ROOTS and name not in bound and not name.startswith("@"):
-            yield _Fault(first.get(name, 0), f"`{name}` is not known here: {did_you_mean(name, ROOTS)}")
+        if name not in roots and name not in bound and not name.startswith("@"):
+            yield _Fault(first.get(name, 0), f"`{name}` is not known here: {did_you_mean(name, roots)}")
     for name in names.functions():
         if name.isidentifier() and name not in FUNCTIONS:
             near = nearest(name, FUNCTIONS | MACROS)
@@ -127,10 +148,14 @@ def _unknown_names(tokens: list[_Token], names: Names) -> Iterator[_Fault]:
     dots = (i for i in range(1, len(tokens) - 1) if tokens[i].text == "." and tokens[i + 1].kind == "name")
     for i in dots:
         root, field = tokens[i - 1], tokens[i + 1]
-        known = FIELDS.get(root.text, ()) if i == 1 or tokens[i - 2].text != "." else ()
+        known = roots.get(root.text) if i == 1 or tokens[i - 2].text != "." else None
         if known and field.text not in known:
             own = " (fields of your own are under `recipient.data`)" if root.text == "recipient" else ""
-            yield _Fault(field.start, f"a {root.text} has no `{field.text}`: {did_you_mean(field.text, known)}{own}")
+            yield _Fault(field.start, f"{_a(root.text)} has no `{field.text}`: {did_you_mean(field.text, known)}{own}")
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _too_costly(tokens: list[_Token]) -> Iterator[_Fault]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from clarion import clock
-from clarion.domain.action import Action, Publish, Trigger
+from clarion.domain.action import Action, CancelTimer, Publish, SetTimer, Trigger
 from clarion.errors import ClarionError, Invalid
-from clarion.flows import expand, publish_action, trigger_action
+from clarion.flows import expand, publish_action, timer_action, trigger_action
 from clarion.flows.definitions import Definitions
 from clarion.flows.publications import add_publications
+from clarion.flows.timers import QUEUE as TIMERS
+from clarion.flows.timers import NewTimer, cancel_timers, set_timers, soon
 from clarion.flows.trigger import Request
 from clarion.flows.trigger_many import trigger_many
 from clarion.store.database import Connection
@@ -66,6 +68,7 @@ class Act:
         doings = Doings([Done() for _ in deeds])
         await self._trigger(connection, deeds, doings)
         await self._publish(connection, deeds, doings)
+        await self._keep_time(connection, deeds, doings)
         return doings
 
     async def _trigger(self, connection: Connection, deeds: Sequence[Deed], doings: Doings) -> None:
@@ -97,3 +100,23 @@ class Act:
                 except Invalid as error:
                     done.error = error
         doings.queues |= await add_publications(connection, publications)
+
+    async def _keep_time(self, connection: Connection, deeds: Sequence[Deed], doings: Doings) -> None:
+        """Of several that name one timer the last one counts, as if one came after the other."""
+        last: dict[tuple[UUID, str], SetTimer | CancelTimer] = {}
+        for deed, done in zip(deeds, doings.done, strict=True):
+            if isinstance(deed.action, SetTimer | CancelTimer):
+                try:
+                    timer_action.check(deed.action)
+                    last[deed.tenant_id, deed.action.key] = deed.action
+                except Invalid as error:
+                    done.error = error
+        wanted = [
+            NewTimer(tenant_id=tenant_id, key=key, at=set.at, actions=set.actions, metadata=set.metadata)
+            for (tenant_id, key), set in last.items()
+            if isinstance(set, SetTimer)
+        ]
+        await cancel_timers(connection, [name for name, one in last.items() if isinstance(one, CancelTimer)])
+        await set_timers(connection, wanted)
+        if soon(new.at for new in wanted):
+            doings.queues.add(TIMERS)

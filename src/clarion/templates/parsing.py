@@ -93,7 +93,7 @@ def _try(parsed: Parsed, part: Part, make: Callable[[], Unit], kind: Kind, key: 
         return unit
     except LiquidError as error:
         line = _line(error, part) if not key else None
-        detail = _detail(error, kind)
+        detail = detail_of(error, kind)
         parsed.faults.append(fault(part.file, line, f"{key}: {detail}" if key else detail, "template_syntax"))
     except RecursionError:
         parsed.faults.append(fault(part.file, None, "nested too deeply", "template_syntax"))
@@ -104,7 +104,8 @@ def _line(error: LiquidError, part: Part) -> int | None:
     return line_of(error.token) + part.first_line - 1 if error.token is not None else None
 
 
-def _detail(error: LiquidError, kind: Kind) -> str:
+def detail_of(error: LiquidError, kind: Kind) -> str:
+    """What *error* says, with a suggestion for a tag that does not exist."""
     unknown = _UNKNOWN_TAG.search(str(error.message))
     if unknown is None:
         return str(error.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from liquid import Node
 from liquid.builtin.expressions import Path
@@ -15,8 +15,10 @@ from clarion.templates.language import environment
 from clarion.templates.tree import expressions, filters_of, partial_name
 from clarion.templates.unit import Unit
 
+Roots = Mapping[str, tuple[str, ...] | None]
+
 #: The names every template sees, with their fields where those are fixed.
-ROOTS: dict[str, tuple[str, ...] | None] = {
+ROOTS: Roots = {
     "payload": None,
     "recipient": ("id", "name", "email", "locale", "timezone", "data"),
     "workflow": ("key",),
@@ -26,10 +28,12 @@ ROOTS: dict[str, tuple[str, ...] | None] = {
 _PROPERTIES = ("size", "first", "last")
 
 
-def check(unit: Unit, names: Collection[str], partials: Collection[str]) -> Iterator[TemplateFault]:
-    """The mistakes in *unit*, which sees *names* besides `ROOTS` and may render *partials*."""
+def check(
+    unit: Unit, names: Collection[str], partials: Collection[str], roots: Roots = ROOTS
+) -> Iterator[TemplateFault]:
+    """The mistakes in *unit*, which sees *names* besides *roots* and may render *partials*."""
     assigned = {name for each in unit.facts for name in each.writes}
-    yield from _Checker(unit, partials).visit(unit.nodes, frozenset((*ROOTS, *names, *assigned)))
+    yield from _Checker(unit, partials, roots).visit(unit.nodes, frozenset((*roots, *names, *assigned)))
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -50,8 +54,9 @@ def paths(nodes: Iterable[Node], local: frozenset[str] = frozenset()) -> Iterato
 
 
 class _Checker:
-    def __init__(self, unit: Unit, partials: Collection[str]) -> None:
+    def __init__(self, unit: Unit, partials: Collection[str], roots: Roots) -> None:
         self._unit = unit
+        self._roots = roots
         self._partials = partials
         self._filters = environment(unit.kind).filters
 
@@ -66,7 +71,7 @@ class _Checker:
                         yield self._fault(used.token, f"there is no filter `{used.name}`{hint}", "unknown_filter")
             block = tuple(map(str, node.block_scope()))
             for name in (*map(str, node.template_scope()), *block):
-                if name in ROOTS:
+                if name in self._roots:
                     yield self._fault(node.token, f"`{name}` cannot be used for a variable", "reserved_name")
             if isinstance(node, RenderNode):
                 yield from self._render(node)
@@ -76,16 +81,21 @@ class _Checker:
         root = path.head()
         if not isinstance(root, str) or root not in names:
             if isinstance(root, str):
-                hint = suggest(root, names) or f"; the trigger's own values are under `payload`: `payload.{root}`"
+                hint = suggest(root, names) or self._own_values(root)
             else:
                 hint = "; a path begins with a name"
             yield self._fault(path.token, f"there is no variable `{root}`{hint}", "unknown_variable")
             return
-        fields, key = ROOTS.get(root), path.path[1] if len(path.path) > 1 else None
+        fields, key = self._roots.get(root), path.path[1] if len(path.path) > 1 else None
         if fields is not None and isinstance(key, str) and key not in (*fields, *_PROPERTIES):
             own = f"; own fields are under `recipient.data`: `recipient.data.{key}`" if root == "recipient" else ""
             hint = suggest(key, fields) or own
             yield self._fault(path.token, f"there is no variable `{root}.{key}`{hint}", "unknown_variable")
+
+    def _own_values(self, root: str) -> str:
+        if "payload" in self._roots:
+            return f"; the trigger's own values are under `payload`: `payload.{root}`"
+        return f"; the event's own values are under `data`: `data.{root}`"
 
     def _render(self, node: RenderNode) -> Iterator[TemplateFault]:
         name = partial_name(node)

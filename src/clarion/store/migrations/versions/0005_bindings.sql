@@ -1,5 +1,22 @@
 -- Bindings, what came in, and quarantine.
 
+-- What is done when something happens. A binding that leaves the project folder leaves here too.
+CREATE TABLE binding (
+    tenant_id  uuid    NOT NULL REFERENCES tenant ON DELETE CASCADE,
+    key        text COLLATE "C" NOT NULL,
+    version    integer NOT NULL,                          -- rises when its content changes
+    hash       text COLLATE "C" NOT NULL,
+    definition jsonb   NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant_id, key)
+);
+
+-- How often a tenant's bindings were changed: what workers ask for every other second, instead of reading them all.
+CREATE TABLE binding_revision (
+    tenant_id uuid   NOT NULL PRIMARY KEY REFERENCES tenant ON DELETE CASCADE,
+    revision  bigint NOT NULL
+);
+
 -- Where messages come from. The number, within its tenant, stands in the many rows below. Counts are brought up every few
 -- seconds by the workers: what one that is killed had not yet told is missing in them, and in nothing else.
 CREATE TABLE source (
