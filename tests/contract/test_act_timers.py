@@ -71,7 +71,7 @@ async def test_of_several_for_one_timer_the_last_counts(pool: Pool, tenant: UUID
 
 
 async def test_one_that_cannot_be_set_leaves_the_others_be(pool: Pool, tenant: UUID) -> None:
-    wrong = [
+    wrong: list[SetTimer | CancelTimer] = [
         _set("a\0"),
         _set(""),
         _set("x" * 256),
