@@ -12,12 +12,13 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from clarion import clock, ids
-from clarion.config import Settings, secret_of
+from clarion.config import Settings, broker_url, secret_of
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -120,11 +121,14 @@ async def _handlers(
     stack: AsyncExitStack, settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Who does what: by queue, then by kind of job."""
+    from clarion.brokers.open_sink import Sinks
     from clarion.channels.email.smtp import SmtpProvider
-    from clarion.flows import cancel, expand
+    from clarion.domain.publishing import Patience
+    from clarion.flows import cancel, expand, publications
     from clarion.flows.contexts import Contexts
     from clarion.flows.deliver import DeliverEmail
     from clarion.flows.deliver_in_app import DeliverInApp
+    from clarion.flows.publish import PublishAll
     from clarion.flows.published import Published
     from clarion.flows.slots import Slots
 
@@ -135,11 +139,17 @@ async def _handlers(
     expanding = expand.Expand(pool, published, page=settings.worker.expand_page, wake=wake, slots=slots)
     email = DeliverEmail(pool, contexts, provider, sender=settings.email.sender or "", worker=worker, slots=slots)
     in_app = DeliverInApp(pool, contexts, slots=slots)
+    own = settings.publish
+    sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
+    stack.push_async_callback(sinks.close)
+    patience = Patience.of(own.attempts, own.first_wait, own.longest_wait)
+    publishing = PublishAll(pool, sinks.get, patience=patience, slots=slots)
     return {
         expand.QUEUE: {expand.KIND: expanding},
         Channel.EMAIL.value: {expand.KIND: expanding, expand.DELIVER: email},
         Channel.IN_APP.value: {expand.KIND: expanding, expand.DELIVER: in_app},
         cancel.QUEUE: {cancel.KIND: cancel.SweepCancelled(pool, slots=slots)},
+        publications.QUEUE: {publications.KIND: publishing},
     }
 
 

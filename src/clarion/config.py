@@ -168,6 +168,21 @@ def _project(setting: Setting, flags: Mapping[str, object], env: Mapping[str, tu
         return Path(str(setting.field.default)).resolve()  # told as a mistake with the others
 
 
+def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> list[Mistake]:
+    """Endpoints that lead where none is allowed."""
+    endpoints, allowed = values.get("webhooks", ()), values.get("publish.allow_networks", ())
+    if not endpoints:
+        return []
+    from clarion.project.webhooks import refused
+
+    assert isinstance(endpoints, tuple) and isinstance(allowed, tuple)
+    hint = "list its network in publish.allow_networks if it is yours"
+    return [
+        Mistake(file=origins["webhooks"], message=f"webhooks.{name}: {why}", hint=hint)
+        for name, why in refused(endpoints, allowed).items()
+    ]
+
+
 def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[Mistake]:
     """What no setting shows by itself."""
     mistakes = []
@@ -179,6 +194,7 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[
         origin = origins.get("worker.intent_size") or origins.get("worker.claim_size", "")
         message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"
         mistakes.append(Mistake(file=origin, message=message))
+    mistakes += _webhooks(values, origins)
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:
         domain = parse_sender(sender)[1].rpartition("@")[2]

@@ -25,6 +25,7 @@ from clarion.cli import (
     triggers,
     up,
     verify,
+    webhooks,
     worker,
 )
 from clarion.cli.refused import Refused, Unauthorised
@@ -76,6 +77,7 @@ app.command("queues")(queues.queues)
 app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -116,6 +117,25 @@ def pepper(value: object) -> SecretStr:
             "too short or too plain to be a secret: at least 32 characters, for example from `openssl rand -hex 32`"
         )
     return SecretStr(text)
+
+
+def networks(value: object) -> tuple[object, ...]:
+    """Blocks of addresses."""
+    if isinstance(value, tuple) and all(isinstance(one, IPv4Network | IPv6Network) for one in value):
+        return value
+    found = []
+    for text in names(value):
+        try:
+            found.append(ip_network(text))
+        except ValueError:
+            raise ValueError(f"{text!r} is not a network; expected for example 10.20.0.0/16") from None
+    return tuple(found)
+
+
+def endpoints(value: object) -> tuple[object, ...]:
+    from clarion.project.webhooks import read_endpoints  # only where there are some: it brings `idna` with it
+
+    return read_endpoints(value) if value else ()
 
 
 def _secret(value: object) -> str:

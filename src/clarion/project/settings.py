@@ -29,6 +29,8 @@ RedisUrl = Annotated[SecretStr, BeforeValidator(broker_urls.redis)]
 Brokers = Annotated[Mapping[str, SecretStr], BeforeValidator(broker_urls.named)]
 ApiKey = Annotated[SecretStr, BeforeValidator(types.api_key)]
 Pepper = Annotated[SecretStr, BeforeValidator(types.pepper)]
+Networks = Annotated[tuple[Any, ...], BeforeValidator(types.networks)]
+Endpoints = Annotated[tuple[Any, ...], BeforeValidator(types.endpoints)]
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -153,6 +155,21 @@ class Defaults(Group):
     )
 
 
+class Publish(Group):
+    """How messages are handed to brokers and to the endpoints of webhooks."""
+
+    attempts: int = a(15, "tries of one message in all, the first included", ge=1, le=50)
+    first_wait: Duration = a(
+        5 * SECOND, "how long to wait before the second try; each wait is four times the last", ge=SECOND / 10, le=HOUR
+    )
+    longest_wait: Duration = a(6 * HOUR, "no wait is longer", ge=SECOND / 10, le=7 * DAY)
+    allow_networks: Networks = a(
+        (),
+        "networks besides the internet that webhooks may reach, such as `10.20.0.0/16`, separated by commas; there "
+        "also by plain HTTP and on any port",
+    )
+
+
 class Settings(Group):
     """All settings, whole and checked. Made by `clarion.config.load_settings`; passed on as constructor arguments."""
 
@@ -189,6 +206,11 @@ class Settings(Group):
     unsafe_allow_fsync_off: bool = a(
         False, "start on a database with `fsync` off, where a crash loses what was promised: for tests only"
     )
+    webhooks: Endpoints = a(
+        (),
+        "endpoints of webhooks: a table `[webhooks.NAME]` each, with `url`, and `secrets` or `secret_files`; in the "
+        "environment the same as JSON",
+    )
 
     worker: Worker = Worker()
     email: Email = Email()
@@ -196,6 +218,7 @@ class Settings(Group):
     database: Database = Database()
     retention: Retention = Retention()
     defaults: Defaults = Defaults()
+    publish: Publish = Publish()
 
     #: Where each setting that is not a default came from, by its dotted name: for the table of effective settings.
     origins: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True)

@@ -26,6 +26,9 @@ SLOWEST = 1 / 86400
 #: No pause is longer: a provider may ask for 10⁹ seconds, and nobody would ever lift it.
 LONGEST_PAUSE = timedelta(days=1)
 
+#: What is closed is paused until somebody opens it again: for longer than anybody will wait.
+_CLOSED = timedelta(days=36_500)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
@@ -45,6 +48,11 @@ class Refused:
     wait: timedelta
     #: Why it is paused; None when the slots within the horizon are simply taken.
     reason: str | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether waiting will not help: it stays so until `lift`."""
+        return self.wait > LONGEST_PAUSE
 
 
 async def define(connection: Connection, name: str, per_second: float, burst: int = 1) -> None:
@@ -94,6 +102,11 @@ async def pause(connection: Connection, name: str, after: timedelta, reason: str
     length = min(max(after, timedelta(0)), LONGEST_PAUSE)
     until: datetime = await connection.fetchval(_SQL["pause"], name, length, storable(reason))
     return until
+
+
+async def close(connection: Connection, name: str, reason: str) -> None:
+    """Nobody gets a slot of *name* any more, until `lift`."""
+    await connection.fetchval(_SQL["pause"], name, _CLOSED, storable(reason))
 
 
 async def lift(connection: Connection, name: str) -> bool:
