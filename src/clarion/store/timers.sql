@@ -47,10 +47,10 @@ SELECT mine.id, mine.tenant_id, mine.key, fired.rev, fired.actions, fired.metada
 FROM mine CROSS JOIN now LEFT JOIN fired ON fired.id = mine.id
 
 -- name: note_failures
--- $1 ids, $2 numbers of actions as arrays in text, or NULL when none failed, $3 why.
+-- $1 ids, $2 revs, $3 numbers of actions as arrays in text, or NULL when none failed, $4 why.
 UPDATE timer SET failed = h.failed::smallint[], error = h.error
-FROM unnest($1::uuid[], $2::text[], $3::text[]) AS h (id, failed, error)
-WHERE timer.id = h.id AND timer.id = ANY ($1)
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) AS h (id, rev, failed, error)
+WHERE timer.id = h.id AND timer.id = ANY ($1) AND timer.rev = h.rev AND timer.status = 'fired'
 
 -- name: now_and
 SELECT clock_timestamp() + $1::interval
