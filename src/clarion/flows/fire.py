@@ -22,7 +22,7 @@ from clarion.errors import ClarionError
 from clarion.flows.act import Deed, Doings
 from clarion.flows.slots import Slots
 from clarion.queue import settle
-from clarion.queue.job import Job, PutOff
+from clarion.queue.job import Job, PutOff, storable
 from clarion.store import timers
 from clarion.store.database import Connection, Pool
 
@@ -101,7 +101,7 @@ class Fire:
         reasons = {(one.tenant_id, one.key): _reason(one.errors) for one in fired if one.errors}
         bury = {job: reasons[_name(job)] for job in jobs if _name(job) in reasons}
         later = [PutOff(job=job, after=early[_name(job)], spent=False) for job in jobs if _name(job) in early]
-        over = [job for job in jobs if _name(job) not in early and job not in bury]
+        over = [job for job in jobs if _name(job) not in early.keys() | reasons.keys()]
         # A job that is lost by now does not matter: what was decided was decided by the row of the timer.
         await settle.settle(connection, over, slot=slot)
         await settle.bury(connection, bury, slot=slot)
@@ -133,7 +133,7 @@ class Fire:
 
 
 async def _quarantine(connection: Connection, jobs: Sequence[Job], slot: int) -> list[Job]:
-    """Bury those that took too many workers with them; the others. Their timers stay pending, and fire when redriven."""
+    """Bury those that took too many workers with them; the others. Their timers fire when they are redriven."""
     reasons = {job: reason for job in jobs if (reason := quarantined(job.rescues))}
     await settle.bury(connection, reasons, slot=slot)
     for job, reason in reasons.items():
@@ -156,4 +156,4 @@ def _reason(errors: Mapping[int, str]) -> str:
     numbers: dict[str, list[int]] = defaultdict(list)
     for number, error in errors.items():
         numbers[error].append(number + 1)
-    return "; ".join(f"action {', '.join(map(str, those))}: {error}" for error, those in numbers.items())
+    return storable("; ".join(f"action {', '.join(map(str, those))}: {why}" for why, those in numbers.items()))

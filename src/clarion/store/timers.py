@@ -61,7 +61,7 @@ async def note_failures(connection: Connection, notes: Sequence[tuple[UUID, int,
             id,
             rev,
             "{" + ",".join(map(str, failed)) + "}" if failed else None,
-            storable(error) if failed and error else None,
+            error if failed else None,
         )
         for id, rev, failed, error in notes
     ]

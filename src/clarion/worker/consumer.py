@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -14,10 +12,10 @@ import structlog
 from clarion import clock
 from clarion.queue import settle
 from clarion.queue.claim import Claimer
-from clarion.queue.due import next_due
 from clarion.queue.job import Connection, Job, Pool, PutOff
 from clarion.worker.backlog import URGENT, Backlog
 from clarion.worker.pace import Pace
+from clarion.worker.rest import Rest
 from clarion.worker.suspects import single_out
 
 log = structlog.get_logger()
@@ -32,9 +30,6 @@ _NEXT_SUSPECT = timedelta(seconds=0.1)
 _CLAIMS_APART_S, _CLAIMS_APART_TIMES, _CLAIMS_APART_MOST_S = 0.005, 10, 0.015
 #: While another handler works, one waits so long for a fuller list before it begins with a short one.
 _GATHER_S = 0.02
-#: So long nobody must have rung before it is asked when the next job is due.
-_QUIET_S = 0.02
-_MOMENT_S = 0.001
 
 
 class Consumer:
@@ -59,7 +54,7 @@ class Consumer:
         self._claimer = Claimer(queue, worker=worker, lease=pace.lease)
         self._backlog = Backlog()
         self._held: dict[UUID, Job] = {}
-        self._wanted = asyncio.Event()  # a handler is free
+        self._rest = Rest(pool, queue, poll=pace.poll, called=called)
         self._ready = asyncio.Event()  # the backlog has something
         self._free = asyncio.Event()  # a handler has finished
         self._busy = 0
@@ -102,7 +97,7 @@ class Consumer:
     async def _claim_all(self) -> None:
         while not self._stopping:
             self._called.clear()
-            self._wanted.clear()
+            self._rest.wanted.clear()
             began = clock.monotonic()
             full = len(self._backlog) >= self._pace.claim
             try:
@@ -115,9 +110,9 @@ class Consumer:
             if jobs:
                 await self._take_on(jobs)
             if full or len(self._backlog) >= self._pace.claim:
-                await self._rest(until_wanted=True)
+                await self._rest.until_wanted()
             elif not jobs:
-                await self._rest_until_due(began)
+                await self._rest.until_due(began)
             if len(jobs) < self._pace.batch:
                 await asyncio.sleep(began + apart - clock.monotonic())
 
@@ -140,45 +135,13 @@ class Consumer:
         self._ready.set()
         log.debug("job.claimed", queue=self.queue, jobs=len(jobs))
 
-    async def _rest_until_due(self, since: float) -> None:
-        """Rest, but not beyond the moment when the next job is due, by the database's clock.
-
-        It is asked for only when it has been quiet for a moment: under load, whoever rings brings the work with them.
-        """
-        if await self._rest(at_most=_QUIET_S):
-            return
-        try:
-            async with self._pool.acquire() as connection:
-                remains = await next_due(connection, self.queue, timedelta(seconds=clock.monotonic() - since))
-        except Exception as error:
-            log.warning("worker.claim_failed", queue=self.queue, error=repr(error))
-            remains = None
-        # A moment more: who comes too early would come for nothing.
-        await self._rest(at_most=math.inf if remains is None else remains.total_seconds() + _MOMENT_S)
-
-    async def _rest(self, *, until_wanted: bool = False, at_most: float = math.inf) -> bool:
-        """Wait until called, wanted, or the poll is due, with jitter, so that workers do not poll in step.
-
-        Whether it was cut short by a call.
-        """
-        waits = [asyncio.create_task(self._called.wait())]
-        if until_wanted:
-            waits.append(asyncio.create_task(self._wanted.wait()))
-        seconds = min(self._pace.poll.total_seconds() * random.uniform(0.75, 1.25), at_most)  # noqa: S311
-        try:
-            called, _ = await asyncio.wait(waits, timeout=max(seconds, 0), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        return bool(called)
-
     async def _handle_all(self, *, kept: bool) -> None:
         while True:
             if not kept:
                 await self._gather()
             jobs = self._take(kept=kept)
             if len(self._backlog) < self._pace.claim:
-                self._wanted.set()
+                self._rest.wanted.set()
             if jobs:
                 self._busy += 1
                 try:
