@@ -101,7 +101,7 @@ async def test_a_timer_rescheduled_while_it_is_held_fires_at_its_new_time(timers
 
 
 async def test_a_timer_may_set_itself_again(timers: Timers) -> None:
-    again = SetTimer(key="o-1", at=FAR, actions=[])
+    again = SetTimer(key="o-1", at=FAR, actions=[expired("o-1")])
     missing = Trigger(workflow="nobody-knows", recipients=["ana"])
     await timers.set(timers.new("o-1", PAST, again, missing))
     await timers.run()

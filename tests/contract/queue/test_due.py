@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from tests.support.queue import LONG_AGO, QUEUE, Rig, explain, tenant_in
@@ -63,7 +64,7 @@ async def test_a_consumer_wakes_when_a_job_is_due_and_not_at_its_poll(rig: Rig) 
     """Nobody rings, and it would look for itself only after a minute."""
     late: list[timedelta] = []
 
-    async def handle(jobs: list[Job]) -> None:
+    async def handle(jobs: Sequence[Job]) -> None:
         now = await rig.pool.fetchval("SELECT clock_timestamp()")
         late.extend(now - job.run_at for job in jobs)
         await rig.settle(jobs)
@@ -86,7 +87,7 @@ async def test_a_consumer_wakes_when_a_job_is_due_and_not_at_its_poll(rig: Rig) 
 async def test_one_that_is_set_sooner_than_what_is_waited_for_is_rung_for(rig: Rig) -> None:
     handled: list[Job] = []
 
-    async def handle(jobs: list[Job]) -> None:
+    async def handle(jobs: Sequence[Job]) -> None:
         handled.extend(jobs)
         await rig.settle(jobs)
 
@@ -118,7 +119,7 @@ async def test_a_job_that_cannot_be_had_makes_nobody_look_without_end(rig: Rig) 
         looks += 1
         return await original(*arguments, **words)  # type: ignore[arg-type]
 
-    consumer._claimer.claim = claim  # type: ignore[method-assign, assignment]
+    consumer._claimer.claim = claim  # type: ignore[method-assign]
     await rig.add(at=await rig.pool.fetchval("SELECT clock_timestamp() + interval '0.1 s'"))
     stopping = asyncio.Event()
     async with rig.pool.acquire() as connection, connection.transaction():
