@@ -24,8 +24,3 @@ class Event:
     #: What the body says, as plain JSON values.
     data: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
-
-    def variables(self) -> dict[str, object]:
-        """What expressions and templates see: ``event`` (id, type, source, subject, time), ``data`` and ``headers``."""
-        about = {"id": self.id, "type": self.type, "source": self.source, "subject": self.subject, "time": self.time}
-        return {"event": about, "data": self.data, "headers": dict(self.headers)}
