@@ -6,7 +6,6 @@ process needs stand inside its function: a worker never loads the HTTP framework
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -15,24 +14,19 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-import asyncpg
-
-from clarion import clock, ids
+from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
+from clarion.connections import notifier_for, pool_for, smtp_settings
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
-from clarion.store.database import Pool, check_durable, open_pool, set_up
+from clarion.store.database import Pool
 
 if TYPE_CHECKING:
     from clarion.api.server import ApiServer
-    from clarion.channels.email.settings import SmtpSettings
     from clarion.worker.consumer import Handler
     from clarion.worker.periodic import Periodic
     from clarion.worker.service import Worker
-
-#: Where mail goes when no SMTP server is configured and no catcher runs.
-_NO_SMTP = "There is no SMTP server: set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or use `clarion up`."
 
 
 @asynccontextmanager
@@ -61,8 +55,8 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     from clarion.api.services import Services
 
     async with AsyncExitStack() as stack:
-        pool = await _open_pool(stack, settings, url, "api")
-        notifier = await _open_notifier(stack, url)
+        pool = await pool_for(stack, settings, url, "api")
+        notifier = await notifier_for(stack, url)
         api = settings.api
         quota = Quota(rate=api.rate, burst=api.burst, concurrency=api.concurrency, followers=api.followers)
         services = Services(
@@ -82,12 +76,15 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
 async def open_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
     """A worker with a consumer for each of its queues and all duties, ready to `run`."""
     async with AsyncExitStack() as stack:
-        pool = await _open_pool(stack, settings, url, "worker")
-        notifier = await _open_notifier(stack, url)
+        pool = await pool_for(stack, settings, url, "worker")
+        notifier = await notifier_for(stack, url)
         yield await _build_worker(stack, settings, pool, notifier)
 
 
 async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, notifier: Notifier) -> Worker:
+    from dataclasses import replace
+
+    from clarion.flows import timers
     from clarion.queue.workers import SIGN_EVERY
     from clarion.worker.consumer import Consumer
     from clarion.worker.pace import Pace
@@ -107,8 +104,17 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         lease=settings.worker.lease,
         poll=settings.worker.poll_interval,
     )
+    # Firing is all the database's work: long lists, and few of them at a time.
+    paces = {timers.QUEUE: replace(pace, claim=1_000, batch=500, senders=2)}
     consumers = [
-        Consumer(pool, queue, handlers[queue], worker=name, pace=pace, called=notifier.subscribe(queue))
+        Consumer(
+            pool,
+            queue,
+            handlers[queue],
+            worker=name,
+            pace=paces.get(queue, pace),
+            called=notifier.subscribe(queue),
+        )
         for queue in wanted
     ]
     presence = Presence(pool, name, host=socket.gethostname(), pid=os.getpid(), queues=wanted)
@@ -124,10 +130,13 @@ async def _handlers(
     from clarion.brokers.open_sink import Sinks
     from clarion.channels.email.smtp import SmtpProvider
     from clarion.domain.publishing import Patience
-    from clarion.flows import cancel, expand, publications
+    from clarion.flows import cancel, expand, publications, timers
+    from clarion.flows.act import Act
     from clarion.flows.contexts import Contexts
+    from clarion.flows.definitions import Definitions
     from clarion.flows.deliver import DeliverEmail
     from clarion.flows.deliver_in_app import DeliverInApp
+    from clarion.flows.fire import Fire
     from clarion.flows.publish import PublishAll
     from clarion.flows.published import Published
     from clarion.flows.slots import Slots
@@ -148,6 +157,7 @@ async def _handlers(
         expand.QUEUE: {expand.KIND: expanding},
         Channel.EMAIL.value: {expand.KIND: expanding, expand.DELIVER: email},
         Channel.IN_APP.value: {expand.KIND: expanding, expand.DELIVER: in_app},
+        timers.QUEUE: {timers.KIND: Fire(pool, Act(Definitions()), wake=wake, slots=slots)},
         cancel.QUEUE: {cancel.KIND: cancel.SweepCancelled(pool, slots=slots)},
         publications.QUEUE: {publications.KIND: publishing},
     }
@@ -177,73 +187,8 @@ def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None]) -> list
     ]
 
 
-def smtp_settings(settings: Settings) -> SmtpSettings:
-    """How the SMTP server is spoken to: what the address says, over what the settings say.
-
-    Raises `ConfigError` when there is none.
-    """
-    from dataclasses import replace
-
-    from clarion.channels.email.url import parse_smtp_url
-    from clarion.domain.address import parse_sender
-
-    if settings.smtp_url is None:
-        raise ConfigError(_NO_SMTP)
-    url, email = settings.smtp_url.get_secret_value(), settings.email
-    domains = frozenset(email.from_domains)
-    if not domains and email.sender:
-        domains = frozenset({parse_sender(email.sender)[1].rpartition("@")[2]})
-    parsed = parse_smtp_url(url, from_domains=domains)
-    timeouts = replace(
-        parsed.timeouts, connect=email.connect_timeout, command=email.command_timeout, reply=email.reply_timeout
-    )
-    defaults = {"connections": email.connections, "messages_per_connection": email.messages_per_connection}
-    absent = {name: value for name, value in defaults.items() if f"{name}=" not in url}
-    if "_timeout=" not in url:
-        absent["timeouts"] = timeouts  # type: ignore[assignment]
-    return replace(parsed, **absent)  # type: ignore[arg-type]
-
-
 def pepper(settings: Settings) -> bytes:
     """What API keys are hashed under."""
     from clarion.api.services import pepper_of
 
     return pepper_of(secret_of(settings).encode())
-
-
-async def _open_pool(stack: AsyncExitStack, settings: Settings, url: str, process: str) -> Pool:
-    database = settings.database
-    is_api = process == "api"
-    timeout = database.statement_timeout if is_api else database.job_statement_timeout
-    # A worker that is frozen for longer than its lease must not hold on to the rows of its jobs either.
-    idle = timedelta(minutes=1) if is_api else min(settings.worker.lease, timedelta(minutes=1))
-    pool = await open_pool(
-        url,
-        size=database.api_connections if is_api else database.worker_connections,
-        statement_timeout_s=timeout.total_seconds(),
-        idle_in_transaction_s=idle.total_seconds(),
-        application_name=f"clarion {process}",
-        statement_cache_size=database.statement_cache_size,
-    )
-    stack.push_async_callback(_close, pool)
-    async with pool.acquire() as connection:
-        await check_durable(connection, allow_unsafe=settings.unsafe_allow_fsync_off)
-        clock.correct(await connection.fetchval("SELECT clock_timestamp()"))
-    return pool
-
-
-async def _close(pool: Pool) -> None:
-    try:
-        async with asyncio.timeout(10):
-            await pool.close()
-    except TimeoutError:
-        pool.terminate()
-
-
-async def _open_notifier(stack: AsyncExitStack, url: str) -> Notifier:
-    async def connect() -> asyncpg.Connection:
-        connection = await asyncpg.connect(url, server_settings={"application_name": "clarion notifier"})
-        await set_up(connection)
-        return connection
-
-    return await stack.enter_async_context(Notifier(connect))

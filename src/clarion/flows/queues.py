@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from clarion.domain.workflow import Channel
-from clarion.flows import cancel, expand, publications
+from clarion.flows import cancel, expand, publications, timers
 
-NAMES = (*(channel.value for channel in Channel), expand.QUEUE, cancel.QUEUE, publications.QUEUE)
+NAMES = (*(channel.value for channel in Channel), expand.QUEUE, timers.QUEUE, cancel.QUEUE, publications.QUEUE)

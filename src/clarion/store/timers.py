@@ -50,12 +50,22 @@ async def fire(connection: Connection, names: Sequence[Name]) -> list[Row]:
     return await connection.fetch(_SQL["fire"], *_columns(names))
 
 
-async def note_failures(connection: Connection, failures: Mapping[UUID, tuple[Sequence[int], str | None]]) -> None:
-    """Write down which actions of fired timers could not be done and why; none, when all are done now."""
-    # One array per row cannot be told from a matrix: the numbers go as text.
-    ids = sorted(failures)
-    failed = ["{" + ",".join(map(str, failures[id][0])) + "}" if failures[id][0] else None for id in ids]
-    await connection.execute(_SQL["note_failures"], ids, failed, [failures[id][1] for id in ids])
+async def note_failures(connection: Connection, notes: Sequence[tuple[UUID, int, Sequence[int], str | None]]) -> None:
+    """Write down, by id and rev, which actions could not be done and why; none, when all are done now.
+
+    One that was set again meanwhile, by its own actions, keeps nothing of it.
+    """
+    # Lists of different lengths are no array: the numbers go as text.
+    rows = [
+        (
+            id,
+            rev,
+            "{" + ",".join(map(str, failed)) + "}" if failed else None,
+            error if failed else None,
+        )
+        for id, rev, failed, error in notes
+    ]
+    await connection.execute(_SQL["note_failures"], *zip(*rows, strict=True))
 
 
 async def now_and(connection: Connection, after: timedelta) -> datetime:

@@ -1,4 +1,6 @@
 -- In every statement that takes many, timers are locked in the order of (tenant, key), which is that of its arrays.
+-- A move names every column that a CHECK ties to the status: PostgreSQL checks a new row that it makes from the version in
+-- its snapshot before it finds that there is a newer one, which is the one that was locked, and makes it anew from that.
 
 -- name: set
 -- $1 ids, $2 tenants, $3 keys, $4 times, $5 {actions, metadata}.
@@ -20,7 +22,8 @@ WITH mine AS MATERIALIZED (
         WHERE timer.tenant_id = h.tenant_id AND timer.key = h.key FOR UPDATE
     ) AS row
 ), gone AS (
-    UPDATE timer SET status = 'cancelled', cancelled_at = clock_timestamp(), updated_at = clock_timestamp()
+    UPDATE timer SET status = 'cancelled', cancelled_at = clock_timestamp(), updated_at = clock_timestamp(),
+        fired_at = NULL, failed = NULL, error = NULL
     WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE status = 'pending'))
 )
 SELECT * FROM mine
@@ -35,7 +38,8 @@ WITH mine AS MATERIALIZED (
 ), now AS MATERIALIZED (
     SELECT clock_timestamp() AS at FROM (SELECT count(*) FROM mine) AS locked
 ), fired AS (
-    UPDATE timer SET status = 'fired', fired_at = coalesce(fired_at, now.at), updated_at = now.at
+    UPDATE timer SET status = 'fired', updated_at = now.at, cancelled_at = NULL,
+        fired_at = CASE WHEN failed IS NULL THEN now.at ELSE coalesce(fired_at, now.at) END
     FROM now
     WHERE id = ANY (ARRAY (
         SELECT id FROM mine, now WHERE status = 'pending' AND fire_at <= at OR status = 'fired' AND failed IS NOT NULL
@@ -47,10 +51,10 @@ SELECT mine.id, mine.tenant_id, mine.key, fired.rev, fired.actions, fired.metada
 FROM mine CROSS JOIN now LEFT JOIN fired ON fired.id = mine.id
 
 -- name: note_failures
--- $1 ids, $2 numbers of actions as arrays in text, or NULL when none failed, $3 why.
+-- $1 ids, $2 revs, $3 numbers of actions as arrays in text, or NULL when none failed, $4 why.
 UPDATE timer SET failed = h.failed::smallint[], error = h.error
-FROM unnest($1::uuid[], $2::text[], $3::text[]) AS h (id, failed, error)
-WHERE timer.id = h.id AND timer.id = ANY ($1)
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) AS h (id, rev, failed, error)
+WHERE timer.id = h.id AND timer.id = ANY ($1) AND timer.rev = h.rev AND timer.status = 'fired'
 
 -- name: now_and
 SELECT clock_timestamp() + $1::interval

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -16,6 +15,7 @@ from clarion.queue.claim import Claimer
 from clarion.queue.job import Connection, Job, Pool, PutOff
 from clarion.worker.backlog import URGENT, Backlog
 from clarion.worker.pace import Pace
+from clarion.worker.rest import Rest
 from clarion.worker.suspects import single_out
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ class Consumer:
         self._claimer = Claimer(queue, worker=worker, lease=pace.lease)
         self._backlog = Backlog()
         self._held: dict[UUID, Job] = {}
-        self._wanted = asyncio.Event()  # a handler is free
+        self._rest = Rest(pool, queue, poll=pace.poll, called=called)
         self._ready = asyncio.Event()  # the backlog has something
         self._free = asyncio.Event()  # a handler has finished
         self._busy = 0
@@ -97,7 +97,7 @@ class Consumer:
     async def _claim_all(self) -> None:
         while not self._stopping:
             self._called.clear()
-            self._wanted.clear()
+            self._rest.wanted.clear()
             began = clock.monotonic()
             full = len(self._backlog) >= self._pace.claim
             try:
@@ -110,9 +110,9 @@ class Consumer:
             if jobs:
                 await self._take_on(jobs)
             if full or len(self._backlog) >= self._pace.claim:
-                await self._rest(until_wanted=True)
+                await self._rest.until_wanted()
             elif not jobs:
-                await self._rest()
+                await self._rest.until_due(began)
             if len(jobs) < self._pace.batch:
                 await asyncio.sleep(began + apart - clock.monotonic())
 
@@ -135,25 +135,13 @@ class Consumer:
         self._ready.set()
         log.debug("job.claimed", queue=self.queue, jobs=len(jobs))
 
-    async def _rest(self, *, until_wanted: bool = False) -> None:
-        """Wait until called, wanted, or the poll is due; with jitter, so that workers do not poll in step."""
-        waits = [asyncio.create_task(self._called.wait())]
-        if until_wanted:
-            waits.append(asyncio.create_task(self._wanted.wait()))
-        seconds = self._pace.poll.total_seconds() * random.uniform(0.75, 1.25)  # noqa: S311
-        try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-
     async def _handle_all(self, *, kept: bool) -> None:
         while True:
             if not kept:
                 await self._gather()
             jobs = self._take(kept=kept)
             if len(self._backlog) < self._pace.claim:
-                self._wanted.set()
+                self._rest.wanted.set()
             if jobs:
                 self._busy += 1
                 try:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
-from clarion.app import smtp_settings
 from clarion.channels.email.opening import NotOpened, open_connection, tls_context
 from clarion.channels.email.settings import SmtpSettings, Tls, is_loopback
 from clarion.cli.checkup.finding import Finding, fail, ok, warn
 from clarion.config import Settings
+from clarion.connections import smtp_settings
 from clarion.domain.address import parse_sender
 from clarion.domain.outcome import Sent
 from clarion.errors import ConfigError

@@ -18,7 +18,6 @@ CREATE TABLE timer (
     UNIQUE (tenant_id, key),
     CONSTRAINT timer_status CHECK (status IN ('pending', 'fired', 'cancelled')),
     CONSTRAINT timer_fired CHECK ((status = 'fired') = (fired_at IS NOT NULL)),
-    CONSTRAINT timer_is_not_early CHECK (fired_at >= fire_at),
     CONSTRAINT timer_cancelled CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL)),
     CONSTRAINT timer_failed CHECK (failed IS NULL OR status = 'fired' AND error IS NOT NULL)
 );

@@ -1,0 +1,90 @@
+"""How a process reaches what it works with: the database, those who ring, the SMTP server."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from clarion import clock
+from clarion.config import Settings
+from clarion.errors import ConfigError
+from clarion.queue.notify import Notifier
+from clarion.store.database import Pool, check_durable, open_pool, set_up
+
+if TYPE_CHECKING:
+    from clarion.channels.email.settings import SmtpSettings
+
+#: Where mail goes when no SMTP server is configured and no catcher runs.
+_NO_SMTP = "There is no SMTP server: set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or use `clarion up`."
+
+
+async def pool_for(stack: AsyncExitStack, settings: Settings, url: str, process: str) -> Pool:
+    """The connections of *process* (``api`` or ``worker``), to a durable database, whose clock it follows."""
+    database = settings.database
+    is_api = process == "api"
+    timeout = database.statement_timeout if is_api else database.job_statement_timeout
+    # A worker that is frozen for longer than its lease must not hold on to the rows of its jobs either.
+    idle = timedelta(minutes=1) if is_api else min(settings.worker.lease, timedelta(minutes=1))
+    pool = await open_pool(
+        url,
+        size=database.api_connections if is_api else database.worker_connections,
+        statement_timeout_s=timeout.total_seconds(),
+        idle_in_transaction_s=idle.total_seconds(),
+        application_name=f"clarion {process}",
+        statement_cache_size=database.statement_cache_size,
+    )
+    stack.push_async_callback(_close, pool)
+    async with pool.acquire() as connection:
+        await check_durable(connection, allow_unsafe=settings.unsafe_allow_fsync_off)
+        clock.correct(await connection.fetchval("SELECT clock_timestamp()"))
+    return pool
+
+
+async def notifier_for(stack: AsyncExitStack, url: str) -> Notifier:
+    """What rings for queues and hears others ring, over a connection of its own."""
+
+    async def connect() -> asyncpg.Connection:
+        connection = await asyncpg.connect(url, server_settings={"application_name": "clarion notifier"})
+        await set_up(connection)
+        return connection
+
+    return await stack.enter_async_context(Notifier(connect))
+
+
+def smtp_settings(settings: Settings) -> SmtpSettings:
+    """How the SMTP server is spoken to: what the address says, over what the settings say.
+
+    Raises `ConfigError` when there is none.
+    """
+    from dataclasses import replace
+
+    from clarion.channels.email.url import parse_smtp_url
+    from clarion.domain.address import parse_sender
+
+    if settings.smtp_url is None:
+        raise ConfigError(_NO_SMTP)
+    url, email = settings.smtp_url.get_secret_value(), settings.email
+    domains = frozenset(email.from_domains)
+    if not domains and email.sender:
+        domains = frozenset({parse_sender(email.sender)[1].rpartition("@")[2]})
+    parsed = parse_smtp_url(url, from_domains=domains)
+    timeouts = replace(
+        parsed.timeouts, connect=email.connect_timeout, command=email.command_timeout, reply=email.reply_timeout
+    )
+    defaults = {"connections": email.connections, "messages_per_connection": email.messages_per_connection}
+    absent = {name: value for name, value in defaults.items() if f"{name}=" not in url}
+    if "_timeout=" not in url:
+        absent["timeouts"] = timeouts  # type: ignore[assignment]
+    return replace(parsed, **absent)  # type: ignore[arg-type]
+
+
+async def _close(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(10):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
