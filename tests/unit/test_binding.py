@@ -227,7 +227,7 @@ def test_a_binding_is_read_back_as_it_was_written(on: Any) -> None:
     do = [{"timer.cancel": {"key": "k"}}]
     binding = Binding(key="b", on=on, when="true", do=do)
     again = Binding.from_json(binding.to_json())
-    assert again.to_json() == binding.to_json()
+    assert (again.on, again.to_json()) == (on, binding.to_json())
     assert again.content_hash == binding.content_hash
     assert again.content_hash != Binding(key="b", on=on, do=do).content_hash
     assert (again.source is None) == isinstance(on, OwnEvent)

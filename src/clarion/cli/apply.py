@@ -8,7 +8,8 @@ from clarion.cli.options import DataDir, Json, Project
 def apply(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Publish the project folder.
 
-    Each workflow that changed gets a new version; what is on its way keeps its own. All of it is published, or nothing.
+    Each workflow that changed gets a new version; what is on its way keeps its own. Bindings become those of
+    the folder: one that is no longer there is removed. All of it is published, or nothing.
     """
     import asyncio
     import sys
@@ -18,7 +19,7 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
     from clarion.cli.publish import publish, read_project
     from clarion.cli.table import Column, write_list
     from clarion.config import load_settings, wants_colour
-    from clarion.flows.apply import Applied
+    from clarion.flows.apply import Applied, AppliedBinding
     from clarion.flows.bootstrap import ensure_tenant
 
     settings = load_settings({"project": project, "data_dir": data_dir})
@@ -26,16 +27,24 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
 
-    async def body() -> list[Applied]:
+    async def body() -> tuple[list[Applied], list[AppliedBinding]]:
         async with connected(settings) as connection:
             return await publish(connection, await ensure_tenant(connection), found)
 
     logs.configure(
         format=settings.log_format, level="warning", process="apply", colour=wants_colour()
     )  # the table says it all
-    applied = [
-        {"workflow": one.key, "version": one.version, "status": "new" if one.is_new else "unchanged"}
-        for one in asyncio.run(body())
+    applied, bound = asyncio.run(body())
+    workflows = [
+        {"workflow": one.key, "version": one.version, "status": "new" if one.is_new else "unchanged"} for one in applied
     ]
-    columns = [Column("workflow", "workflow"), Column("version", "version", right=True), Column("", "status")]
-    write_list(applied, columns, as_json=json, empty="There are no workflows to publish.")
+    columns = [Column("version", "version", right=True), Column("", "status")]
+    write_list(
+        workflows,
+        [Column("workflow", "workflow"), *columns],
+        as_json=json,
+        empty="There are no workflows to publish.",
+    )
+    if bound:
+        bindings = [{"binding": one.key, "version": one.version, "status": one.status} for one in bound]
+        write_list(bindings, [Column("binding", "binding"), *columns], as_json=json, empty="")

@@ -30,7 +30,9 @@ def check(project: Project = None, json: Json = False) -> None:
         print(writer.dumps(mistake.to_json(), ensure_ascii=False) if json else str(mistake))
     if any_error(mistakes) or found is None:
         raise typer.Exit(1)
-    print(f"{_counted(len(found.workflows), 'workflow')}, {_counted(len(mistakes), 'warning')}.", file=sys.stderr)
+    counts = [_counted(len(found.workflows), "workflow")]
+    counts += [_counted(len(found.bindings), "binding")] if found.bindings else []
+    print(f"{', '.join(counts)}, {_counted(len(mistakes), 'warning')}.", file=sys.stderr)
 
 
 def _read(project: Path | None) -> tuple[Found | None, list[Mistake]]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from clarion.config import Settings
 from clarion.errors import ConfigError
-from clarion.flows.apply import Applied, apply
+from clarion.flows.apply import Applied, AppliedBinding, apply, apply_bindings
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.load import load_project
 from clarion.project.mistake import Mistake
@@ -26,6 +26,10 @@ def read_project(settings: Settings) -> tuple[Project, list[Mistake]]:
     return project, mistakes
 
 
-async def publish(connection: Connection, tenant_id: UUID, project: Project) -> list[Applied]:
+async def publish(
+    connection: Connection, tenant_id: UUID, project: Project
+) -> tuple[list[Applied], list[AppliedBinding]]:
     """Publish all of *project* for one tenant, or nothing."""
-    return await apply(connection, tenant_id, project.workflows)
+    async with connection.transaction():
+        workflows = await apply(connection, tenant_id, project.workflows)
+        return workflows, await apply_bindings(connection, tenant_id, project.bindings)

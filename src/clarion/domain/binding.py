@@ -51,7 +51,10 @@ class Binding:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Binding:
         """The binding that `to_json` wrote."""
-        ((name, given),) = data["on"].items()
+        ((name, said),) = data["on"].items()
+        given: dict[str, Any] = {
+            field: tuple(value) if isinstance(value, list) else value for field, value in said.items()
+        }
         on = SOURCES[name](**given) if name in SOURCES else OwnEvent(type=name, **given)
         return cls(key=data["key"], on=on, when=data.get("when"), do=data["do"])
 

@@ -1,15 +1,16 @@
-"""Publishing a project folder: each workflow that changed gets a new, immutable version."""
+"""Publishing a project folder: workflows that changed get new, immutable versions; bindings become those it has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
+from clarion.domain.binding import Binding
 from clarion.project.project import Draft
-from clarion.store import workflows
+from clarion.store import bindings, workflows
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -39,3 +40,28 @@ async def apply(connection: Connection, tenant_id: UUID, drafts: Iterable[Draft]
                 "workflow.published" if is_new else "workflow.unchanged", workflow=draft.workflow.key, version=version
             )
     return applied
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBinding:
+    """What publishing did to one binding."""
+
+    key: str
+    version: int
+    #: ``new``, ``changed``, ``unchanged`` or ``removed``.
+    status: str
+
+
+async def apply_bindings(connection: Connection, tenant_id: UUID, wanted: Sequence[Binding]) -> list[AppliedBinding]:
+    """Make *wanted* the tenant's bindings; those that are not among them are removed. By key.
+
+    Workers hear of it within seconds of the commit. What has come in before keeps what it caused.
+    """
+    async with connection.transaction():
+        became = await bindings.publish(
+            connection, tenant_id, {binding.key: (binding.content_hash, binding.to_json()) for binding in wanted}
+        )
+    for key, (version, status) in became.items():
+        if status != "unchanged":
+            log.info("binding.published", binding=key, version=version, status=status)
+    return [AppliedBinding(key, version, status) for key, (version, status) in sorted(became.items())]

@@ -9,6 +9,7 @@ from clarion.domain.locale import fallbacks
 from clarion.domain.suggest import did_you_mean
 from clarion.domain.workflow import Channel, Step, Workflow
 from clarion.errors import Invalid
+from clarion.project.binding_file import read_bindings
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.files import list_files, read_text
 from clarion.project.mistake import Mistake, Severity, any_error, in_order
@@ -43,9 +44,18 @@ def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tupl
         drafts.append(draft)
         mistakes += [*wrong, *_check_sender(file, defaults)]
     mistakes += _unused(words, {file.workflow.key: file.workflow for file in files}, folder)
+    # A workflow whose file is spoilt is there all the same.
+    bindings, in_bindings = read_bindings(folder, {path.stem for path in (folder / "workflows").glob("*.yaml")})
+    mistakes += in_bindings
     if any_error(mistakes):
         return None, in_order(mistakes)
-    return Project(folder=folder, default_locale=defaults.default_locale, workflows=tuple(drafts)), in_order(mistakes)
+    project = Project(
+        folder=folder,
+        default_locale=defaults.default_locale,
+        workflows=tuple(drafts),
+        bindings=tuple(bindings),
+    )
+    return project, in_order(mistakes)
 
 
 def _workflows(folder: Path, defaults: WorkflowDefaults) -> tuple[list[WorkflowFile], list[Mistake]]:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from clarion.domain.binding import Binding
 from clarion.domain.workflow import Workflow
 from clarion.templates.source import Bundle
 
@@ -38,6 +39,8 @@ class Project:
     default_locale: str
     #: By key, in order.
     workflows: tuple[Draft, ...]
+    #: By key, in order.
+    bindings: tuple[Binding, ...] = ()
 
 
 def content_hash(workflow: Workflow, bundle: Bundle) -> str:

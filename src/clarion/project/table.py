@@ -137,6 +137,32 @@ class Table:
             return None
         return float(node.value)
 
+    def flag(self, key: str) -> bool | None:
+        """``true`` or ``false``."""
+        node = self._values.get(key)
+        if node is None:
+            return None
+        if not isinstance(node, yaml.ScalarNode) or node.tag != _TAG + "bool":
+            self.notes.add(node, f"`{key}` must be true or false, not {kind(node)}")
+            return None
+        return node.value.lower() in ("true", "yes", "on")
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        """A list of texts, or one alone."""
+        node = self._values.get(key)
+        if node is None:
+            return None
+        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        found = []
+        for item in items:
+            if isinstance(item, yaml.ScalarNode) and item.tag == _TAG + "str" and item.value.strip():
+                found.append(str(item.value))
+            else:
+                self.notes.add(item, f"`{key}` must be a list of texts, not of {kind(item)}", _quote(item))
+        if not items:
+            self.notes.add(node, f"`{key}` is empty", "leave the line out, or name one")
+        return tuple(found)
+
     def duration(self, key: str, low: timedelta, high: timedelta) -> timedelta | None:
         node = self._values.get(key)
         return None if node is None else duration(node, key, self.notes, low, high)

@@ -138,11 +138,11 @@ def _when(table: Table, notes: Notes) -> str | None:
     except Invalid as error:
         for fault in error.faults:
             line, column = (int(part) for part in fault.pointer.split(":"))
-            notes.put(*_place(node, notes, line, column), f"`when`: {fault.detail}")
+            notes.put(*place_in(node, notes, line, column), f"`when`: {fault.detail}")
     return text
 
 
-def _place(node: yaml.Node, notes: Notes, line: int, column: int) -> tuple[int, int | None]:
+def place_in(node: yaml.Node, notes: Notes, line: int, column: int) -> tuple[int, int | None]:
     """Where a place in the text of *node* is in the file: to the column where that can be told."""
     style = getattr(node, "style", None)
     if style in ("|", ">"):
