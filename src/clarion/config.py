@@ -189,7 +189,7 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[
     project = Path(str(values["project"]))
     if not project.is_dir():
         mistakes.append(Mistake(file=origins.get("project", "project"), message=f"there is no folder {str(project)!r}"))
-    claim, intent = values.get("worker.claim_size", 200), values.get("worker.intent_size", 50)
+    claim, intent = values.get("worker.claim_size", 200), values.get("worker.intent_size", 100)
     if isinstance(claim, int) and isinstance(intent, int) and intent > claim:
         origin = origins.get("worker.intent_size") or origins.get("worker.claim_size", "")
         message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"

@@ -117,6 +117,25 @@ def _at_commit(flow: str, when: str, strike: Strike) -> None:
     replace(Transaction, "__aexit__", make)
 
 
+def _at_statement(name: str, flow: str, when: str, strike: Strike) -> None:
+    """Strike before or after *name* of `store.messages`, where it is a transaction by itself within *flow*."""
+    from clarion.store import messages
+
+    def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def statement(connection: Any, *args: Any, **kwargs: Any) -> Any:
+            here = _flow.get() == flow and not connection.is_in_transaction()
+            if here and when == "before_commit":
+                strike()
+            answer = await original(connection, *args, **kwargs)
+            if here and when == "after_commit":
+                strike()
+            return answer
+
+        return statement
+
+    replace(messages, name, make)
+
+
 def _accept(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
         from clarion.flows import trigger
@@ -170,7 +189,7 @@ def _intent(when: str) -> Callable[[Strike], None]:
         from clarion.flows.deliver import DeliverEmail
 
         _in_flow(DeliverEmail, "_intend", "intent", lambda _self, _connection, _jobs, batch, _slot: bool(batch.mails))
-        _at_commit("intent", when, strike)
+        _at_statement("intend", "intent", when, strike)
 
     return install
 
@@ -181,6 +200,7 @@ def _record(when: str) -> Callable[[Strike], None]:
 
         _in_flow(deliver, "record_surely", "record")
         _at_commit("record", when, strike)
+        _at_statement("record", "record", when, strike)
 
     return install
 

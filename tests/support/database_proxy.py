@@ -29,7 +29,10 @@ class How(StrEnum):
 
 @dataclass(slots=True)
 class Cut:
-    """One connection to be cut, at the *nth* commit of a transaction in which a statement with *after* in it ran."""
+    """One connection to be cut, at the *nth* commit of a transaction in which a statement with *after* in it ran.
+
+    A statement outside of a transaction is one by itself, committed by the Sync behind it.
+    """
 
     after: str
     how: How
@@ -92,31 +95,33 @@ class DatabaseProxy:
         upstream: asyncio.StreamWriter,
         back: asyncio.Task[None],
     ) -> None:
-        while True:  # without a type: start-up, or the wish for encryption
-            head = await reader.readexactly(8)
-            length, code = struct.unpack("!ii", head)
-            upstream.write(head + await reader.readexactly(length - 8))
-            if code == _PROTOCOL:
-                break
+        await _started(reader, upstream)
         statements: dict[bytes, str] = {}
         ran: list[str] = []
+        within = False
         while True:
-            head = await reader.readexactly(5)
-            body = await reader.readexactly(struct.unpack("!i", head[1:])[0] - 4)
-            kind = head[:1]
+            kind, message = await _message(reader)
+            body = message[5:]
             if kind == b"P":
                 name, sql = body.split(b"\0")[:2]
                 statements[name] = sql.decode()
             elif kind == b"B":
                 ran.append(statements.get(body.split(b"\0")[1], ""))
+                if not within:
+                    cut = self._cut(ran)
+                    ran.clear()
+                    if cut is not None:
+                        await _strike(cut, message + await _until_sync(reader), answers, upstream, back)
+                        return
             elif kind == b"Q":
                 sql_text = body[:-1].decode()
                 if sql_text.startswith("COMMIT") and (cut := self._cut(ran)) is not None:
-                    await _strike(cut, head + body, answers, upstream, back)
+                    await _strike(cut, message, answers, upstream, back)
                     return
                 if sql_text.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
                     ran.clear()
-            upstream.write(head + body)
+                    within = sql_text.startswith("BEGIN")
+            upstream.write(message)
 
     def _cut(self, ran: list[str]) -> Cut | None:
         for cut in self.cuts:
@@ -126,6 +131,32 @@ class DatabaseProxy:
                     cut.done = True
                     return cut
         return None
+
+
+async def _started(reader: asyncio.StreamReader, upstream: asyncio.StreamWriter) -> None:
+    """Pass on what comes without a type: the start-up, and before it perhaps a wish for encryption."""
+    while True:
+        head = await reader.readexactly(8)
+        length, code = struct.unpack("!ii", head)
+        upstream.write(head + await reader.readexactly(length - 8))
+        if code == _PROTOCOL:
+            return
+
+
+async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """The next message of the client: its type, and the whole of it."""
+    head = await reader.readexactly(5)
+    return head[:1], head + await reader.readexactly(struct.unpack("!i", head[1:])[0] - 4)
+
+
+async def _until_sync(reader: asyncio.StreamReader) -> bytes:
+    """What follows a Bind: whatever ends with a Sync."""
+    messages = b""
+    while True:
+        kind, message = await _message(reader)
+        messages += message
+        if kind == b"S":
+            return messages
 
 
 async def _strike(

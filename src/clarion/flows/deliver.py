@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from clarion import clock
@@ -22,7 +23,7 @@ from clarion.domain.outcome import Outcome, Retry, Uncertain
 from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.verdict import after_attempt, before_sending, not_renderable
 from clarion.domain.workflow import Channel
-from clarion.errors import Invalid, LostLease
+from clarion.errors import Invalid
 from clarion.flows.contexts import Context, Contexts
 from clarion.flows.endings import PASSING, Ending, record, record_surely, redriven
 from clarion.flows.slots import Slots
@@ -183,46 +184,41 @@ class DeliverEmail:
 
     async def _intend(
         self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch, slot: int
-    ) -> tuple[dict[UUID, int], float]:
+    ) -> tuple[Mapping[UUID, int], float]:
         """Commit the intents: which attempt of each message this is, and until when (monotonic) it may be handed over.
 
         When it is not known whether the transaction committed, nothing is sent: whoever recovers the jobs decides.
         """
-        while True:
-            try:
-                async with connection.transaction():
-                    return await self._intend_once(connection, jobs, batch, slot)
-            except LostLease as lost:
-                for id in lost.jobs:
-                    batch.mails.pop(id, None)
-            except PASSING as error:
-                log.warning("message.intent_failed", error=str(error), messages=len(batch.mails))
-                return {}, 0.0
-
-    async def _intend_once(
-        self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch, slot: int
-    ) -> tuple[dict[UUID, int], float]:
-        await record(connection, batch.endings, slot=slot)
-        await settle.settle(connection, batch.idle, slot=slot)
-        if not batch.mails:
-            return {}, 0.0
-        await messages.lock_triggers(connection, [batch.contexts[id].trigger_id for id in batch.mails])
-        numbers = await messages.intend(
-            connection,
-            {id: jobs[id].fence for id in batch.mails},
-            provider=self._provider.name,
-            worker=self._worker,
-            slot=slot,
-        )
-        refused = [jobs[id] for id in batch.mails if id not in numbers]
-        await settle.release(connection, refused, slot=slot)  # cancelled or expired just now: decided at the next claim
-        # The locks are held, so now the clock: a lease may have run out while we waited for them.
         asked = clock.monotonic()
-        remains = await settle.still_mine(connection, [jobs[id] for id in numbers])
-        lost = [id for id in numbers if remains.get(id, timedelta(0)) < _MARGIN]
-        if lost:
-            raise LostLease(lost)
-        return numbers, asked + min(remains.values(), default=timedelta(0)).total_seconds()
+        try:
+            if batch.endings or batch.idle:
+                async with connection.transaction():
+                    await record(connection, batch.endings, slot=slot)
+                    await settle.settle(connection, batch.idle, slot=slot)
+            if not batch.mails:
+                return {}, 0.0
+            asked = clock.monotonic()
+            intended = await messages.intend(
+                connection,
+                {id: jobs[id].fence for id in batch.mails},
+                triggers={batch.contexts[id].trigger_id for id in batch.mails},
+                provider=self._provider.name,
+                worker=self._worker,
+                slot=slot,
+                margin=_MARGIN,
+            )
+        except (*PASSING, asyncpg.LockNotAvailableError) as error:
+            log.warning("message.intent_failed", error=str(error), messages=len(batch.mails))
+            return {}, 0.0
+        await self._release(connection, [jobs[id] for id in batch.mails if id not in intended.numbers], slot)
+        return intended.numbers, asked + intended.remains.total_seconds()
+
+    async def _release(self, connection: Connection, refused: Sequence[Job], slot: int) -> None:
+        """Their messages were cancelled or expired just now: decided at the next claim."""
+        try:
+            await settle.release(connection, refused, slot=slot)
+        except PASSING as error:  # their lease runs out; what is intended must not wait for that
+            log.warning("message.release_failed", error=str(error), messages=len(refused))
 
     async def _send(self, mails: Sequence[Email], deadline: float) -> list[Outcome]:
         if clock.monotonic() > deadline:  # this process was stopped or starved: others hold the jobs now

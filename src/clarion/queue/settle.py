@@ -74,16 +74,5 @@ async def extend(connection: Connection, jobs: Iterable[Job], lease: timedelta) 
     return _lost(await connection.fetch(_SQL["extend"], ids, fences, lease)) if ids else set()
 
 
-async def still_mine(connection: Connection, jobs: Iterable[Job]) -> dict[UUID, timedelta]:
-    """How much longer each job is leased to us; those that are lost or cancelled are left out.
-
-    They stay ours until the transaction ends: their rows are locked, so that the rescuer cannot give one to another
-    worker in between. Ask *after* taking whatever other locks the transaction needs: a lease can run out while one
-    waits for a lock.
-    """
-    ids, fences, _ = held(jobs)
-    return {row["id"]: row["remains"] for row in await connection.fetch(_SQL["still_mine"], ids, fences)}
-
-
 def _lost(rows: Sequence[Mapping[str, UUID]]) -> set[UUID]:
     return {row["id"] for row in rows}

@@ -112,15 +112,3 @@ WITH mine AS MATERIALIZED (
     RETURNING id
 )
 SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM moved)
-
--- name: still_mine
--- The rows stay locked until the transaction ends, so that nobody gives them to another worker before it commits.
-WITH mine AS MATERIALIZED (
-    SELECT row.* FROM unnest($1::uuid[], $2::int[]) AS h (id, fence) CROSS JOIN LATERAL (
-        SELECT id, lease_until FROM job
-        WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 AND NOT cancelled FOR UPDATE
-    ) AS row
-), checked AS MATERIALIZED (
-    SELECT clock_timestamp() AS at FROM (SELECT count(*) FROM mine) AS locked
-)
-SELECT id, lease_until - at AS remains FROM mine, checked WHERE lease_until > at

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -68,19 +68,47 @@ def lock_key(trigger_id: UUID) -> int:
     return (trigger_id.int & ((1 << 64) - 1)) - (1 << 63)
 
 
-async def intend(
-    connection: Connection, claims: Mapping[UUID, int], *, provider: str, worker: str, slot: int
-) -> dict[UUID, int]:
-    """Write that these messages (id → fence) are about to be handed over; the numbers of the attempts.
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """Messages that may be handed over now."""
 
-    Left out are those that may not go: no longer queued, cancelled, or past their deadline. Nothing may be handed to a
-    provider before the transaction has committed.
+    #: The number of each message's attempt, by its id.
+    numbers: Mapping[UUID, int]
+    #: How much longer all of them are leased to us.
+    remains: timedelta
+
+
+async def intend(
+    connection: Connection,
+    claims: Mapping[UUID, int],
+    *,
+    triggers: Iterable[UUID],
+    provider: str,
+    worker: str,
+    slot: int,
+    margin: timedelta,
+) -> Intended:
+    """Commit that these messages (id → fence of its job) of *triggers* are about to be handed over.
+
+    Left out are those that may not go: their job is somebody else's, cancelled, or leased for less than *margin*; they
+    are no longer queued, cancelled, or past their deadline. It is one round trip and commits by itself, so it must not
+    stand in a transaction: nothing may be handed to a provider before it has returned. Raises asyncpg's
+    LockNotAvailableError when a lease ran out while locks were waited for; then nothing is intended.
     """
-    ids = list(claims)
-    rows = await connection.fetch(
-        _SQL["intend"], ids, list(claims.values()), min(ids), max(ids), provider, worker, slot
+    assert not connection.is_in_transaction()
+    ids = sorted(claims)
+    row = await connection.fetchrow(
+        _SQL["intend"],
+        ids,
+        [claims[id] for id in ids],
+        [lock_key(id) for id in triggers],
+        provider,
+        worker,
+        slot,
+        margin,
     )
-    return {row["id"]: row["attempts"] for row in rows}
+    assert row is not None
+    return Intended(dict(zip(row["ids"], row["numbers"], strict=True)), row["remains"] or timedelta(0))
 
 
 async def record(

@@ -21,26 +21,8 @@ SELECT pg_advisory_xact_lock_shared(key) FROM (SELECT DISTINCT key FROM unnest($
 SELECT trigger_id FROM trigger_cancel WHERE trigger_id = ANY ($1::uuid[])
 
 -- name: intend
--- $1-$2 ids and fences, $3-$4 their bounds, $5 provider, $6 worker, $7 slot.
-WITH intent AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::int[]) AS i (id, fence)
-), moved AS (
-    UPDATE message m SET status = 'sending', attempts = m.attempts + 1, provider = $5
-    FROM intent i
-    WHERE m.id = i.id AND m.id BETWEEN $3 AND $4 AND m.status = 'queued' AND m.expires_at > clock_timestamp()
-      AND NOT EXISTS (SELECT FROM trigger_cancel c WHERE c.trigger_id = m.trigger_id)
-    RETURNING m.id, m.tenant_id, m.trigger_id, m.channel, m.attempts, i.fence
-), tried AS (
-    INSERT INTO attempt (message_id, number, fence, tenant_id, provider, worker)
-    SELECT id, attempts, fence, tenant_id, $5, $6 FROM moved
-), counted AS (
-    INSERT INTO trigger_count AS t (trigger_id, channel, slot, tenant_id, queued, sending)
-    SELECT trigger_id, channel, $7, tenant_id, -count(*), count(*)
-    FROM moved GROUP BY trigger_id, channel, tenant_id ORDER BY trigger_id, channel
-    ON CONFLICT (trigger_id, channel, slot) DO UPDATE
-    SET queued = t.queued + excluded.queued, sending = t.sending + excluded.sending
-)
-SELECT id, attempts FROM moved
+-- The function locks what must be locked, in order, then reads the clock: see the migration that makes it.
+SELECT ids, numbers, remains FROM intend_1($1, $2, $3, $4, $5, $6, $7)
 
 -- name: record
 -- $1-$2 ids and their bounds' low end, $3 high end; per message: $4 the status it must have, $5 the number of attempts it

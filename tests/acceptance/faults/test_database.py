@@ -76,7 +76,7 @@ async def test_a_connection_is_cut_at_a_commit(together: Together) -> None:
 async def _cut_at_a_commit(cluster: Cluster, how: How) -> None:
     expansion, intent, record, feed = (
         Cut("UPDATE trigger t", how),
-        Cut("INSERT INTO attempt", how, nth=2),
+        Cut("FROM intend_1", how, nth=2),
         Cut("UPDATE attempt a", how, nth=2),
         Cut("INSERT INTO feed_item", how),
     )

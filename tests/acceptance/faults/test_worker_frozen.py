@@ -17,13 +17,15 @@ def lease() -> str:
 #: Outside of transactions: the others finish everything before it goes on.
 BETWEEN = {
     "claimed": 2,
+    "intent:before_commit": 2,
     "intent:after_commit": 2,
     "send:before": 2,
     "send:in_data": 7,
     "send:after": 2,
+    "record:before_commit": 2,
 }
 #: In the middle of a transaction it holds locks, so that others can only wait.
-INSIDE = {"expand:before_commit": 2, "intent:before_commit": 2, "record:before_commit": 2, "in_app:before_commit": 2}
+INSIDE = {"expand:before_commit": 2, "in_app:before_commit": 2}
 
 _LEASES_ARE_OVER = "NOT EXISTS (SELECT FROM job WHERE worker = $1 AND lease_until > clock_timestamp())"
 
