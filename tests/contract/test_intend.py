@@ -34,8 +34,8 @@ class Rig(QueueRig):
 
     trigger: UUID
 
-    async def claimed(self, count: int, *, lease: timedelta, **fields: object) -> list[Job]:
-        made = await self.add(count, **fields)
+    async def claimed(self, count: int, *, lease: timedelta) -> list[Job]:
+        made = await self.add(count)
         await self.pool.execute(_MESSAGES, made, self.tenant, self.trigger)
         return sorted(await self.claim(count, lease=lease), key=lambda job: job.id)
 
