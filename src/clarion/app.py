@@ -130,7 +130,7 @@ async def _handlers(
     from clarion.brokers.open_sink import Sinks
     from clarion.channels.email.smtp import SmtpProvider
     from clarion.domain.publishing import Patience
-    from clarion.flows import cancel, expand, publications, timers
+    from clarion.flows import advance, cancel, expand, publications, rows, timers
     from clarion.flows.act import Act
     from clarion.flows.contexts import Contexts
     from clarion.flows.definitions import Definitions
@@ -155,8 +155,9 @@ async def _handlers(
     publishing = PublishAll(pool, sinks.get, patience=patience, slots=slots)
     return {
         expand.QUEUE: {expand.KIND: expanding},
-        Channel.EMAIL.value: {expand.KIND: expanding, expand.DELIVER: email},
-        Channel.IN_APP.value: {expand.KIND: expanding, expand.DELIVER: in_app},
+        Channel.EMAIL.value: {expand.KIND: expanding, rows.DELIVER: email},
+        Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
+        rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots)},
         timers.QUEUE: {timers.KIND: Fire(pool, Act(Definitions()), wake=wake, slots=slots)},
         cancel.QUEUE: {cancel.KIND: cancel.SweepCancelled(pool, slots=slots)},
         publications.QUEUE: {publications.KIND: publishing},

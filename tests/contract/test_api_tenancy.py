@@ -70,14 +70,15 @@ async def test_the_same_request_is_answered_to_its_owner(api: Api, operation: Op
 
 async def test_lists_have_what_is_ones_own(api: Api) -> None:
     things = await make_things(api, "one", suffix="-listed")
-    for path in ("/v1/triggers", "/v1/messages", "/v1/queues/expand/jobs"):
+    for path in ("/v1/triggers", "/v1/runs", "/v1/messages", "/v1/queues/expand/jobs"):
         own = {item["id"] for item in (await api.call("GET", f"{path}?limit=100")).json["items"]}
         others = {item["id"] for item in (await api.call("GET", f"{path}?limit=100", tenant="two")).json["items"]}
         assert own & set(things.ids.values())
         assert not own & others
     for filter in (f"trigger={things.ids['triggers']}", f"recipient={things.ids['recipients']}"):
-        assert (await api.call("GET", f"/v1/messages?{filter}")).json["items"]
-        assert (await api.call("GET", f"/v1/messages?{filter}", tenant="two")).json["items"] == []
+        for path in ("/v1/messages", "/v1/runs"):
+            assert (await api.call("GET", f"{path}?{filter}")).json["items"]
+            assert (await api.call("GET", f"{path}?{filter}", tenant="two")).json["items"] == []
 
 
 async def test_buried_jobs_are_redriven_and_cleaned_by_their_owner(api: Api) -> None:
@@ -141,6 +142,7 @@ async def snapshot(api: Api) -> str:
                 "feed_item",
                 "feed_counter",
                 "trigger",
+                "run",
                 "job",
             )
         ]

@@ -21,6 +21,7 @@ from tests.support.process import PATIENCE_S, Injection, NotStarted, Process
 from clarion.app import pepper
 from clarion.config import load_settings
 from clarion.domain.recipient import Recipient
+from clarion.domain.step import Channel
 from clarion.flows import apply, bootstrap, trigger
 from clarion.flows.definitions import Definitions
 from clarion.project.load import load_project
@@ -53,6 +54,7 @@ class _Workflow:
     priority: str = "normal"
     wait: str = "200ms"
     expires_after: str = "1h"
+    #: Channels, and how long to wait in between.
     steps: tuple[str, ...] = ("email",)
 
 
@@ -63,6 +65,8 @@ _WORKFLOWS = {
     "mail-brief": _Workflow(expires_after="30m"),
     "feed": _Workflow(steps=("in_app",)),
     "both": _Workflow(steps=("email", "in_app")),
+    "later": _Workflow(steps=("in_app", "1s", "email")),
+    "much-later": _Workflow(steps=("1h", "in_app")),
 }
 
 
@@ -332,9 +336,11 @@ async def open_cluster(
 def _write_project(folder: Path) -> Path:
     files = {"clarion.toml": _FILES["clarion.toml"]}
     for key, one in _WORKFLOWS.items():
-        said = asdict(one) | {"steps": ", ".join(f"{{channel: {step}}}" for step in one.steps)}
+        channels = [step for step in one.steps if step in list(Channel)]
+        steps = (f"{{{'channel' if step in channels else 'delay'}: {step}}}" for step in one.steps)
+        said = asdict(one) | {"steps": ", ".join(steps)}
         files[f"workflows/{key}.yaml"] = _WORKFLOW.format(**said)
-        for step in one.steps:
+        for step in channels:
             files[f"templates/{key}/{step}.txt"] = _FILES["mail" if step == "email" else "feed"]
     for name, content in files.items():
         path = folder / name

@@ -215,6 +215,16 @@ def _in_app(when: str) -> Callable[[Strike], None]:
     return install
 
 
+def _advance(when: str) -> Callable[[Strike], None]:
+    def install(strike: Strike) -> None:
+        from clarion.flows.advance import Advance
+
+        _in_flow(Advance, "_advance", "advance")
+        _at_commit("advance", when, strike)
+
+    return install
+
+
 def _sweep(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
         from clarion.flows import cancel
@@ -303,6 +313,8 @@ POINTS: dict[str, Callable[[Strike], None]] = {
     "record:after_commit": _record("after_commit"),
     "in_app:before_commit": _in_app("before_commit"),
     "in_app:after_commit": _in_app("after_commit"),
+    "advance:before_commit": _advance("before_commit"),
+    "advance:after_commit": _advance("after_commit"),
     "sweep:before_commit": _sweep("before_commit"),
     "sweep:after_commit": _sweep("after_commit"),
 }

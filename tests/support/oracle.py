@@ -127,7 +127,7 @@ def _judge_triggers(
         elif status not in ("completed", "cancelled"):
             findings.violations["stuck"].append(f"trigger {one.id} is {status}")
         elif status == "completed":
-            channels = {"both": 2}.get(one.workflow, 1)
+            channels = {"both": 2, "later": 2}.get(one.workflow, 1)
             found = reached[one.id]
             if {who for who, _ in found} != one.recipients or len(found) != channels * len(one.recipients):
                 findings.violations["lost"].append(f"trigger {one.id} reached {len(found)} of {len(one.recipients)}")

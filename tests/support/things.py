@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from tests.support.api import Api
 
-from clarion import ids
+from clarion import clock, ids
 from clarion.domain.content import InAppContent
-from clarion.domain.workflow import Channel, Step, Workflow
+from clarion.domain.plan import Wait
+from clarion.domain.workflow import Channel, ChannelStep, Workflow
+from clarion.flows.rows import Rows
 from clarion.ids import Prefix
 from clarion.store import feed_delivery, workflows
 from clarion.store.database import Connection
@@ -72,6 +75,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             ],
         )
         await _fail_a_message(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), message, ana, welcome)
+        run = await _let_a_run_wait(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), ana, welcome)
     job = ids.show(Prefix.JOB, ids.parse(Prefix.TRIGGER, trigger))
     return Things(
         ids={
@@ -79,6 +83,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "topics": guests,
             "workflows": welcome,
             "triggers": trigger,
+            "runs": ids.show(Prefix.RUN, run),
             "messages": ids.show(Prefix.MESSAGE, message),
             "queues": "expand",
             "jobs": job,
@@ -88,7 +93,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
 
 async def publish(api: Api, key: str, tenant: str) -> None:
     """Publish a workflow *key* with a step by mail and one in the app; its templates are not looked at here."""
-    steps = tuple(Step(key=channel.value, channel=channel, template=channel.value) for channel in Channel)
+    steps = tuple(ChannelStep(key=channel.value, channel=channel, template=channel.value) for channel in Channel)
     definition = Workflow(key=key, steps=steps).to_json()
     async with api.pool.acquire() as connection, connection.transaction():
         await workflows.publish(connection, api.tenants[tenant], key, hash="h", definition=definition, bundle={})
@@ -122,6 +127,21 @@ async def _fail_a_message(
         "INSERT INTO trigger_count (trigger_id, channel, slot, tenant_id, failed) VALUES ($1, 'email', 0, $2, 1)",
         *(trigger_id, tenant_id),
     )
+
+
+async def _let_a_run_wait(
+    connection: Connection, tenant_id: UUID, trigger_id: UUID, recipient: str, workflow: str
+) -> UUID:
+    """A run as one in a delay is left."""
+    version = await workflows.current(connection, tenant_id, workflow)
+    assert version is not None
+    rows = Rows(clock.now())
+    run = ids.new()
+    trigger = {"id": trigger_id, "tenant_id": tenant_id, "priority": 2}
+    rows.runs.append((run, tenant_id, trigger_id, version["id"], recipient, 0, "running"))
+    rows.add_wait(trigger, run, Wait(0, rows.now + timedelta(hours=1)))
+    await rows.write(connection, slot=0)
+    return run
 
 
 def _unlike(id: str) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.project import GOOD, build
 
 from clarion.config import load_settings
-from clarion.domain.workflow import Backoff, Channel, OnUncertain, Priority, Step, Workflow
+from clarion.domain.workflow import Backoff, Channel, ChannelStep, OnUncertain, Priority, Workflow
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.load import load_project
 from clarion.project.mistake import Mistake, Severity
@@ -46,8 +46,8 @@ def test_a_small_project(tmp_path: Path) -> None:
     assert draft.workflow == Workflow(
         key="hello",
         steps=(
-            Step(key="email", channel=Channel.EMAIL, template="email"),
-            Step(key="in_app", channel=Channel.IN_APP, template="in_app"),
+            ChannelStep(key="email", channel=Channel.EMAIL, template="email"),
+            ChannelStep(key="in_app", channel=Channel.IN_APP, template="in_app"),
         ),
     )
     assert draft.file == "workflows/hello.yaml"
@@ -96,8 +96,8 @@ steps:
         on_uncertain=OnUncertain.HOLD,
         sender="Hotel Aurora <stay@hotel.example>",
         steps=(
-            Step(key="first", channel=Channel.EMAIL, template="short", when="payload.total > 10"),
-            Step(key="email", channel=Channel.EMAIL, template="email"),
+            ChannelStep(key="first", channel=Channel.EMAIL, template="short", when="payload.total > 10"),
+            ChannelStep(key="email", channel=Channel.EMAIL, template="email"),
         ),
     )
     assert Workflow.from_json(json.loads(json.dumps(workflow.to_json()))) == workflow
@@ -223,7 +223,7 @@ def test_the_hotel_example_has_no_mistake() -> None:
     assert project is not None
     (draft,) = project.workflows
     assert draft.workflow.key == "booking-confirmed"
-    assert [step.channel for step in draft.workflow.steps] == [Channel.EMAIL, Channel.IN_APP]
+    assert [step.channel for step in draft.workflow.channel_steps] == [Channel.EMAIL, Channel.IN_APP]
     for template in draft.bundle.templates.values():
         assert {part.locale for part in template.parts} == {None, "de", "fr", "ja", "pt"}
 
@@ -319,13 +319,29 @@ def test_what_a_workflow_says_wrongly(line: str, said: str) -> None:
     assert len(mistakes[0]) < 400
 
 
+WAITS = '`delay` is a length of time such as 2h, or {until: "a time in CEL"}'
+SENDS_OR_WAITS = f"`channel` is one of `email`, `in_app`; {WAITS}"
+
+
 @pytest.mark.parametrize(
     ("steps", "said"),
     [
         ("steps: email", ":1:8: `steps` must be a list of 1 to 50 steps; begin each with `- channel: …`"),
         ("steps: []", "`steps` must be a list of 1 to 50 steps"),
         ("steps: [email]", ":1:9: a step must be a table of keys and values, not text"),
-        ("steps: [{key: a}]", ":1:9: the step has no `channel`; `channel` is one of `email`, `in_app`"),
+        ("steps: [{key: a}]", f":1:9: the step has neither `channel` nor `delay`; {SENDS_OR_WAITS}"),
+        ("steps: [{delay: [2h]}]", f":1:17: `delay` cannot be a list; {WAITS}"),
+        ("steps: [{delay: 2}]", ":1:17: `delay` must be a length of time such as 5s, 10m or 2d, not a whole number;"),
+        ("steps: [{delay: 2 hours}]", ":1:17: `delay`: '2 hours' is not a length of time"),
+        ("steps: [{delay: 0s}]", ":1:17: `delay` must be from 0.001s to 366d, not 0s"),
+        ("steps: [{delay: 367d}]", ":1:17: `delay`: '367d' is too long: at most 366d"),
+        ("steps: [{delay: {for: 2h}}]", ":1:18: unknown key `for`; expected `until`"),
+        ("steps: [{delay: {}}]", f":1:17: the delay has no `until`; {WAITS}"),
+        ("steps: [{delay: {until: payload.}}]", ":1:33: `until`: "),
+        ("steps: [{delay: {until: paylod.at}}]", ":1:25: `until`: `paylod` is not known here: did you mean `payload`?"),
+        ("steps: [{delay: 2h, channel: email}]", ":1:30: a step with a `delay` has no `channel`; make two steps"),
+        ("steps: [{channel: email}, {delay: 2h}]", ":1:27: nothing comes after the delay `delay`; put what shall"),
+        ("steps: [{delay: 2h}, {delay: 2h}, {channel: email}]", ":1:22: two steps have the key `delay`: the other is"),
         ("steps: [{channel: emial}]", ":1:19: `emial` is not a channel; did you mean `email`?"),
         ("steps: [{channel: sms}]", "`sms` is not a channel; expected one of `email`, `in_app`"),
         ("steps: [{channel: email, wen: x}]", "unknown key `wen`; did you mean `when`?"),

@@ -28,7 +28,7 @@ def contents(recipients: list[Recipient]) -> dict[Channel, list[Content]]:
     bundle = compile_bundle(draft.bundle, project.default_locale)
     shared = {"payload": PAYLOAD, "workflow": {"key": draft.workflow.key}, "trigger": {"id": "trg_1"}}
     said: dict[Channel, list[Content]] = {}
-    for step in draft.workflow.steps:
+    for step in draft.workflow.channel_steps:
         prepared = bundle.for_trigger(step.template, step.channel, shared)
         message = {"id": "msg_1", "channel": step.channel.value}
         said[step.channel] = [prepared.render(recipient, message) for recipient in recipients]

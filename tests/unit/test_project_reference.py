@@ -16,7 +16,8 @@ from clarion.project import binding_on
 from clarion.project.binding_file import KEYS as BINDING_KEYS
 from clarion.project.load import load_project
 from clarion.project.words import LAYOUT_KEYS, TEMPLATE_KEYS
-from clarion.project.workflow_file import BACKOFF_KEYS, KEYS, STEP_KEYS
+from clarion.project.workflow_file import BACKOFF_KEYS, KEYS
+from clarion.project.workflow_steps import STEP_KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/project-folder.md").read_text(encoding="utf-8")
 WORDS = set(re.findall(r"\w+", PAGE))

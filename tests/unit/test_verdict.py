@@ -12,7 +12,7 @@ from clarion.domain.backoff import wait
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.domain.status import MOVES, OPEN, RETRYABLE, Status, may_move, sources
 from clarion.domain.verdict import MOST_RESCUES, Policy, Verdict, after_attempt, before_sending
-from clarion.domain.workflow import Backoff, Channel, OnUncertain, Priority, Step, Workflow
+from clarion.domain.workflow import Backoff, Channel, ChannelStep, OnUncertain, Priority, Workflow
 
 PLAIN = Backoff(waits=(timedelta(seconds=5), timedelta(seconds=25), timedelta(seconds=125)), jitter=0)
 DAY = timedelta(days=1)
@@ -135,7 +135,7 @@ def test_moves_name_every_status_and_ends_stay_ended() -> None:
 def test_a_workflow_survives_being_stored() -> None:
     workflow = Workflow(
         key="w",
-        steps=(Step(key="a", channel=Channel.EMAIL, template="email", when="payload.x"),),
+        steps=(ChannelStep(key="a", channel=Channel.EMAIL, template="email", when="payload.x"),),
         category="c",
         priority=Priority.CRITICAL,
         attempts=4,
@@ -145,5 +145,5 @@ def test_a_workflow_survives_being_stored() -> None:
         sender="A <a@b.example>",
     )
     assert Workflow.from_json(workflow.to_json()) == workflow
-    bare = Workflow(key="w", steps=(Step(key="a", channel=Channel.IN_APP, template="in_app"),))
+    bare = Workflow(key="w", steps=(ChannelStep(key="a", channel=Channel.IN_APP, template="in_app"),))
     assert Workflow.from_json(bare.to_json()) == bare

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match, request_response
 from starlette.types import ASGIApp
 
-from clarion.api import feed, health, jobs, messages, openapi, problem, queues, recipients, topics, triggers
+from clarion.api import feed, health, jobs, messages, openapi, problem, queues, recipients, runs, topics, triggers
 from clarion.api.auth import Doorkeeper
 from clarion.api.limits import Limits
 from clarion.api.operation import Operation, endpoint
@@ -27,6 +27,7 @@ log = structlog.get_logger("clarion.api")
 #: Every operation there is.
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *triggers.OPERATIONS,
+    *runs.OPERATIONS,
     *messages.OPERATIONS,
     *recipients.OPERATIONS,
     *feed.OPERATIONS,

@@ -12,10 +12,13 @@ from clarion.domain.workflow import Priority
 from clarion.ids import Prefix
 
 
-def show(row: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]], now: datetime) -> dict[str, Any]:
-    """The trigger of *row* as the API shows it; *counts* are by channel and status."""
+def show(
+    row: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]], now: datetime, *, waiting: int = 0
+) -> dict[str, Any]:
+    """The trigger of *row* as the API shows it; *counts* by channel and status, *waiting* its runs that wait."""
     messages = {status.value: sum(channel.get(status.value, 0) for channel in counts.values()) for status in Status}
-    rate, eta = _pace(row, messages, now)
+    # While runs wait, time passes without anything coming to an end, nor is it known what they will come to.
+    rate, eta = (None, None) if row["waits"] else _pace(row, messages, now)
     id = ids.show(Prefix.TRIGGER, row["id"])
     return {
         "id": id,
@@ -28,6 +31,7 @@ def show(row: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]], now: d
         "metadata": row["metadata"],
         "transaction_id": row["transaction_id"],
         "recipients": {"total": row["total"], "expanded": row["expanded"]},
+        "runs": {"waiting": waiting},
         "messages": messages,
         "by_channel": counts,
         "rate_per_s": rate,
@@ -45,7 +49,8 @@ def has_ended(shown: Mapping[str, Any]) -> bool:
     """Whether nothing about it will change by itself any more."""
     if shown["status"] == "completed":
         return True
-    return bool(shown["status"] == "cancelled" and not any(shown["messages"][status.value] for status in OPEN))
+    open = shown["runs"]["waiting"] or any(shown["messages"][status.value] for status in OPEN)
+    return bool(shown["status"] == "cancelled" and not open)
 
 
 def _pace(row: Mapping[str, Any], messages: Mapping[str, int], now: datetime) -> tuple[float | None, float | None]:

@@ -18,7 +18,7 @@ from clarion.domain.scope import Scope
 from clarion.errors import NotFound
 from clarion.flows import cancel, trigger
 from clarion.ids import Prefix
-from clarion.store import triggers
+from clarion.store import runs, triggers
 from clarion.store.database import Connection
 
 
@@ -100,8 +100,9 @@ async def _load(services: Services, call: Call[Any], id: UUID) -> dict[str, Any]
 
 async def _show(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     counts = await triggers.counts(connection, rows)
+    waiting = await runs.waiting(connection, [row["id"] for row in rows if row["waits"]])
     now = clock.now()
-    return [progress.show(row, counts[row["id"]], now) for row in rows]
+    return [progress.show(row, counts[row["id"]], now, waiting=waiting.get(row["id"], 0)) for row in rows]
 
 
 def _id(call: Call[Any]) -> UUID:

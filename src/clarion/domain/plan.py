@@ -1,13 +1,32 @@
-"""Which messages a recipient gets of a workflow, and why not where they get none."""
+"""Which messages a recipient gets of a workflow, why not where they get none, and until when a run waits in between."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from clarion.domain.expression import Expression, Scope
+from clarion.domain import delay
+from clarion.domain.expression import Expression, Result, Scope
 from clarion.domain.recipient import Recipient
-from clarion.domain.workflow import Channel, Workflow
+from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One step with its expressions compiled."""
+
+    step: Step
+    when: Expression | None = None
+    until: Expression | None = None
+
+    @classmethod
+    def of(cls, step: Step) -> Ready:
+        """*step*, ready to be taken. Raises `Invalid` for an expression that is none."""
+        until = step.until if isinstance(step, DelayStep) else None
+        return cls(
+            step, (step.when and Expression.compile(step.when)) or None, (until and Expression.compile(until)) or None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +41,71 @@ class Planned:
     skip: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The run goes on behind *step* at *until*, not before."""
+
+    step: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run comes to now: messages, and then it is done, or waits."""
+
+    messages: list[Planned]
+    wait: Wait | None = None
+
+
 def plan(
-    workflow: Workflow,
-    conditions: Sequence[Expression | None],
+    steps: Sequence[Ready],
     recipient: Recipient,
     scope: Scope | None,
+    *,
+    now: datetime,
+    deadline: datetime | None = None,
     channels: Collection[str] | None = None,
-) -> list[Planned]:
-    """The messages of one run, one per step, in the order of the steps.
+    start: int = 0,
+) -> Plan:
+    """Take the steps from number *start* on, in their order, up to the first that has to wait.
 
-    *conditions* are the steps' `when`, compiled; *scope* is what they see (may be None when there are none). *channels*
-    narrows the workflow's: a step on another channel makes no message at all.
+    *scope* is what expressions see (may be None when there are none). *channels* narrows the workflow's: a step on
+    another channel makes no message at all. *deadline* is the time after which nothing may be sent, where the trigger
+    named one: nobody waits beyond it. A run that cannot go on ends, and the messages that it would have made later
+    are skipped for that reason; where none would be made behind a delay, there is nothing to wait for.
     """
-    planned = []
-    for number, step in enumerate(workflow.steps):
-        if channels is not None and step.channel not in channels:
+    planned: list[Planned] = []
+    for number in range(start, len(steps)):
+        ready = steps[number]
+        if isinstance(ready.step, ChannelStep):
+            channel = ready.step.channel
+            if channels is not None and channel not in channels:
+                continue
+            address = address_of(recipient, channel)
+            skip = _why_not(channel, address, ready.when, recipient, scope)
+            planned.append(Planned(number, channel, address, skip))
             continue
-        address = address_of(recipient, step.channel)
-        skip = _why_not(step.channel, address, conditions[number], recipient, scope)
-        planned.append(Planned(number, step.channel, address, skip))
-    return planned
+        end = _end(ready, recipient, scope, now)
+        reason = end.reason
+        if isinstance(end.value, datetime):
+            if deadline is None or end.value < deadline:
+                wait = Wait(number, end.value) if _makes_messages(steps[number:], channels) else None
+                return Plan(planned, wait)
+            reason = f"delay would end at {delay.show(end.value)}, past its expires_at, {delay.show(deadline)}"
+        if reason is not None:
+            return Plan(planned + skip_rest(steps, recipient, reason, channels=channels, start=number))
+    return Plan(planned)
+
+
+def skip_rest(
+    steps: Sequence[Ready], recipient: Recipient, reason: str, *, channels: Collection[str] | None = None, start: int
+) -> list[Planned]:
+    """The messages of the steps from *start* on, all skipped for *reason*."""
+    return [
+        Planned(number, ready.step.channel, address_of(recipient, ready.step.channel), reason)
+        for number, ready in enumerate(steps[start:], start)
+        if isinstance(ready.step, ChannelStep) and (channels is None or ready.step.channel in channels)
+    ]
 
 
 def address_of(recipient: Recipient, channel: Channel) -> str | None:
@@ -62,3 +126,31 @@ def _why_not(
     if address is None:
         return f"no address for {channel.value}"
     return None
+
+
+def _end(ready: Ready, recipient: Recipient, scope: Scope | None, now: datetime) -> Result:
+    """When a delay that begins at *now* ends; nothing when it does not begin, or is over already."""
+    assert isinstance(ready.step, DelayStep)
+    if ready.when is not None:
+        assert scope is not None
+        holds = ready.when.evaluate(scope.of(recipient.variables()))
+        if not isinstance(holds.value, bool):
+            reason = holds.reason or f"{ready.when.text} is neither true nor false"
+            return Result(reason=f"condition of its delay cannot be decided: {reason}")
+        if not holds.value:
+            return Result()
+    if ready.step.length is not None:
+        end = Result(now + ready.step.length)
+    else:
+        assert ready.until is not None
+        assert scope is not None
+        end = delay.time_of(ready.until.evaluate(scope.of(recipient.variables())), now)
+        if end.reason is not None:
+            return Result(reason=f"delay cannot be told: {end.reason}")
+    return end if isinstance(end.value, datetime) and end.value > now else Result()
+
+
+def _makes_messages(steps: Sequence[Ready], channels: Collection[str] | None) -> bool:
+    return any(
+        isinstance(ready.step, ChannelStep) and (channels is None or ready.step.channel in channels) for ready in steps
+    )

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum, StrEnum
 
+from clarion.domain import step
+from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
+
+__all__ = ["Backoff", "Channel", "ChannelStep", "DelayStep", "OnUncertain", "Priority", "Step", "Workflow"]
+
 
 class Priority(IntEnum):
     """The order between messages; a lower number goes first."""
@@ -19,13 +24,6 @@ class Priority(IntEnum):
     @property
     def label(self) -> str:
         return self.name.lower()
-
-
-class Channel(StrEnum):
-    """The kinds of channel that exist; each has a queue of its name."""
-
-    EMAIL = "email"
-    IN_APP = "in_app"
 
 
 class OnUncertain(StrEnum):
@@ -51,18 +49,6 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of a workflow; today every step sends on one channel."""
-
-    key: str
-    channel: Channel
-    #: The name of the template under ``templates/<workflow>/``; the step's channel unless said.
-    template: str
-    #: A CEL condition over ``recipient``, ``payload`` and ``trigger``; None means always.
-    when: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """A workflow as published: immutable, known by key and version."""
 
@@ -73,12 +59,17 @@ class Workflow:
     #: Tries in all, the first included.
     attempts: int = 8
     backoff: Backoff = Backoff()
-    #: A message not sent this long after its trigger (or its ``send_at``) expires.
+    #: A message not sent this long after its trigger (or its ``send_at``, or the delay before it) expires.
     expires_after: timedelta = timedelta(days=3)
     #: None means the channel's own default: ``retry`` for email.
     on_uncertain: OnUncertain | None = None
     #: The sender, ``Name <address>`` or an address; None means the configured default.
     sender: str | None = None
+
+    @property
+    def channel_steps(self) -> tuple[ChannelStep, ...]:
+        """The steps that make messages."""
+        return tuple(one for one in self.steps if isinstance(one, ChannelStep))
 
     def to_json(self) -> dict[str, object]:
         """The definition as stored; `from_json` reads it back."""
@@ -96,9 +87,7 @@ class Workflow:
             "expires_after": self.expires_after.total_seconds(),
             "on_uncertain": self.on_uncertain.value if self.on_uncertain else None,
             "sender": self.sender,
-            "steps": [
-                {"key": s.key, "channel": s.channel.value, "template": s.template, "when": s.when} for s in self.steps
-            ],
+            "steps": [step.to_json(one) for one in self.steps],
         }
 
     @classmethod
@@ -120,17 +109,8 @@ class Workflow:
             expires_after=timedelta(seconds=_float(data["expires_after"])),
             on_uncertain=OnUncertain(str(on_uncertain)) if on_uncertain else None,
             sender=_optional(data["sender"]),
-            steps=tuple(_step(_mapping(step)) for step in _sequence(data["steps"])),
+            steps=tuple(step.from_json(_mapping(one)) for one in _sequence(data["steps"])),
         )
-
-
-def _step(data: Mapping[str, object]) -> Step:
-    return Step(
-        key=str(data["key"]),
-        channel=Channel(str(data["channel"])),
-        template=str(data["template"]),
-        when=_optional(data["when"]),
-    )
 
 
 def _optional(value: object) -> str | None:

@@ -15,7 +15,7 @@ from clarion.flows.endings import Ending
 from clarion.flows.slots import Slots
 from clarion.queue import add, settle, withdraw
 from clarion.queue.job import Job, NewJob
-from clarion.store import messages, triggers
+from clarion.store import messages, runs, triggers
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
@@ -52,7 +52,7 @@ async def cancel(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Cal
 
 
 class SweepCancelled:
-    """The handler of `sweep_cancelled` jobs: ends the messages that wait, so that none hangs until its next attempt."""
+    """The handler of `sweep_cancelled` jobs: ends messages and runs that wait, so that none hangs until then."""
 
     def __init__(self, pool: Pool, *, slots: Slots) -> None:
         self._pool = pool
@@ -68,6 +68,10 @@ class SweepCancelled:
                     while page := await messages.waiting_of_trigger(connection, trigger_id, after, _PAGE):
                         await _sweep(connection, page, slot)
                         after = page[-1]
+                    after = UUID(int=0)
+                    while page := await runs.waiting_of_trigger(connection, job.tenant_id, trigger_id, after, _PAGE):
+                        await _sweep_runs(connection, page, slot)
+                        after = page[-1]
                     await settle.settle(connection, [job], keep=True)
 
 
@@ -79,3 +83,10 @@ async def _sweep(connection: Connection, page: Sequence[UUID], slot: int) -> Non
         verdict = Verdict(status=Status.CANCELLED, reason="its trigger was cancelled", event="cancelled")
         news = [Ending.news_of(row["id"], Status.QUEUED, row["attempts"], verdict) for row in rows]
         await messages.record(connection, news, slot=slot)
+
+
+async def _sweep_runs(connection: Connection, page: Sequence[UUID], slot: int) -> None:
+    """End those whose job nobody holds; whoever holds one reads the tombstone before the run goes on."""
+    async with connection.transaction():
+        withdrawn = await withdraw.withdraw(connection, page)
+        await runs.move(connection, [runs.Move(id=id, status="cancelled") for id in withdrawn], slot=slot)

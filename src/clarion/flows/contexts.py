@@ -10,7 +10,7 @@ from uuid import UUID
 from clarion import ids
 from clarion.domain.content import Content
 from clarion.domain.verdict import Policy
-from clarion.domain.workflow import Channel
+from clarion.domain.workflow import Channel, ChannelStep
 from clarion.flows.published import Published, Version
 from clarion.flows.variables import shared_variables
 from clarion.store import triggers
@@ -37,6 +37,7 @@ class Context:
         Raises `Invalid` when they cannot be made: a variable is missing, a limit is passed.
         """
         step = self.version.workflow.steps[message["step"]]
+        assert isinstance(step, ChannelStep)
         prepared = self._prepared.get(message["step"])
         if prepared is None:
             prepared = self.version.content.for_trigger(step.template, step.channel, self._shared)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,15 +20,15 @@ from clarion import ids
 from clarion.domain.expression import Scope
 from clarion.domain.plan import plan
 from clarion.domain.recipient import Recipient
-from clarion.domain.status import Status
-from clarion.domain.workflow import Channel, Workflow
+from clarion.domain.workflow import Channel
 from clarion.errors import LostLease
 from clarion.flows.published import Published, Version
 from clarion.flows.quarantine import quarantine
+from clarion.flows.rows import Rows, recipient_of
 from clarion.flows.slots import Slots
 from clarion.flows.variables import trigger_variables
 from clarion.queue import add, settle
-from clarion.queue.job import Job, NewJob, lane_of
+from clarion.queue.job import Job, NewJob
 from clarion.store import triggers
 from clarion.store.database import Connection, Pool
 
@@ -37,16 +37,9 @@ log = structlog.get_logger()
 #: The queue of first pages; the next ones travel in the queue of a channel.
 QUEUE = "expand"
 KIND = "expand"
-DELIVER = "deliver"
 
 #: A trigger with at most this many ids and no topic is expanded together with others.
 _SMALL = 100
-
-_RUN = ("id", "tenant_id", "trigger_id", "workflow_version_id", "recipient_id", "step", "status")
-_MESSAGE = (
-    *("id", "tenant_id", "trigger_id", "run_id", "expires_at", "step", "channel", "status"),
-    *("workflow_key", "recipient_id", "address", "reason", "ended_at"),
-)
 
 
 class _Overtaken(Exception):
@@ -55,18 +48,13 @@ class _Overtaken(Exception):
 
 @dataclass(slots=True)
 class _Page:
-    """The rows of one transaction, as they are gathered."""
+    """What one transaction writes, as it is gathered."""
 
-    now: datetime
+    rows: Rows
     #: Of the claims of this page's triggers, for the jobs of the next pages to go on from.
     fences: Mapping[UUID, int]
-    runs: list[tuple[object, ...]] = field(default_factory=list)
-    messages: list[tuple[object, ...]] = field(default_factory=list)
-    jobs: list[tuple[object, ...]] = field(default_factory=list)
-    counts: dict[tuple[UUID, UUID, str], tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
     next: list[NewJob] = field(default_factory=list)
     cursors: list[triggers.Expanded] = field(default_factory=list)
-    queues: set[str] = field(default_factory=set)
 
 
 class Expand:
@@ -99,7 +87,7 @@ class Expand:
         versions = await self._published.get(connection, {row["workflow_version_id"] for row in group})
         recipients = await triggers.page(connection, [row["id"] for row in group], self._page)
         now = await connection.fetchval("SELECT clock_timestamp()")
-        page = _Page(now=now, fences={job.id: job.fence for job in jobs})
+        page = _Page(rows=Rows(now), fences={job.id: job.fence for job in jobs})
         found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for recipient in recipients:
             found[recipient["trigger_id"]].append(recipient)
@@ -113,13 +101,13 @@ class Expand:
         except _Overtaken:  # a cancel came in between: whoever claims them again sees which
             await settle.release(connection, jobs, slot=slot)
             return
-        for queue in page.queues:
+        for queue in page.rows.queues:
             self._wake(queue)
         log.info(
             "trigger.expanded",
             triggers=[ids.show(ids.Prefix.TRIGGER, row["id"]) for row in group[:10]],
             recipients=len(recipients),
-            messages=len(page.messages),
+            messages=len(page.rows.messages),
         )
 
     async def _commit(self, connection: Connection, page: _Page, jobs: Sequence[Job], slot: int) -> None:
@@ -128,71 +116,54 @@ class Expand:
                 raise LostLease
             if not await triggers.expanded(connection, page.cursors):
                 raise _Overtaken
-            await connection.copy_records_to_table("run", records=page.runs, columns=_RUN)
-            await connection.copy_records_to_table("message", records=page.messages, columns=_MESSAGE)
-            await add.copy(connection, page.jobs)
+            await page.rows.write(connection, slot=slot)
             for job in page.next:
                 await add.add(connection, job)
-            await triggers.count(connection, page.counts, slot=slot)
 
 
 def _write_trigger(
     page: _Page, row: Mapping[str, Any], version: Version, recipients: Sequence[Mapping[str, Any]], size: int
 ) -> None:
-    """Add one trigger's page: a run for each recipient, a message for each step, a job for each that is queued."""
+    """Add one trigger's page: a run for each recipient, and what each comes to."""
     last = len(recipients) < size
     known = [r for r in recipients if r["known"]]
+    scope = _scope(row) if version.has_expressions else None
+    minted = iter(ids.new_many(len(known) * (len(version.steps) + 1)))
+    first_job = len(page.rows.jobs)
+    waiting = [_write_run(page.rows, row, version, recipient_of(r), scope, minted) for r in known]
     cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]
     page.cursors.append(
-        triggers.Expanded(id=row["id"], behind=row["cursor"], cursor=cursor, more=len(known), last=last)
+        triggers.Expanded(
+            id=row["id"], behind=row["cursor"], cursor=cursor, more=len(known), last=last, waits=any(waiting)
+        )
     )
-    scope = _scope(row, version.workflow) if any(version.conditions) else None
-    steps = len(version.workflow.steps)
-    minted = iter(ids.new_many(len(known) * (steps + 1)))
-    first_job = len(page.jobs)
-    for r in known:
-        _write_run(page, row, version, _recipient(r), scope, minted)
     if not last:
-        _write_next(page, row, page.jobs[first_job:])
+        _write_next(page, row, page.rows.jobs[first_job:])
 
 
 def _write_run(
-    page: _Page,
+    rows: Rows,
     row: Mapping[str, Any],
     version: Version,
     recipient: Recipient,
     scope: Scope | None,
     minted: Iterator[UUID],
-) -> None:
-    tenant_id, trigger_id = row["tenant_id"], row["id"]
-    run_id = next(minted)
-    steps = len(version.workflow.steps)
-    page.runs.append((run_id, tenant_id, trigger_id, version.id, recipient.id, steps, "completed"))
-    for planned in plan(version.workflow, version.conditions, recipient, scope, row["channels"]):
-        id, channel = next(minted), planned.channel.value
-        queued, skipped = page.counts[trigger_id, tenant_id, channel]
-        if planned.skip is None:
-            status, ended_at = Status.QUEUED.value, None
-            page.counts[trigger_id, tenant_id, channel] = (queued + 1, skipped)
-            page.queues.add(channel)
-            # A microsecond apart, so that a claim can remember how far it has come.
-            run_at = page.now + timedelta(microseconds=len(page.jobs))
-            priority = row["priority"]
-            page.jobs.append((id, tenant_id, channel, DELIVER, priority, lane_of(tenant_id), run_at, None, None))
-        else:
-            status, ended_at = Status.SKIPPED.value, page.now
-            page.counts[trigger_id, tenant_id, channel] = (queued, skipped + 1)
-        page.messages.append(
-            (
-                *(id, tenant_id, trigger_id, run_id, row["expires_at"], planned.step, channel, status),
-                *(row["workflow_key"], recipient.id, planned.address, planned.skip, ended_at),
-            )
-        )
+) -> bool:
+    """Add one run with the messages that it makes now; whether it waits then."""
+    id = next(minted)
+    deadline = row["expires_at"] if row["expires_given"] else None
+    planned = plan(version.steps, recipient, scope, now=rows.now, deadline=deadline, channels=row["channels"])
+    step, status = (planned.wait.step, "running") if planned.wait else (len(version.steps), "completed")
+    rows.runs.append((id, row["tenant_id"], row["id"], version.id, recipient.id, step, status))
+    rows.add_messages(row, id, recipient.id, planned.messages, expires_at=row["expires_at"], minted=minted)
+    if planned.wait is not None:
+        rows.add_wait(row, id, planned.wait)
+    return planned.wait is not None
 
 
 def _write_next(page: _Page, row: Mapping[str, Any], own: Sequence[tuple[object, ...]]) -> None:
     """The job of the next page, in the slowest channel's queue at the middle of this page; at once if nothing waits."""
-    queue, run_at = QUEUE, page.now
+    queue, run_at = QUEUE, page.rows.now
     for channel in (Channel.EMAIL.value, Channel.IN_APP.value):
         times = [job[6] for job in own if job[2] == channel]
         if times:
@@ -200,7 +171,7 @@ def _write_next(page: _Page, row: Mapping[str, Any], own: Sequence[tuple[object,
             assert isinstance(middle, datetime)
             queue, run_at = channel, middle
             break
-    page.queues.add(queue)
+    page.rows.queues.add(queue)
     page.next.append(
         NewJob(
             id=row["id"],
@@ -214,19 +185,8 @@ def _write_next(page: _Page, row: Mapping[str, Any], own: Sequence[tuple[object,
     )
 
 
-def _scope(row: Mapping[str, Any], workflow: Workflow) -> Scope:
+def _scope(row: Mapping[str, Any]) -> Scope:
     return Scope(payload=row["payload"], trigger=trigger_variables(row))
-
-
-def _recipient(row: Mapping[str, Any]) -> Recipient:
-    return Recipient(
-        id=row["recipient_id"],
-        name=row["name"],
-        locale=row["locale"],
-        timezone=row["timezone"],
-        email=row["email"],
-        data=row["data"],
-    )
 
 
 def _is_open(row: Mapping[str, Any] | None) -> bool:

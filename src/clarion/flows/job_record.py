@@ -14,7 +14,8 @@ from uuid import UUID
 from clarion import ids
 from clarion.domain.status import OPEN, Status
 from clarion.domain.workflow import Priority
-from clarion.flows.expand import DELIVER, KIND, QUEUE
+from clarion.flows.expand import KIND, QUEUE
+from clarion.flows.rows import DELIVER
 from clarion.queue import lookup
 from clarion.queue.lookup import Cursor, JobState, JobView, Page
 from clarion.store import messages, triggers

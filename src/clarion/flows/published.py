@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from clarion.domain.expression import Expression
+from clarion.domain.plan import Ready
 from clarion.domain.verdict import Policy
 from clarion.domain.workflow import Channel, OnUncertain, Workflow
 from clarion.store import workflows
@@ -27,9 +27,11 @@ class Version:
 
     id: UUID
     workflow: Workflow
-    #: The steps' conditions, compiled; None where a step has none.
-    conditions: tuple[Expression | None, ...]
+    #: The workflow's steps with their expressions, compiled.
+    steps: tuple[Ready, ...]
     content: CompiledBundle
+    #: Whether any step has an expression to be evaluated.
+    has_expressions: bool
 
     def policy(self, channel: Channel) -> Policy:
         """How often and how long to try on *channel*."""
@@ -65,9 +67,11 @@ class Published:
 
     def _ready(self, row: Mapping[str, Any]) -> Version:
         workflow = Workflow.from_json(row["definition"])
+        steps = tuple(map(Ready.of, workflow.steps))
         return Version(
             id=row["id"],
             workflow=workflow,
-            conditions=tuple(Expression.compile(step.when) if step.when else None for step in workflow.steps),
+            steps=steps,
             content=compile_bundle(Bundle.from_json(row["bundle"]), self._default_locale),
+            has_expressions=any(ready.when or ready.until for ready in steps),
         )

@@ -12,7 +12,7 @@ from clarion import clock, ids
 from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.workflow import Workflow
 from clarion.errors import Conflict, NotFound
-from clarion.flows.expand import DELIVER
+from clarion.flows.rows import DELIVER
 from clarion.queue import add, buried
 from clarion.queue.job import NewJob
 from clarion.store import messages, triggers, workflows

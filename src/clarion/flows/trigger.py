@@ -159,7 +159,7 @@ def check_names(request: Request, workflow: Workflow, *, unknown: Iterable[str],
 
 def channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
     """A fault for each channel that *workflow* does not have."""
-    has = {step.channel.value for step in workflow.steps}
+    has = {step.channel.value for step in workflow.channel_steps}
     return [
         Fault(f"/channels/{i}", f"workflow {workflow.key!r} has no step on channel {channel!r}", "unknown_channel")
         for i, channel in enumerate(request.channels or ())
@@ -192,4 +192,5 @@ def new_trigger(tenant_id: UUID, request: Request, workflow: Workflow, version_i
         traceparent=request.traceparent,
         send_at=request.send_at,
         expires_at=expires_at,
+        expires_given=request.expires_at is not None,
     )

@@ -18,8 +18,7 @@ from clarion.project.binding_on import read_on
 from clarion.project.files import list_files, read_text
 from clarion.project.mistake import Mistake, Severity
 from clarion.project.plain_value import Plain, locate
-from clarion.project.table import Notes, Table
-from clarion.project.workflow_file import NAME, place_in
+from clarion.project.table import Notes, Table, place_in
 from clarion.project.yaml_text import compose
 
 KEYS = ("on", "when", "do")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clarion.domain.locale import fallbacks
 from clarion.domain.suggest import did_you_mean
-from clarion.domain.workflow import Channel, Step, Workflow
+from clarion.domain.workflow import Channel, ChannelStep, Workflow
 from clarion.errors import Invalid
 from clarion.project.binding_file import read_bindings
 from clarion.project.defaults import WorkflowDefaults
@@ -91,7 +91,7 @@ def _draft(
     """The workflow of *file* with its words, and what is missing between the two."""
     workflow = file.workflow
     templates = words.templates.get(workflow.key, {})
-    used = {step.template: templates[step.template] for step in workflow.steps if step.template in templates}
+    used = {step.template: templates[step.template] for step in workflow.channel_steps if step.template in templates}
     layouts = reachable(used.values(), words.layouts)
     bundle = Bundle(
         templates={name: source(name, group) for name, group in sorted(used.items())},
@@ -101,6 +101,8 @@ def _draft(
     # What a spoilt file lacks is not known: nothing follows from it.
     spoilt = {mistake.file.partition(".")[0] for mistake in in_words if mistake.severity is Severity.ERROR}
     for step, place in zip(workflow.steps, file.places, strict=True):
+        if not isinstance(step, ChannelStep):
+            continue
         group = templates.get(step.template)
         whole = f"templates/{workflow.key}/{step.template}" not in spoilt
         if group is not None:
@@ -113,14 +115,14 @@ def _draft(
 
 def _check_sender(file: WorkflowFile, defaults: WorkflowDefaults) -> Iterator[Mistake]:
     """Mails must come from somebody. A warning: the environment of those who send may know who."""
-    mails = any(step.channel is Channel.EMAIL for step in file.workflow.steps)
+    mails = any(step.channel is Channel.EMAIL for step in file.workflow.channel_steps)
     if mails and not file.says_sender and not defaults.sender:
         hint = "set `email.from` in clarion.toml, or `sender` here"
         yield Mistake(file=file.file, message="its mails have no sender", hint=hint, severity=Severity.WARNING)
 
 
 def _missing(
-    step: Step, workflow: Workflow, templates: Mapping[str, Group], file: str, place: tuple[int, int]
+    step: ChannelStep, workflow: Workflow, templates: Mapping[str, Group], file: str, place: tuple[int, int]
 ) -> Mistake:
     wanted = f"templates/{workflow.key}/{step.template}.{'html' if step.channel is Channel.EMAIL else 'txt'}"
     hint = f"write {wanted}" + (f", or {did_you_mean(step.template, templates)}" if templates else "")
@@ -128,7 +130,9 @@ def _missing(
     return Mistake(file=file, line=place[0], column=place[1], message=message, hint=hint)
 
 
-def _check_step(step: Step, group: Group, workflow: Workflow, default_locale: str, *, whole: bool) -> Iterator[Mistake]:
+def _check_step(
+    step: ChannelStep, group: Group, workflow: Workflow, default_locale: str, *, whole: bool
+) -> Iterator[Mistake]:
     """What *group* lacks to be a template of *step*'s channel."""
     kinds = {"html", "txt"} if step.channel is Channel.EMAIL else {"txt"}
     usable = [word for word in group if word.part.kind in kinds]
@@ -179,7 +183,7 @@ def _unused(words: Words, workflows: Mapping[str, Workflow], folder: Path) -> It
     """Words that nobody would ever read."""
     used: list[Group] = []
     for key, templates in words.templates.items():
-        steps = {step.template for step in workflows[key].steps} if key in workflows else set[str]()
+        steps = {step.template for step in workflows[key].channel_steps} if key in workflows else set[str]()
         if key not in workflows and not (folder / "workflows" / f"{key}.yaml").exists():
             hint = did_you_mean(key, workflows) if workflows else None
             message = f"there is no workflow `{key}`"

@@ -198,6 +198,16 @@ def duration(node: yaml.Node, key: str, notes: Notes, low: timedelta, high: time
     return None
 
 
+def place_in(node: yaml.Node, notes: Notes, line: int, column: int) -> tuple[int, int | None]:
+    """Where a place in the text of *node* is in the file: to the column where that can be told."""
+    style = getattr(node, "style", None)
+    if style in ("|", ">"):
+        return notes.line(node) + line, None  # its indentation is not known here
+    if node.start_mark.line == node.end_mark.line:
+        return notes.line(node), node.start_mark.column + column + (style in ("'", '"'))
+    return notes.line(node), node.start_mark.column + 1
+
+
 def kind(node: yaml.Node) -> str:
     """What *node* is, in words."""
     name = node.tag.removeprefix(_TAG)

@@ -11,7 +11,7 @@ from clarion.brokers.endpoint import Endpoint, read_secret
 from clarion.brokers.url_guard import Network, UrlGuard, parse_url
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
-from clarion.project.workflow_file import NAME
+from clarion.project.name import NAME
 
 _KEYS = ("url", "secrets", "secret_files")
 _MOST_SECRETS = 4

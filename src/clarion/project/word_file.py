@@ -10,8 +10,8 @@ from clarion.domain.locale import normalise
 from clarion.domain.suggest import did_you_mean, nearest
 from clarion.errors import Invalid
 from clarion.project.mistake import Mistake, Severity
+from clarion.project.name import NAME
 from clarion.project.table import Notes, Table
-from clarion.project.workflow_file import NAME
 from clarion.project.yaml_text import compose
 from clarion.templates.source import Kind, Part
 

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import yaml
 
-from clarion.domain.expression import Expression
-from clarion.domain.suggest import one_of
-from clarion.domain.workflow import Backoff, Channel, OnUncertain, Priority, Step, Workflow
-from clarion.errors import Invalid
+from clarion.domain.workflow import Backoff, OnUncertain, Priority, Workflow
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.mistake import Mistake
+from clarion.project.name import NAME, checked_name
 from clarion.project.table import Notes, Table, duration
+from clarion.project.workflow_steps import read_steps
 from clarion.project.yaml_text import compose
 
 KEYS = frozenset(
     {"key", "category", "priority", "attempts", "backoff", "expires_after", "on_uncertain", "sender", "steps"}
 )
-STEP_KEYS = frozenset({"key", "channel", "template", "when"})
 BACKOFF_KEYS = frozenset({"waits", "factor", "longest", "jitter"})
-#: What workflows, steps and templates are called.
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
-MOST_STEPS = 50
 MOST_ATTEMPTS = 50
 SECOND = timedelta(seconds=1)
 YEAR = timedelta(days=366)
 
 _PRIORITIES = {priority.label: priority for priority in Priority}
-_CHANNELS = {channel.value: channel for channel in Channel}
 _POLICIES = {policy.value: policy for policy in OnUncertain}
 
 
@@ -75,13 +68,13 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
         notes.add(table.at("key"), f"the key `{said}` is not the file's name", f"write `{key}`, or rename the file")
     priority = table.choice("priority", _PRIORITIES)  # CRITICAL is 0
     attempts = table.number("attempts", 1, MOST_ATTEMPTS, whole=True)
-    steps = _steps(table, notes)
+    steps = read_steps(table, notes)
     if not steps:
         return None
     workflow = Workflow(
         key=key,
         steps=tuple(step for step, _ in steps),
-        category=table.checked("category", _name),
+        category=table.checked("category", checked_name),
         priority=Priority.NORMAL if priority is None else priority,
         attempts=defaults.attempts if attempts is None else int(attempts),
         backoff=_backoff(table, notes),
@@ -91,65 +84,6 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
     )
     places = tuple(place for _, place in steps)
     return WorkflowFile(workflow=workflow, file=notes.file, says_sender=table.has("sender"), places=places)
-
-
-def _steps(table: Table, notes: Notes) -> list[tuple[Step, tuple[int, int]]]:
-    node = table.at("steps")
-    if node is None:
-        notes.add(table.node, "there are no `steps`", "for example: steps: [{channel: email}]")
-        return []
-    if not isinstance(node, yaml.SequenceNode) or not 1 <= len(node.value) <= MOST_STEPS:
-        notes.add(node, f"`steps` must be a list of 1 to {MOST_STEPS} steps", "begin each with `- channel: …`")
-        return []
-    found: list[tuple[Step, tuple[int, int]]] = []
-    seen: dict[str, int] = {}
-    for item in node.value:
-        step = _step(item, notes)
-        if step is None:
-            continue
-        if step.key in seen:
-            hint = "give one of them another `key`"
-            notes.add(item, f"two steps have the key `{step.key}`: the other is on line {seen[step.key]}", hint)
-        seen.setdefault(step.key, notes.line(item))
-        found.append((step, (notes.line(item), item.start_mark.column + 1)))
-    return found
-
-
-def _step(node: yaml.Node, notes: Notes) -> Step | None:
-    table = Table.of(node, notes, STEP_KEYS, "a step")
-    if table is None:
-        return None
-    if not table.has("channel"):
-        notes.add(node, "the step has no `channel`", f"`channel` is {one_of(_CHANNELS)}")
-    channel = table.choice("channel", _CHANNELS)
-    key, template = table.checked("key", _name), table.checked("template", _name)
-    when = _when(table, notes)
-    if channel is None:
-        return None
-    return Step(key=key or channel.value, channel=channel, template=template or channel.value, when=when)
-
-
-def _when(table: Table, notes: Notes) -> str | None:
-    text, node = table.text("when"), table.at("when")
-    if text is None or node is None:
-        return None
-    try:
-        Expression.compile(text)
-    except Invalid as error:
-        for fault in error.faults:
-            line, column = (int(part) for part in fault.pointer.split(":"))
-            notes.put(*place_in(node, notes, line, column), f"`when`: {fault.detail}")
-    return text
-
-
-def place_in(node: yaml.Node, notes: Notes, line: int, column: int) -> tuple[int, int | None]:
-    """Where a place in the text of *node* is in the file: to the column where that can be told."""
-    style = getattr(node, "style", None)
-    if style in ("|", ">"):
-        return notes.line(node) + line, None  # its indentation is not known here
-    if node.start_mark.line == node.end_mark.line:
-        return notes.line(node), node.start_mark.column + column + (style in ("'", '"'))
-    return notes.line(node), node.start_mark.column + 1
 
 
 def _backoff(table: Table, notes: Notes) -> Backoff:
@@ -194,12 +128,3 @@ def _waits(node: yaml.Node, notes: Notes) -> tuple[timedelta, ...] | None:
         return None
     lengths = [duration(item, "backoff", notes, timedelta(0), YEAR) for item in items]
     return tuple(length for length in lengths if length is not None)
-
-
-def _name(text: str) -> str:
-    if NAME.fullmatch(text):
-        return text
-    mended = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:64]
-    raise ValueError(
-        f"`{text[:64]}` is not a name; use a-z, 0-9, - and _" + (f", for example `{mended}`" if mended else "")
-    )

@@ -98,7 +98,7 @@ FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::text[])
 WHERE a.message_id = n.id AND a.number = n.number AND a.status IN ('intent', 'uncertain')
 
 -- name: by_id
-SELECT m.*, r.workflow_version_id FROM message m JOIN run r ON r.id = m.run_id WHERE m.id = $2 AND m.tenant_id = $1
+SELECT * FROM message WHERE id = $2 AND tenant_id = $1
 
 -- name: attempts
 SELECT number, status, provider, provider_message_id, reason, intended_at, ended_at, worker

@@ -67,8 +67,9 @@ async def _exists(connection: Connection, name: str) -> bool:
 async def drop(connection: Connection, older_than: timedelta) -> list[str]:
     """Drop the weeks that ended more than *older_than* ago; the names of the dropped partitions.
 
-    A week with a message that is still open stays. Readers and writers are not locked out: each partition is first
-    detached concurrently. To be called outside of a transaction; when somebody else does the same, this does nothing.
+    A week with a message that is still open, or a run that waits, stays. Readers and writers are not locked out: each
+    partition is first detached concurrently. To be called outside of a transaction; when somebody else does the same,
+    this does nothing.
     """
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _DROP_LOCK):
         return []
@@ -76,7 +77,10 @@ async def drop(connection: Connection, older_than: timedelta) -> list[str]:
         now = await connection.fetchval("SELECT clock_timestamp()")
         dropped = []
         for week in await _weeks_before(connection, now - older_than):
-            open_left = f"SELECT EXISTS (SELECT FROM message_{week} WHERE status IN ('queued', 'sending'))"  # noqa: S608
+            open_left = (
+                f"SELECT EXISTS (SELECT FROM run_{week} WHERE status = 'running')"  # noqa: S608
+                f" OR EXISTS (SELECT FROM message_{week} WHERE status IN ('queued', 'sending'))"
+            )
             if await connection.fetchval(open_left):
                 continue
             for table in TABLES:

@@ -15,14 +15,12 @@ BATCH = 1000
 
 async def prune_triggers(connection: Connection, older_than: timedelta, limit: int = BATCH) -> int:
     """Delete at most *limit* triggers that ended and are older; how many went."""
-    return await _prune(connection, "triggers", older_than, limit)
+    before = clock.now() - older_than
+    gone: int = await connection.fetchval(_SQL["triggers"], ids.first_at(before), limit, before)
+    return gone
 
 
 async def prune_feed(connection: Connection, older_than: timedelta, limit: int = BATCH) -> int:
     """Delete at most *limit* items of feeds that are older; how many went. The counts of the feeds follow."""
-    return await _prune(connection, "feed", older_than, limit)
-
-
-async def _prune(connection: Connection, statement: str, older_than: timedelta, limit: int) -> int:
-    gone: int = await connection.fetchval(_SQL[statement], ids.first_at(clock.now() - older_than), limit)
+    gone: int = await connection.fetchval(_SQL["feed"], ids.first_at(clock.now() - older_than), limit)
     return gone

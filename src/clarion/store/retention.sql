@@ -1,12 +1,16 @@
 -- name: triggers
--- Ended long ago. Their messages left with their partitions, or are about to; an idempotency key lives as long as its row.
+-- Ended long ago ($3): one whose runs waited for months leaves with what came of it. Their messages left with their
+-- partitions, or are about to; an idempotency key lives as long as its row.
 WITH gone AS (
     DELETE FROM trigger WHERE id = ANY (ARRAY (
         SELECT id FROM trigger
-        WHERE id < $1 AND status IN ('completed', 'cancelled') ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+        WHERE id < $1 AND status IN ('completed', 'cancelled') AND coalesce(completed_at, cancelled_at) < $3
+        ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
     )) RETURNING id
 ), counts AS (
     DELETE FROM trigger_count WHERE trigger_id IN (SELECT id FROM gone)
+), waiting AS (
+    DELETE FROM trigger_waiting WHERE trigger_id IN (SELECT id FROM gone)
 ), tombstones AS (
     DELETE FROM trigger_cancel WHERE trigger_id IN (SELECT id FROM gone)
 )

@@ -30,6 +30,8 @@ class NewTrigger:
     workflow_version_id: UUID
     priority: int
     expires_at: datetime
+    #: Whether the request named its deadline: then it holds behind delays too.
+    expires_given: bool = False
     id: UUID = field(default_factory=ids.new)
     recipient_ids: Sequence[str] = ()
     topic_keys: Sequence[str] = ()
@@ -54,6 +56,8 @@ class Expanded:
     cursor: str
     more: int
     last: bool
+    #: Whether a run of this page waits.
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,7 @@ async def accept(connection: Connection, trigger: NewTrigger, *, queue: str, kin
         *(t.id, t.tenant_id, t.workflow_key, t.workflow_version_id, t.priority, t.recipient_ids, t.topic_keys),
         *(t.channels, t.payload, t.metadata, t.transaction_id, t.idempotency_key, t.request_hash, t.traceparent),
         *(t.send_at, t.expires_at, len(t.recipient_ids), queue, kind, lane),
+        t.expires_given,
     )
     return stored is not None
 
@@ -131,6 +136,7 @@ async def expanded(connection: Connection, pages: Sequence[Expanded]) -> bool:
         [p.more for p in pages],
         [p.last for p in pages],
         [p.behind for p in pages],
+        [p.waits for p in pages],
     )
     return len(moved) == len(pages)
 

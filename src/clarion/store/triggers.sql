@@ -11,7 +11,8 @@ SELECT (SELECT v.id FROM workflow w JOIN workflow_version v
 -- name: accept
 -- The trigger and its first job in one statement, and only if all that the request names is as it is taken to be: $4 is the
 -- current version of the workflow, and every recipient and topic is there. It is the API's hot path: asked first, and as a
--- transaction of its own, it took five round trips. $17 the recipients that are named, $18-$20 the job's queue, kind and lane.
+-- transaction of its own, it took five round trips. $17 the recipients that are named, $18-$20 the job's queue, kind and lane,
+-- $21 whether the deadline was named.
 WITH sure AS MATERIALIZED (
     SELECT (SELECT coalesce(sum(member_count), 0) FROM topic WHERE tenant_id = $2 AND key = ANY ($7::text[])) AS members
     FROM workflow w JOIN workflow_version v ON v.tenant_id = w.tenant_id AND v.workflow_key = w.key AND v.version = w.current_version
@@ -25,9 +26,10 @@ WITH sure AS MATERIALIZED (
     FROM sure
 )
 INSERT INTO trigger (id, tenant_id, workflow_key, workflow_version_id, priority, recipient_ids, topic_keys, channels, payload,
-                     metadata, transaction_id, idempotency_key, request_hash, traceparent, send_at, expires_at, total)
+                     metadata, transaction_id, idempotency_key, request_hash, traceparent, send_at, expires_at, total, expires_given)
 SELECT $1::uuid, $2::uuid, $3::text, $4::uuid, $5::smallint, $6::text[], $7::text[], $8::text[], $9::jsonb, $10::jsonb, $11::text,
-       $12::text, $13::bytea, $14::text, $15::timestamptz, $16::timestamptz, $17::bigint + members
+       $12::text, $13::bytea, $14::text, $15::timestamptz, $16::timestamptz, $17::bigint + members,
+       $21::bool
 FROM sure RETURNING id
 
 -- name: lock_idempotency_key
@@ -63,15 +65,17 @@ WHERE t.id = ANY ($1::uuid[])
 ORDER BY t.id, p.recipient_id
 
 -- name: expanded
--- $2 the new cursors, $3 how many more, $4 whether that was the last page, $5 the cursors behind which the pages lie.
+-- $2 the new cursors, $3 how many more, $4 whether that was the last page, $5 the cursors behind which the pages lie,
+-- $6 whether a run of the page waits.
 -- Nobody waits for this commit to reach the disk: a page that is lost in a crash is expanded again, and a message of it that
 -- was sent has its intent on disk, and with it all that was committed before.
 UPDATE trigger t
 SET cursor = n.cursor, expanded = t.expanded + n.more,
     status = CASE WHEN n.last THEN 'running' ELSE 'expanding' END,
     total = CASE WHEN n.last THEN t.expanded + n.more ELSE greatest(t.total, t.expanded + n.more) END,
-    expanded_at = CASE WHEN n.last THEN clock_timestamp() END
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bool[], $5::text[]) AS n (id, cursor, more, last, behind)
+    expanded_at = CASE WHEN n.last THEN clock_timestamp() END, waits = t.waits OR n.waits
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bool[], $5::text[], $6::bool[])
+    AS n (id, cursor, more, last, behind, waits)
 WHERE t.id = n.id AND t.status IN ('accepted', 'expanding') AND t.cursor = n.behind
   AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
 RETURNING t.id
@@ -85,12 +89,12 @@ ON CONFLICT (trigger_id, channel, slot) DO UPDATE
 SET queued = t.queued + excluded.queued, skipped = t.skipped + excluded.skipped
 
 -- name: complete
--- Those of which nothing is open any more: their counts are folded into one value, and their slots go. The slots are
+-- Those of which no run waits and nothing is open any more: their counts are folded into one value, and their slots go. The slots are
 -- locked before they are summed, so that what a callback or a retry adds meanwhile is seen; what it adds to a new slot is
 -- not in this statement's snapshot, and stays. Triggers are named by `= ANY (ARRAY (…))`: nobody knows how many rows these
 -- steps give, and a join of two was planned as every row with every other, a second for 500 triggers.
 WITH candidate AS MATERIALIZED (
-    SELECT id FROM trigger WHERE status = 'running' AND id > $1 ORDER BY id LIMIT $2
+    SELECT id FROM trigger WHERE status = 'running' AND NOT waits AND id > $1 ORDER BY id LIMIT $2
 ), quiet AS MATERIALIZED (
     SELECT c.id, t.slots FROM candidate c CROSS JOIN LATERAL (
         SELECT coalesce(sum(queued + sending), 0) AS open, count(*) AS slots FROM trigger_count t WHERE t.trigger_id = c.id
@@ -122,6 +126,8 @@ WITH candidate AS MATERIALIZED (
     RETURNING t.id
 ), swept AS (
     DELETE FROM trigger_count WHERE trigger_id = ANY (ARRAY (SELECT id FROM finished))
+), swept_waiting AS (
+    DELETE FROM trigger_waiting WHERE trigger_id = ANY (ARRAY (SELECT id FROM finished))
 )
 SELECT (SELECT id FROM candidate ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*) FROM candidate) AS seen,
        array(SELECT id FROM finished) AS completed
@@ -129,13 +135,14 @@ SELECT (SELECT id FROM candidate ORDER BY id DESC LIMIT 1) AS last, (SELECT coun
 -- name: get
 SELECT t.id, t.workflow_key, v.version AS workflow_version, t.status, t.priority, t.channels, t.metadata, t.transaction_id,
        t.send_at, t.expires_at, t.total, t.expanded, t.created_at, t.expanded_at, t.completed_at, t.cancelled_at,
-       t.counts, t.payload, t.recipient_ids, t.topic_keys, t.traceparent
+       t.counts, t.waits, t.payload, t.recipient_ids, t.topic_keys, t.traceparent
 FROM trigger t LEFT JOIN workflow_version v ON v.id = t.workflow_version_id
 WHERE t.tenant_id = $1 AND t.id = $2
 
 -- name: list
 SELECT t.id, t.workflow_key, v.version AS workflow_version, t.status, t.priority, t.channels, t.metadata, t.transaction_id,
-       t.send_at, t.expires_at, t.total, t.expanded, t.created_at, t.expanded_at, t.completed_at, t.cancelled_at, t.counts
+       t.send_at, t.expires_at, t.total, t.expanded, t.created_at, t.expanded_at, t.completed_at, t.cancelled_at, t.counts,
+       t.waits
 FROM trigger t LEFT JOIN workflow_version v ON v.id = t.workflow_version_id
 WHERE t.tenant_id = $1 AND t.id < $2
   AND ($4::text IS NULL OR t.workflow_key = $4) AND ($5::text IS NULL OR t.status = $5)

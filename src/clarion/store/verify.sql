@@ -104,6 +104,24 @@ LEFT JOIN (SELECT trigger_id, count(*) AS n, count(DISTINCT recipient_id) AS peo
     ON r.trigger_id = t.id
 WHERE (coalesce(r.n, 0) <> t.expanded OR coalesce(r.people, 0) <> t.expanded) AND t.created_at >= (SELECT week FROM oldest)
 
+-- name: waiting_run_has_job
+-- A buried one will do, as for a trigger.
+SELECT r.id::text AS id FROM run r
+WHERE r.status = 'running' AND NOT EXISTS (SELECT FROM job j WHERE j.id = r.id AND j.kind = 'advance')
+  AND NOT EXISTS (SELECT FROM job_buried b WHERE b.id = r.id)
+
+-- name: job_has_waiting_run
+SELECT j.id::text AS id FROM job j
+WHERE j.kind = 'advance' AND NOT EXISTS (SELECT FROM run r WHERE r.id = j.id AND r.status = 'running')
+
+-- name: waiting_equals_rows
+-- And whoever waits is known to: its trigger must not be completed, nor be looked at over and over.
+SELECT coalesce(r.trigger_id, w.trigger_id)::text AS id
+FROM (SELECT trigger_id, count(*) AS n FROM run WHERE status = 'running' GROUP BY trigger_id) r
+FULL JOIN (SELECT trigger_id, sum(waiting) AS n FROM trigger_waiting GROUP BY trigger_id) w USING (trigger_id)
+LEFT JOIN trigger t ON t.id = coalesce(r.trigger_id, w.trigger_id)
+WHERE coalesce(r.n, 0) <> coalesce(w.n, 0) OR r.n > 0 AND (t.waits IS NOT TRUE OR t.status = 'completed')
+
 -- name: completed_has_nothing_open
 -- What was retried by hand afterwards is open again, and says so.
 SELECT DISTINCT t.id::text AS id FROM trigger t JOIN message m ON m.trigger_id = t.id

@@ -12,7 +12,7 @@ _SQL = sql.load(__file__)
 
 
 class Stuck(NamedTuple):
-    """A trigger whose expansion was put away."""
+    """A trigger whose expansion, or a run of which, was put away."""
 
     id: UUID
     #: Where its job is buried.

@@ -52,6 +52,9 @@ PLANTED = {
     f" SELECT id, tenant_id, created_at FROM trigger WHERE id = {_ITS_TRIGGER}",
     "counts_equal_rows": f"UPDATE message SET status = 'bounced' WHERE id = {_A_SENT_ONE}",
     "runs_equal_expanded": "DELETE FROM run WHERE id = (SELECT id FROM run LIMIT 1)",
+    "waiting_run_has_job": "DELETE FROM job WHERE kind = 'advance'",
+    "job_has_waiting_run": "UPDATE run SET status = 'completed' WHERE status = 'running'",
+    "waiting_equals_rows": "UPDATE trigger_waiting SET waiting = waiting + 1",
     "completed_has_nothing_open": _QUEUED,
     "in_app_is_in_the_feed": "DELETE FROM feed_item WHERE message_id = (SELECT message_id FROM feed_item LIMIT 1)",
     "feed_counters_equal_rows": "UPDATE feed_counter SET unread = unread + 1",
@@ -134,5 +137,8 @@ async def _everything(cluster: Cluster) -> None:
     await cluster.trigger("both", people("guest", 20), topic="guests")
     await cluster.trigger("mail-retry", people("third", 5), idempotency_key="one key")
     worker = await cluster.worker()
+    await cluster.trigger("later", people("fourth", 3))
     await assert_survived(cluster, ends=["sent", "delivered", "failed"])
+    await cluster.trigger("much-later", people("fifth", 3))
+    await cluster.until("3 = (SELECT count(*) FROM run WHERE status = 'running')")
     await worker.stop()

@@ -123,6 +123,12 @@ class Recipients(Reply):
     expanded: int
 
 
+class Runs(Reply):
+    """How many are not done, each the workflow for one recipient."""
+
+    waiting: int = Field(description="Those that wait in a delay.")
+
+
 class TriggerReply(Reply):
     """A trigger and what became of it."""
 
@@ -136,9 +142,12 @@ class TriggerReply(Reply):
     metadata: dict[str, Any]
     transaction_id: str | None
     recipients: Recipients
+    runs: Runs
     messages: dict[str, int] = Field(description="How many messages are in each status.")
     by_channel: dict[str, dict[str, int]]
-    rate_per_s: float | None = Field(description="Messages that came to an end, per second, on average.")
+    rate_per_s: float | None = Field(
+        description="Messages that came to an end, per second, on average; nothing once a run has had to wait."
+    )
     eta_s: float | None = Field(description="Seconds until all have, at that rate.")
     send_at: Moment | None
     expires_at: Moment

@@ -1,0 +1,64 @@
+"""The steps of a workflow: those that make a message, and those that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class Channel(StrEnum):
+    """The kinds of channel that exist; each has a queue of its name."""
+
+    EMAIL = "email"
+    IN_APP = "in_app"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStep:
+    """Makes one message on one channel."""
+
+    key: str
+    channel: Channel
+    #: The name of the template under ``templates/<workflow>/``; the step's channel unless said.
+    template: str
+    #: A CEL condition over ``recipient``, ``payload`` and ``trigger``; None means always.
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayStep:
+    """Waits before the steps behind it are taken: for a length of time, or until a time that CEL says."""
+
+    key: str
+    #: From the moment at which the run comes to this step; None when there is `until`.
+    length: timedelta | None = None
+    #: A CEL expression that comes to a time, or to one as RFC 3339 text.
+    until: str | None = None
+    #: Where this does not hold there is no wait.
+    when: str | None = None
+
+
+Step = ChannelStep | DelayStep
+
+
+def to_json(step: Step) -> dict[str, object]:
+    """*step* as it is stored; `from_json` reads it back."""
+    if isinstance(step, ChannelStep):
+        return {"key": step.key, "channel": step.channel.value, "template": step.template, "when": step.when}
+    delay = {"until": step.until} if step.length is None else {"seconds": step.length.total_seconds()}
+    return {"key": step.key, "delay": delay, "when": step.when}
+
+
+def from_json(data: Mapping[str, Any]) -> Step:
+    """The step that `to_json` wrote, be it by an earlier version."""
+    when = data["when"] and str(data["when"])
+    delay = data.get("delay")
+    if delay is None:
+        template = str(data["template"])
+        return ChannelStep(key=str(data["key"]), channel=Channel(data["channel"]), template=template, when=when)
+    if "until" in delay:
+        return DelayStep(key=str(data["key"]), until=str(delay["until"]), when=when)
+    return DelayStep(key=str(data["key"]), length=timedelta(seconds=float(delay["seconds"])), when=when)

@@ -1,0 +1,146 @@
+"""Runs whose wait is over: they go on behind the step at which they waited.
+
+A list at a time, each in one transaction: messages, counts, runs and jobs move together, so a worker that dies here
+loses nothing and doubles nothing. A cancel that was committed before is seen; one that comes later waits for this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from clarion import ids
+from clarion.domain.expression import Scope
+from clarion.domain.plan import Plan, plan, skip_rest
+from clarion.flows.published import Published, Version
+from clarion.flows.quarantine import quarantine
+from clarion.flows.rows import Rows, recipient_of
+from clarion.flows.slots import Slots
+from clarion.flows.variables import trigger_variables
+from clarion.queue import settle
+from clarion.queue.job import Job, PutOff
+from clarion.store import messages, runs, triggers
+from clarion.store.database import Connection, Pool
+
+log = structlog.get_logger()
+
+_Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What is needed to let a list of runs go on, read together."""
+
+    jobs: Mapping[UUID, Job]
+    #: Those that wait, of the jobs' ids. A job without one is of a run that ended.
+    waiting: Mapping[UUID, _Row]
+    triggers: Mapping[UUID, _Row]
+    versions: Mapping[UUID, Version]
+    now: datetime
+
+
+class Advance:
+    """The handler of `advance` jobs; a job's id is its run's. It is claimed when the wait is over, or was cut short."""
+
+    def __init__(self, pool: Pool, published: Published, *, wake: Callable[[str], None], slots: Slots) -> None:
+        """*wake* is told which queues have new jobs."""
+        self._pool = pool
+        self._published = published
+        self._wake = wake
+        self._slots = slots
+
+    async def __call__(self, jobs: Sequence[Job]) -> None:
+        """Take the next steps of all these runs."""
+        async with self._pool.acquire() as connection:
+            with self._slots.lend() as slot:
+                left = await quarantine(connection, jobs, of=ids.Prefix.RUN, slot=slot)
+                if left:
+                    await self._advance(connection, await self._read(connection, left), slot)
+
+    async def _read(self, connection: Connection, jobs: Sequence[Job]) -> _Batch:
+        by_id = {job.id: job for job in jobs}
+        waiting = {row["id"]: row for row in await runs.load(connection, list(by_id))}
+        return _Batch(
+            jobs=by_id,
+            waiting=waiting,
+            triggers=await triggers.load(connection, {row["trigger_id"] for row in waiting.values()}),
+            versions=await self._published.get(connection, {row["workflow_version_id"] for row in waiting.values()}),
+            now=await connection.fetchval("SELECT clock_timestamp()"),
+        )
+
+    async def _advance(self, connection: Connection, batch: _Batch, slot: int) -> None:
+        plans, rows = _plans(batch), Rows(batch.now)
+        async with connection.transaction():
+            cancelled = await messages.lock_and_find_cancelled(connection, list(batch.triggers))
+            mine = await settle.still_mine(connection, batch.jobs.values())
+            for id in batch.waiting.keys() & plans.keys():
+                if id not in mine or batch.waiting[id]["trigger_id"] in cancelled:
+                    del plans[id]
+            moves = _write(rows, batch, plans)
+            ended = [runs.Move(id=id, status="cancelled") for id in mine.keys() & (batch.waiting.keys() - plans.keys())]
+            await runs.move(connection, [*moves, *ended], slot=slot)
+            await rows.write(connection, slot=slot)
+            await _leave(connection, batch, [batch.jobs[id] for id in mine], plans, slot)
+        await runs.release(connection, batch.triggers)
+        for queue in rows.queues:
+            self._wake(queue)
+        if len(mine) < len(batch.jobs):
+            log.warning(
+                "run.lost_lease", runs=[ids.show(ids.Prefix.RUN, id) for id in [*batch.jobs][:10] if id not in mine]
+            )
+        log.info("run.advanced", runs=len(moves), messages=len(rows.messages), cancelled=len(ended))
+
+
+def _plans(batch: _Batch) -> dict[UUID, Plan]:
+    """What each run comes to; none for those whose trigger is gone."""
+    scopes: dict[UUID, Scope] = {}
+    plans = {}
+    for row in batch.waiting.values():
+        trigger, version = batch.triggers.get(row["trigger_id"]), batch.versions[row["workflow_version_id"]]
+        if trigger is None:
+            continue
+        recipient, start, channels = recipient_of(row), row["step"] + 1, trigger["channels"]
+        if not row["known"]:
+            why = "its recipient was deleted"
+            plans[row["id"]] = Plan(skip_rest(version.steps, recipient, why, channels=channels, start=start))
+            continue
+        if version.has_expressions and trigger["id"] not in scopes:
+            scopes[trigger["id"]] = Scope(payload=trigger["payload"], trigger=trigger_variables(trigger))
+        deadline = trigger["expires_at"] if trigger["expires_given"] else None
+        scope = scopes.get(trigger["id"])
+        plans[row["id"]] = plan(
+            version.steps, recipient, scope, now=batch.now, deadline=deadline, channels=channels, start=start
+        )
+    return plans
+
+
+def _write(rows: Rows, batch: _Batch, plans: Mapping[UUID, Plan]) -> list[runs.Move]:
+    """Add what the runs come to; where they are then."""
+    minted = iter(ids.new_many(sum(len(planned.messages) for planned in plans.values())))
+    moves = []
+    for id, planned in plans.items():
+        row = batch.waiting[id]
+        trigger, workflow = batch.triggers[row["trigger_id"]], batch.versions[row["workflow_version_id"]].workflow
+        # A deadline that was named holds; any other counts from here.
+        expires_at = trigger["expires_at"] if trigger["expires_given"] else rows.now + workflow.expires_after
+        rows.add_messages(trigger, id, row["recipient_id"], planned.messages, expires_at=expires_at, minted=minted)
+        if planned.wait is None:
+            moves.append(runs.Move(id=id, status="completed", step=len(workflow.steps)))
+        else:
+            moves.append(runs.Move(id=id, status="running", step=planned.wait.step))
+    return moves
+
+
+async def _leave(
+    connection: Connection, batch: _Batch, mine: Sequence[Job], plans: Mapping[UUID, Plan], slot: int
+) -> None:
+    """The jobs of those that wait again are put off; all others go."""
+    again = {job: wait for job in mine if job.id in plans and (wait := plans[job.id].wait)}
+    puts = [PutOff(job=job, after=wait.until - batch.now, spent=False) for job, wait in again.items()]
+    await settle.put_off(connection, puts, slot=slot)
+    await settle.settle(connection, [job for job in mine if job not in again], slot=slot)

@@ -1,0 +1,108 @@
+"""The rows that runs come to: messages, their jobs, the jobs of runs that wait, and the counts; written by COPY."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from clarion.domain.plan import Planned, Wait
+from clarion.domain.recipient import Recipient
+from clarion.domain.status import Status
+from clarion.queue import add
+from clarion.queue.job import lane_of
+from clarion.store import runs, triggers
+from clarion.store.database import Connection
+
+#: The kind of the jobs of messages; each is in the queue of its channel.
+DELIVER = "deliver"
+
+#: The queue of runs that wait, and the kind of their jobs; a job's id is its run's.
+WAITING = "runs"
+ADVANCE = "advance"
+
+_RUN = ("id", "tenant_id", "trigger_id", "workflow_version_id", "recipient_id", "step", "status")
+_MESSAGE = (
+    *("id", "tenant_id", "trigger_id", "run_id", "expires_at", "step", "channel", "status"),
+    *("workflow_key", "recipient_id", "address", "reason", "ended_at"),
+)
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of one transaction, as they are gathered."""
+
+    now: datetime
+    runs: list[tuple[object, ...]] = field(default_factory=list)
+    messages: list[tuple[object, ...]] = field(default_factory=list)
+    jobs: list[tuple[object, ...]] = field(default_factory=list)
+    #: Queues that have new jobs: to be rung for after the commit.
+    queues: set[str] = field(default_factory=set)
+    counts: dict[tuple[UUID, UUID, str], tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
+    #: How many more runs of a trigger (and its tenant) wait.
+    waiting: dict[tuple[UUID, UUID], int] = field(default_factory=lambda: defaultdict(int))
+
+    def add_messages(
+        self,
+        trigger: Mapping[str, Any],
+        run_id: UUID,
+        recipient_id: str,
+        planned: Sequence[Planned],
+        *,
+        expires_at: datetime,
+        minted: Iterator[UUID],
+    ) -> None:
+        """Add what was planned for one run of *trigger*, with a job for each message that is queued."""
+        tenant_id, trigger_id = trigger["tenant_id"], trigger["id"]
+        for one in planned:
+            id, channel = next(minted), one.channel.value
+            queued, skipped = self.counts[trigger_id, tenant_id, channel]
+            if one.skip is None:
+                status, ended_at = Status.QUEUED.value, None
+                self.counts[trigger_id, tenant_id, channel] = (queued + 1, skipped)
+                self.queues.add(channel)
+                # A microsecond apart, so that a claim can remember how far it has come.
+                run_at = self.now + timedelta(microseconds=len(self.jobs))
+                priority = trigger["priority"]
+                self.jobs.append((id, tenant_id, channel, DELIVER, priority, lane_of(tenant_id), run_at, None, None))
+            else:
+                status, ended_at = Status.SKIPPED.value, self.now
+                self.counts[trigger_id, tenant_id, channel] = (queued, skipped + 1)
+            self.messages.append(
+                (
+                    *(id, tenant_id, trigger_id, run_id, expires_at, one.step, channel, status),
+                    *(trigger["workflow_key"], recipient_id, one.address, one.skip, ended_at),
+                )
+            )
+
+    def add_wait(self, trigger: Mapping[str, Any], run_id: UUID, wait: Wait) -> None:
+        """Add the job of a run that begins to wait."""
+        tenant_id = trigger["tenant_id"]
+        lane = lane_of(tenant_id)
+        self.jobs.append((run_id, tenant_id, WAITING, ADVANCE, trigger["priority"], lane, wait.until, None, None))
+        self.waiting[trigger["id"], tenant_id] += 1
+        self.queues.add(WAITING)
+
+    async def write(self, connection: Connection, *, slot: int) -> None:
+        """Write all of it in the caller's transaction."""
+        if self.runs:
+            await connection.copy_records_to_table("run", records=self.runs, columns=_RUN)
+        await connection.copy_records_to_table("message", records=self.messages, columns=_MESSAGE)
+        await add.copy(connection, self.jobs)
+        await triggers.count(connection, self.counts, slot=slot)
+        await runs.count(connection, self.waiting, slot=slot)
+
+
+def recipient_of(row: Mapping[str, Any]) -> Recipient:
+    """The recipient in a row of `triggers.page` or `runs.load`."""
+    return Recipient(
+        id=row["recipient_id"],
+        name=row["name"],
+        locale=row["locale"],
+        timezone=row["timezone"],
+        email=row["email"],
+        data=row["data"],
+    )

@@ -1,0 +1,109 @@
+"""The steps of a workflow file: those that send on a channel, and those that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import yaml
+
+from clarion.domain.duration import LONGEST
+from clarion.domain.expression import Expression
+from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
+from clarion.domain.suggest import one_of
+from clarion.errors import Invalid
+from clarion.project.name import checked_name
+from clarion.project.table import Notes, Table, duration, kind, place_in
+
+STEP_KEYS = frozenset({"key", "channel", "delay", "template", "when"})
+DELAY_KEYS = frozenset({"until"})
+
+MOST_STEPS = 50
+#: A wait of no time at all would be a slip.
+_SHORTEST = timedelta(milliseconds=1)
+
+_CHANNELS = {channel.value: channel for channel in Channel}
+_DELAY = '`delay` is a length of time such as 2h, or {until: "a time in CEL"}'
+
+Placed = tuple[Step, tuple[int, int]]
+
+
+def read_steps(table: Table, notes: Notes) -> list[Placed]:
+    """The steps, each with its line and column; those that are wrong are left out, with a note."""
+    node = table.at("steps")
+    if node is None:
+        notes.add(table.node, "there are no `steps`", "for example: steps: [{channel: email}]")
+        return []
+    if not isinstance(node, yaml.SequenceNode) or not 1 <= len(node.value) <= MOST_STEPS:
+        notes.add(node, f"`steps` must be a list of 1 to {MOST_STEPS} steps", "begin each with `- channel: …`")
+        return []
+    found: list[Placed] = []
+    seen: dict[str, int] = {}
+    for item in node.value:
+        step = _step(item, notes)
+        if step is None:
+            continue
+        if step.key in seen:
+            hint = "give one of them another `key`"
+            notes.add(item, f"two steps have the key `{step.key}`: the other is on line {seen[step.key]}", hint)
+        seen.setdefault(step.key, notes.line(item))
+        found.append((step, (notes.line(item), item.start_mark.column + 1)))
+    _check_end(node.value, found, notes)
+    return found
+
+
+def _check_end(items: Sequence[yaml.Node], found: Sequence[Placed], notes: Notes) -> None:
+    if found and isinstance(found[-1][0], DelayStep) and len(found) == len(items):
+        hint = "put what shall be sent then behind it, or take it out"
+        notes.add(items[-1], f"nothing comes after the delay `{found[-1][0].key}`", hint)
+
+
+def _step(node: yaml.Node, notes: Notes) -> Step | None:
+    table = Table.of(node, notes, STEP_KEYS, "a step")
+    if table is None:
+        return None
+    if table.has("delay"):
+        return _delay_step(table, notes)
+    if not table.has("channel"):
+        notes.add(node, "the step has neither `channel` nor `delay`", f"`channel` is {one_of(_CHANNELS)}; {_DELAY}")
+    channel = table.choice("channel", _CHANNELS)
+    key, template = table.checked("key", checked_name), table.checked("template", checked_name)
+    when = _expression(table, "when", notes)
+    if channel is None:
+        return None
+    return ChannelStep(key=key or channel.value, channel=channel, template=template or channel.value, when=when)
+
+
+def _delay_step(table: Table, notes: Notes) -> DelayStep | None:
+    for other in ("channel", "template"):
+        if table.has(other):
+            hint = "make two steps of it: first `- delay: …`, then `- channel: …`"
+            notes.add(table.at(other), f"a step with a `delay` has no `{other}`", hint)
+    key, when = table.checked("key", checked_name) or "delay", _expression(table, "when", notes)
+    node = table.at("delay")
+    assert node is not None
+    if not isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.SequenceNode):
+            notes.add(node, f"`delay` cannot be {kind(node)}", _DELAY)
+            return None
+        length = duration(node, "delay", notes, _SHORTEST, LONGEST)
+        return None if length is None else DelayStep(key=key, length=length, when=when)
+    long = Table(node, notes, DELAY_KEYS)
+    if not long.has("until"):
+        notes.add(node, "the delay has no `until`", _DELAY)
+        return None
+    until = _expression(long, "until", notes)
+    return None if until is None else DelayStep(key=key, until=until, when=when)
+
+
+def _expression(table: Table, key: str, notes: Notes) -> str | None:
+    text, node = table.text(key), table.at(key)
+    if text is None or node is None:
+        return None
+    try:
+        Expression.compile(text)
+    except Invalid as error:
+        for fault in error.faults:
+            line, column = (int(part) for part in fault.pointer.split(":"))
+            notes.put(*place_in(node, notes, line, column), f"`{key}`: {fault.detail}")
+    return text
