@@ -14,7 +14,7 @@ from tests.support.api import Api, open_api
 from clarion import clock
 from clarion.domain.action import Trigger
 from clarion.domain.recipient import Recipient
-from clarion.domain.workflow import Channel, Step, Workflow
+from clarion.domain.workflow import Channel, ChannelStep, Workflow
 from clarion.errors import Invalid
 from clarion.flows import trigger_action
 from clarion.flows.act import Act, Deed, Doings
@@ -43,7 +43,7 @@ async def tenant(pool: Pool) -> UUID:
 
 
 async def _make_tenant(pool: Pool, name: str) -> UUID:
-    steps = (Step(key="email", channel=Channel.EMAIL, template="email"),)
+    steps = (ChannelStep(key="email", channel=Channel.EMAIL, template="email"),)
     definition = Workflow(key="welcome", steps=steps).to_json()
     async with pool.acquire() as connection, connection.transaction():
         tenant = await tenants.ensure(connection, name)

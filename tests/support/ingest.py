@@ -12,7 +12,7 @@ from uuid import UUID
 from clarion.brokers.base import Delivery
 from clarion.domain.action import Action, Trigger
 from clarion.domain.event import Event
-from clarion.domain.workflow import Channel, Step, Workflow
+from clarion.domain.workflow import Channel, ChannelStep, Workflow
 from clarion.errors import Invalid
 from clarion.flows.act import Act
 from clarion.flows.definitions import Definitions
@@ -92,7 +92,7 @@ class Intake:
 
 async def make_intake(pool: Pool, **fields: Any) -> Intake:
     """An intake of a new tenant in the database of *pool*."""
-    steps = (Step(key="email", channel=Channel.EMAIL, template="email"),)
+    steps = (ChannelStep(key="email", channel=Channel.EMAIL, template="email"),)
     definition = Workflow(key="welcome", steps=steps).to_json()
     async with pool.acquire() as connection, connection.transaction():
         tenant = await tenants.ensure(connection, "one")

@@ -319,53 +319,6 @@ def test_what_a_workflow_says_wrongly(line: str, said: str) -> None:
     assert len(mistakes[0]) < 400
 
 
-WAITS = '`delay` is a length of time such as 2h, or {until: "a time in CEL"}'
-SENDS_OR_WAITS = f"`channel` is one of `email`, `in_app`; {WAITS}"
-
-
-@pytest.mark.parametrize(
-    ("steps", "said"),
-    [
-        ("steps: email", ":1:8: `steps` must be a list of 1 to 50 steps; begin each with `- channel: …`"),
-        ("steps: []", "`steps` must be a list of 1 to 50 steps"),
-        ("steps: [email]", ":1:9: a step must be a table of keys and values, not text"),
-        ("steps: [{key: a}]", f":1:9: the step has neither `channel` nor `delay`; {SENDS_OR_WAITS}"),
-        ("steps: [{delay: [2h]}]", f":1:17: `delay` cannot be a list; {WAITS}"),
-        ("steps: [{delay: 2}]", ":1:17: `delay` must be a length of time such as 5s, 10m or 2d, not a whole number;"),
-        ("steps: [{delay: 2 hours}]", ":1:17: `delay`: '2 hours' is not a length of time"),
-        ("steps: [{delay: 0s}]", ":1:17: `delay` must be from 0.001s to 366d, not 0s"),
-        ("steps: [{delay: 367d}]", ":1:17: `delay`: '367d' is too long: at most 366d"),
-        ("steps: [{delay: {for: 2h}}]", ":1:18: unknown key `for`; expected `until`"),
-        ("steps: [{delay: {}}]", f":1:17: the delay has no `until`; {WAITS}"),
-        ("steps: [{delay: {until: payload.}}]", ":1:33: `until`: "),
-        ("steps: [{delay: {until: paylod.at}}]", ":1:25: `until`: `paylod` is not known here: did you mean `payload`?"),
-        ("steps: [{delay: 2h, channel: email}]", ":1:30: a step with a `delay` has no `channel`; make two steps"),
-        ("steps: [{channel: email}, {delay: 2h}]", ":1:27: nothing comes after the delay `delay`; put what shall"),
-        ("steps: [{delay: 2h}, {delay: 2h}, {channel: email}]", ":1:22: two steps have the key `delay`: the other is"),
-        ("steps: [{channel: emial}]", ":1:19: `emial` is not a channel; did you mean `email`?"),
-        ("steps: [{channel: sms}]", "`sms` is not a channel; expected one of `email`, `in_app`"),
-        ("steps: [{channel: email, wen: x}]", "unknown key `wen`; did you mean `when`?"),
-        ("steps: [{channel: email, template: ../../etc/passwd}]", "`../../etc/passwd` is not a name"),
-        (
-            "steps:\n  - channel: email\n  - channel: email\n",
-            ":3:5: two steps have the key `email`: the other is on line 2; give one of them another `key`",
-        ),
-        ("steps: [{channel: email, when: true}]", '`when` must be text, not true or false; put it in quotes: "true"'),
-        ("steps: [{channel: email, when: !payload.x}]", "put the text in quotes"),
-        ("steps:\n- channel: email\n  when: payload.n >", ":3:20: `when`: mismatched input the end"),
-        ("steps:\n- channel: email\n  when: 'payload.n > && 2'", ":3:22: `when`: extraneous input '&&'"),
-        (
-            "steps:\n- channel: email\n  when: |\n    payload.n > 2\n    && recpient.x",
-            ":5: `when`: `recpient` is not known",
-        ),
-        ("steps:\n- channel: email\n  when: recipient.plan == 'x'", ":3:19: `when`: a recipient has no `plan`"),
-    ],
-)
-def test_what_steps_say_wrongly(steps: str, said: str) -> None:
-    _, mistakes = workflow_of(steps)
-    assert any(said in mistake for mistake in mistakes), mistakes
-
-
 def test_all_mistakes_at_once() -> None:
     _, mistakes = workflow_of(
         "prio: 1\nattempts: 0\nbackoff: x\nsteps:\n- channel: emial\n- {channel: email, when: '1 +'}\n"
