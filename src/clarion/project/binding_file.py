@@ -17,6 +17,7 @@ from clarion.errors import Invalid
 from clarion.project.binding_on import read_on
 from clarion.project.files import list_files, read_text
 from clarion.project.mistake import Mistake, Severity
+from clarion.project.name import NAME
 from clarion.project.plain_value import Plain, locate
 from clarion.project.table import Notes, Table, place_in
 from clarion.project.yaml_text import compose
