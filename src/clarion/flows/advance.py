@@ -77,22 +77,17 @@ class Advance:
         plans, rows = _plans(batch), Rows(batch.now)
         async with connection.transaction():
             cancelled = await messages.lock_and_find_cancelled(connection, list(batch.triggers))
-            mine = await settle.still_mine(connection, batch.jobs.values())
-            for id in batch.waiting.keys() & plans.keys():
-                if id not in mine or batch.waiting[id]["trigger_id"] in cancelled:
-                    del plans[id]
-            moves = _write(rows, batch, plans)
-            ended = [runs.Move(id=id, status="cancelled") for id in mine.keys() & (batch.waiting.keys() - plans.keys())]
+            plans = {id: one for id, one in plans.items() if batch.waiting[id]["trigger_id"] not in cancelled}
+            lost = await _leave(connection, batch, plans, slot)
+            moves = _write(rows, batch, {id: one for id, one in plans.items() if id not in lost})
+            ended = [runs.Move(id=id, status="cancelled") for id in batch.waiting.keys() - plans.keys() - lost]
             await runs.move(connection, [*moves, *ended], slot=slot)
             await rows.write(connection, slot=slot)
-            await _leave(connection, batch, [batch.jobs[id] for id in mine], plans, slot)
         await runs.release(connection, batch.triggers)
         for queue in rows.queues:
             self._wake(queue)
-        if len(mine) < len(batch.jobs):
-            log.warning(
-                "run.lost_lease", runs=[ids.show(ids.Prefix.RUN, id) for id in [*batch.jobs][:10] if id not in mine]
-            )
+        if lost:
+            log.warning("run.lost_lease", runs=[ids.show(ids.Prefix.RUN, id) for id in [*lost][:10]])
         log.info("run.advanced", runs=len(moves), messages=len(rows.messages), cancelled=len(ended))
 
 
@@ -136,11 +131,9 @@ def _write(rows: Rows, batch: _Batch, plans: Mapping[UUID, Plan]) -> list[runs.M
     return moves
 
 
-async def _leave(
-    connection: Connection, batch: _Batch, mine: Sequence[Job], plans: Mapping[UUID, Plan], slot: int
-) -> None:
-    """The jobs of those that wait again are put off; all others go."""
-    again = {job: wait for job in mine if job.id in plans and (wait := plans[job.id].wait)}
-    puts = [PutOff(job=job, after=wait.until - batch.now, spent=False) for job, wait in again.items()]
-    await settle.put_off(connection, puts, slot=slot)
-    await settle.settle(connection, [job for job in mine if job not in again], slot=slot)
+async def _leave(connection: Connection, batch: _Batch, plans: Mapping[UUID, Plan], slot: int) -> set[UUID]:
+    """The jobs of those that wait again are put off, all others go; those that are not ours any more, and must not move."""
+    again = {id: one.wait for id, one in plans.items() if one.wait is not None}
+    puts = [PutOff(job=batch.jobs[id], after=wait.until - batch.now, spent=False) for id, wait in again.items()]
+    lost = await settle.put_off(connection, puts, slot=slot)
+    return lost | await settle.settle(connection, [job for id, job in batch.jobs.items() if id not in again], slot=slot)
