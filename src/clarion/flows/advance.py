@@ -132,7 +132,7 @@ def _write(rows: Rows, batch: _Batch, plans: Mapping[UUID, Plan]) -> list[runs.M
 
 
 async def _leave(connection: Connection, batch: _Batch, plans: Mapping[UUID, Plan], slot: int) -> set[UUID]:
-    """The jobs of those that wait again are put off, all others go; those that are not ours any more, and must not move."""
+    """The jobs of those that wait again are put off, all others go; the ids of those that are no longer ours."""
     again = {id: one.wait for id, one in plans.items() if one.wait is not None}
     puts = [PutOff(job=batch.jobs[id], after=wait.until - batch.now, spent=False) for id, wait in again.items()]
     lost = await settle.put_off(connection, puts, slot=slot)
