@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,8 +87,10 @@ class Server(ABC):
         await self.start()
 
     def freeze(self) -> None:
-        """Let it stand still: connections stay open, and nothing answers (SIGSTOP)."""
+        """Let it stand still: connections stay open, and nothing answers (SIGSTOP). It does when this returns."""
         self.signal(signal.SIGSTOP)
+        while self.alive and any(state != "T" for state in _thread_states(self.pid)):
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Let it go on."""
@@ -107,6 +110,12 @@ class Server(ABC):
 
     async def _ended(self, timeout: float) -> None:
         await wait_until(lambda: not self.alive, timeout, f"{self.name} has ended")
+
+
+def _thread_states(pid: int) -> list[str]:
+    """The state of each thread of a process, as a letter; see proc(5)."""
+    files = Path(f"/proc/{pid}/task").glob("*/stat")
+    return [file.read_text().rpartition(")")[2].split()[0] for file in files]
 
 
 def free_port() -> int:

@@ -22,8 +22,11 @@ class RabbitSource:
     declare: bool = True
     #: ``quorum`` or ``classic``, for a queue that is made here.
     queue_type: str = "quorum"
-    #: Where refused messages go; made here too where `declare` is. None: ``<queue>.dead`` by a fanout of that name.
+    #: Where refused messages go; made here too where `declare` is. None: ``<queue>.dead`` by a fanout of that name;
+    #: "": nowhere, they are only in quarantine here.
     dead_letter_exchange: str | None = None
+    #: After so many deliveries RabbitMQ refuses a message by itself; for a quorum queue that is made here.
+    delivery_limit: int = 1_000
     #: At most so many are handed over and not acknowledged.
     prefetch: int = 1_000
 
@@ -44,6 +47,8 @@ class NatsSource:
     broker: str | None = None
     #: Make stream and consumer where they are not there; False: only check that they are.
     declare: bool = True
+    #: For a consumer that is made here: ``all`` that the stream holds, or what is ``new`` from then on.
+    deliver: str = "all"
     max_ack_pending: int = 2_000
     #: Seconds after which an unacknowledged message is delivered again; kept up by in-progress acks while at work.
     ack_wait: float = 30.0

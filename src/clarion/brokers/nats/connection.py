@@ -1,0 +1,79 @@
+"""One connection to NATS, and its troubles in our words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import nats.errors
+from nats.aio.client import Client
+
+from clarion.brokers.base import Disconnected
+from clarion.errors import ConfigError
+
+#: What connecting and what a question to JetStream may take.
+PATIENCE_S = 10.0
+#: A silent server is given up after three of these.
+_PING_S = 10
+#: What saying goodbye may take, before the connection is let go.
+_GOODBYE_S = 3.0
+
+#: What the client raises when the server is gone or silent.
+LOST = (nats.errors.Error, OSError, TimeoutError)
+
+
+async def connect(urls: str, name: str, on_lost: Callable[[str], None]) -> Client:
+    """A connection that is called *name* at the server; *on_lost* hears, once, when it has ended and why.
+
+    It does not mend itself. *urls*: one address, or several of one cluster with commas. Raises `Disconnected`, or
+    `ConfigError` where we are not let in.
+    """
+    client = Client()
+    servers = [url.strip() for url in urls.split(",")]
+    where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in servers)
+
+    async def on_closed() -> None:
+        on_lost(str(client.last_error or "the connection was closed"))
+
+    async def on_error(error: Exception) -> None:
+        """What is wrong with the connection also ends it, and is told then; nothing else is of use."""
+
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await client.connect(
+                servers,
+                name=name,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=int(PATIENCE_S),
+                ping_interval=_PING_S,
+                closed_cb=on_closed,
+                error_cb=on_error,
+            )
+    except TimeoutError as error:
+        await close(client)
+        raise Disconnected(f"NATS at {where} did not answer within {PATIENCE_S:g} s") from error
+    except (nats.errors.Error, OSError, ValueError) as error:
+        await close(client)
+        said = why(client.last_error or error)
+        if "authorization" in said.lower():
+            raise ConfigError(f"NATS at {where} does not let us in: check user and password, or the token.") from error
+        raise Disconnected(f"NATS at {where} cannot be reached: {said}") from error
+    return client
+
+
+async def close(client: Client | None) -> None:
+    """Say goodbye; let go where nobody answers. Never raises."""
+    if client is None or client.is_closed:
+        return
+    with suppress(Exception):
+        async with asyncio.timeout(_GOODBYE_S):
+            await client.close()
+
+
+def why(error: BaseException) -> str:
+    """What *error* says, in one line."""
+    return str(error) or type(error).__name__

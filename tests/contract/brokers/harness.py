@@ -1,0 +1,194 @@
+"""What the suite for sources and sinks needs of a broker: one small object for each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import aio_pika
+import nats.aio.client
+from tests.support.nats import Nats
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.server import Server
+
+from clarion.brokers.base import Sink, Source
+from clarion.brokers.nats import JetStreamSource, NatsSink
+from clarion.brokers.rabbitmq import RabbitMQSink, RabbitMQSource
+from clarion.domain.source import NatsSource, RabbitSource
+
+#: What a source of the suite may hand over at most without being told what became of it.
+BOUND = 20
+
+
+class Broker(ABC):
+    """One queue of one broker, of this test alone; sources and sinks of it as programs would open them."""
+
+    server: Server
+    #: The size of a large body that this broker takes.
+    large = 1_000_000
+    #: Whether a message with an id that was seen before is kept from us by the broker itself.
+    keeps_repeats_back = False
+
+    def __init__(self) -> None:
+        self.name = f"t{uuid4().hex[:12]}"
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    @abstractmethod
+    def target(self) -> Mapping[str, str]:
+        """Where a sink must send to for a source to get it."""
+
+    @property
+    @abstractmethod
+    def nowhere(self) -> Mapping[str, str]:
+        """A target that nobody takes anything for."""
+
+    @abstractmethod
+    def source(self, *, url: str | None = None, **changes: Any) -> Source:
+        """A source of the queue, with at most `BOUND` in flight; *changes* of its spec."""
+
+    @abstractmethod
+    def bound_of(self, count: int) -> dict[str, Any]:
+        """The change of the spec that lets so many be in flight."""
+
+    def patient(self) -> dict[str, Any]:
+        """The change of the spec with which nothing comes again by itself while the test lasts."""
+        return {}
+
+    @abstractmethod
+    def sink(self, url: str | None = None) -> Sink:
+        """A sink to this broker."""
+
+    @abstractmethod
+    async def put(self, *bodies: bytes, id: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """Publish with the broker's own client, as somebody else's program would."""
+
+    @abstractmethod
+    async def failed(self) -> list[bytes]:
+        """The bodies of what lies where the broker keeps messages that were given up."""
+
+    @abstractmethod
+    async def deafen(self) -> None:
+        """Take the consumer away behind its back."""
+
+    def through(self, port: int) -> str:
+        """The broker's address by way of another port of this machine."""
+        return self.url.replace(f":{self.server.port}", f":{port}")
+
+
+class RabbitBroker(Broker):
+    def __init__(self, server: RabbitMQ) -> None:
+        super().__init__()
+        self.server = server
+
+    @property
+    def target(self) -> Mapping[str, str]:
+        return {"exchange": f"{self.name}.events", "routing_key": "order.created"}
+
+    @property
+    def nowhere(self) -> Mapping[str, str]:
+        return {"routing_key": f"{self.name}.nobody"}
+
+    def source(self, *, url: str | None = None, **changes: Any) -> RabbitMQSource:
+        spec: dict[str, Any] = {
+            "queue": self.name,
+            "exchange": f"{self.name}.events",
+            "routing_keys": ["order.#"],
+            "prefetch": BOUND,
+        }
+        return RabbitMQSource(RabbitSource(**(spec | changes)), url or self.url)
+
+    def bound_of(self, count: int) -> dict[str, Any]:
+        return {"prefetch": count}
+
+    def sink(self, url: str | None = None) -> RabbitMQSink:
+        return RabbitMQSink(url or self.url)
+
+    async def put(self, *bodies: bytes, id: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        async with await aio_pika.connect(self.url) as connection, connection.channel() as channel:
+            exchange = await channel.get_exchange(f"{self.name}.events", ensure=False)
+            for body in bodies:
+                message = aio_pika.Message(body, message_id=id or uuid4().hex, headers=dict(headers or {}))
+                message.delivery_mode = aio_pika.DeliveryMode.PERSISTENT
+                await exchange.publish(message, "order.created")
+
+    async def failed(self) -> list[bytes]:
+        async with await aio_pika.connect(self.url) as connection, connection.channel() as channel:
+            queue = await channel.get_queue(f"{self.name}.dead")
+            found = []
+            while (message := await queue.get(fail=False)) is not None:
+                found.append(message.body)
+            return found
+
+    async def deafen(self) -> None:
+        async with await aio_pika.connect(self.url) as connection, connection.channel() as channel:
+            await channel.queue_delete(self.name)
+
+
+class NatsBroker(Broker):
+    keeps_repeats_back = True
+
+    def __init__(self, server: Nats) -> None:
+        super().__init__()
+        self.server = server
+
+    @property
+    def target(self) -> Mapping[str, str]:
+        return {"subject": f"{self.name}.created"}
+
+    @property
+    def nowhere(self) -> Mapping[str, str]:
+        return {"subject": f"nobody.{self.name}"}
+
+    def source(self, *, url: str | None = None, **changes: Any) -> JetStreamSource:
+        spec: dict[str, Any] = {
+            "stream": self.name,
+            "subjects": [f"{self.name}.>"],
+            "durable": "clarion",
+            "max_ack_pending": BOUND,
+            "ack_wait": 2.0,
+        }
+        return JetStreamSource(NatsSource(**(spec | changes)), url or self.url)
+
+    def bound_of(self, count: int) -> dict[str, Any]:
+        return {"max_ack_pending": count}
+
+    def patient(self) -> dict[str, Any]:
+        return {"ack_wait": 60.0}
+
+    def sink(self, url: str | None = None) -> NatsSink:
+        return NatsSink(url or self.url)
+
+    async def put(self, *bodies: bytes, id: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        client = await self.client()
+        for body in bodies:
+            given = dict(headers or {}) | ({"Nats-Msg-Id": id} if id else {})
+            await client.jetstream().publish(f"{self.name}.created", body, headers=given or None, timeout=20)
+        await client.close()
+
+    async def failed(self) -> list[bytes]:
+        """JetStream has no place for them: they stay in the stream, and the consumer is past them."""
+        client = await self.client()
+        jetstream = client.jetstream()
+        consumer = await jetstream.consumer_info(self.name, "clarion")
+        found = []
+        if not consumer.num_ack_pending and consumer.ack_floor is not None:
+            for number in range(1, consumer.ack_floor.stream_seq + 1):
+                found.append((await jetstream.get_msg(self.name, number)).data or b"")
+        await client.close()
+        return found
+
+    async def deafen(self) -> None:
+        client = await self.client()
+        await client.jetstream().delete_consumer(self.name, "clarion")
+        await client.close()
+
+    async def client(self) -> nats.aio.client.Client:
+        client = nats.aio.client.Client()
+        await client.connect(self.url)
+        return client
