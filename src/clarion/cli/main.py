@@ -20,6 +20,7 @@ from clarion.cli import (
     queues,
     recipients,
     retry,
+    runs,
     topics,
     trigger,
     triggers,
@@ -71,6 +72,7 @@ app.command("check")(check.check)
 app.command("apply")(apply.apply)
 app.command("trigger")(trigger.trigger)
 app.command("triggers")(triggers.triggers)
+app.command("runs")(runs.runs)
 app.command("messages")(messages.messages)
 app.command("retry")(retry.retry)
 app.command("queues")(queues.queues)

@@ -53,6 +53,7 @@ def triggers(
         Column("recipients", lambda one: one["recipients"]["expanded"], right=True),
         Column("of", lambda one: one["recipients"]["total"], right=True),
         Column("created", moment("created_at")),
+        Column("waiting", lambda one: one["runs"]["waiting"] or None, right=True),
         Column("messages", lambda one: note(dict(one["messages"]))),
     ]
     if id is None:

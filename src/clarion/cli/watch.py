@@ -51,6 +51,7 @@ def note(messages: dict[str, int]) -> str:
 
 
 def pace(trigger: dict[str, Any]) -> str:
-    """The same of *trigger*, and how many come to an end per second."""
-    rate = trigger["rate_per_s"]
-    return note(trigger["messages"]) + (f"; {rate:,.0f}/s" if rate else "")
+    """The same of *trigger*, how many runs wait, and how many messages come to an end per second."""
+    rate, waiting = trigger["rate_per_s"], trigger["runs"]["waiting"]
+    waits = f"; {waiting:,} wait in a delay" if waiting else ""
+    return note(trigger["messages"]) + waits + (f"; {rate:,.0f}/s" if rate else "")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from datetime import timedelta
 
 import pytest
 from tests.support.cluster import Cluster, people
+from tests.support.command import clarion
 from tests.support.oracle import assert_survived
 from tests.support.process import Injection
 from tests.support.together import Together
@@ -54,6 +56,24 @@ async def test_api_and_worker_killed_while_runs_wait(cluster: Cluster) -> None:
     await cluster.worker()
     findings = await assert_survived(cluster)
     assert findings.statuses["sent"] == 12
+
+
+async def test_who_waits_is_listed_and_hurried(cluster: Cluster) -> None:
+    await cluster.api()
+    await cluster.worker()
+    where = ("--url", f"http://127.0.0.1:{cluster.port}", "--api-key", cluster.key)
+    _, shown = await cluster.post_trigger("much-later", people("guest", 2))
+    await cluster.until("2 = (SELECT count(*) FROM run WHERE status = 'running')")
+    listed = (await clarion("runs", "--trigger", shown, "--json", *where)).lines
+    assert {(one["recipient"], one["step"]) for one in listed} == {(who, "delay") for who in people("guest", 2)}
+    assert re.search(r"waiting +2", (await clarion("triggers", shown, *where)).out)
+    for one in listed:
+        hurried = await clarion("runs", one["id"], "--hurry", "--json", *where)
+        assert hurried.json["trigger"] == shown
+    findings = await assert_survived(cluster)
+    assert dict(findings.statuses) == {"delivered": 2}
+    told = await clarion("runs", *where)
+    assert "No run waits." in told.out + told.err
 
 
 async def test_a_cancel_raced_against_the_end_of_the_delay(cluster: Cluster) -> None:
