@@ -28,7 +28,7 @@ def runs(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """List the runs that wait in a delay, those of the newest trigger first; show or hurry one."""
+    """List the runs that wait in a delay, of the newest trigger first; hurry one."""
     from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list, write_one
 
