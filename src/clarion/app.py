@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from clarion.worker.consumer import Handler
     from clarion.worker.periodic import Periodic
     from clarion.worker.service import Worker
+    from clarion.worker.sources import Sources
 
 
 @asynccontextmanager
@@ -120,7 +121,22 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     presence = Presence(pool, name, host=socket.gethostname(), pid=os.getpid(), queues=wanted)
     stack.push_async_callback(presence.leave)
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
-    return Worker(name, consumers, [signs, *_duties(settings, pool, notifier.ring)])
+    sources = _sources(settings, pool, notifier.ring, name) if settings.worker.sources else None
+    return Worker(name, consumers, [signs, *_duties(settings, pool, notifier.ring)], sources)
+
+
+def _sources(settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str) -> Sources:
+    """What comes in from brokers, as the published bindings say."""
+    from clarion.brokers.open_source import new_source
+    from clarion.flows.act import Act
+    from clarion.flows.bindings import Bindings
+    from clarion.flows.definitions import Definitions
+    from clarion.flows.ingest import Ingest
+    from clarion.worker.sources import Sources
+
+    ingest = Ingest(pool, Act(Definitions()), worker=worker, wake=wake)
+    make = partial(new_source, url_of=partial(broker_url, settings), worker=worker)
+    return Sources(pool, Bindings(pool), ingest, make, worker=worker)
 
 
 async def _handlers(

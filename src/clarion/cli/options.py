@@ -17,6 +17,9 @@ Host = Annotated[str | None, typer.Option("--host", help="The address the API li
 Port = Annotated[int | None, typer.Option("--port", help="The port the API listens on; 0 takes a free one.")]
 Processes = Annotated[int | None, typer.Option("--processes", help="Worker processes on this machine.")]
 Queues = Annotated[str | None, typer.Option("--queues", help="Queues to work on, separated by commas.")]
+Sources = Annotated[
+    bool | None, typer.Option("--sources", help="Also take in what comes from brokers, as published bindings say.")
+]
 #: Given by the process that started this one: end when standard input ends.
 Child = Annotated[bool, typer.Option("--child", hidden=True)]
 #: The same: wait for more settings, a line of JSON on standard input.

@@ -74,7 +74,7 @@ class System:
         self._lock = await self._stack.enter_async_context(claimed(settings.data_dir))
         read_project(settings)  # before anything is started for it
         numbers = range(1, settings.worker.processes + 1)
-        self._workers = [self._child(f"worker {number}", "worker") for number in numbers]
+        self._workers = [self._child(f"worker {number}", "worker", "--sources") for number in numbers]
         api = self._child("api", "api", "--host", settings.host, "--port", str(settings.port))
         catcher = self._child("catcher", "catcher") if settings.smtp_url is None else None
         # As they stop, from the last one: the API first, that no new work comes while the old is finished.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clarion.cli.options import Child, DataDir, Late, Processes, Project, Queues
+from clarion.cli.options import Child, DataDir, Late, Processes, Project, Queues, Sources
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,10 +21,11 @@ def worker(
     data_dir: DataDir = None,
     processes: Processes = None,
     queues: Queues = None,
+    sources: Sources = None,
     child: Child = False,
     late: Late = False,
 ) -> None:
-    """Expand triggers and deliver messages."""
+    """Expand triggers and deliver messages; with --sources, also take in what comes from brokers."""
     from clarion.app import open_database, open_worker
     from clarion.cli.database import connect
     from clarion.cli.late import environment
@@ -32,7 +33,10 @@ def worker(
     from clarion.config import load_settings
 
     settings = load_settings(
-        {"project": project, "data_dir": data_dir, "worker.processes": processes, "worker.queues": queues},
+        {
+            **{"project": project, "data_dir": data_dir, "worker.processes": processes},
+            **{"worker.queues": queues, "worker.sources": sources},
+        },
         environment(*_NEEDS) if late else None,
     )
 
@@ -57,6 +61,7 @@ def worker(
             command = ["worker", "--project", str(settings.project), "--data-dir", str(settings.data_dir)]
             if settings.worker.queues:
                 command += ["--queues", ",".join(settings.worker.queues)]
+            command += ["--sources"] if settings.worker.sources else []
             numbers = range(1, settings.worker.processes + 1)
             children = [ChildProcess(f"worker {number}", command, changes) for number in numbers]
             family = Family(settings.worker.drain_timeout + timedelta(seconds=5))

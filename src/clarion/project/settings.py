@@ -55,6 +55,9 @@ class Worker(Group):
     """What one worker does at a time."""
 
     processes: int = a(1, "worker processes on this machine", ge=1, le=64)
+    sources: bool = a(
+        False, "whether workers also take in what comes from brokers, as bindings say; always so under `clarion up`"
+    )
     queues: Names = a((), "queues to work on, separated by commas; empty means all")
     claim_size: int = a(200, "jobs claimed at once", ge=1, le=2_000)
     intent_size: int = a(100, "messages whose sending is committed at once, at most `claim_size`", ge=1, le=500)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
 from clarion.worker.consumer import Consumer
 from clarion.worker.periodic import Periodic
+
+if TYPE_CHECKING:
+    from clarion.worker.sources import Sources
 
 log = structlog.get_logger()
 
@@ -17,10 +21,13 @@ log = structlog.get_logger()
 class Worker:
     """Consumers and duties that start together, and on a stop finish what was begun."""
 
-    def __init__(self, name: str, consumers: Sequence[Consumer], duties: Sequence[Periodic]) -> None:
+    def __init__(
+        self, name: str, consumers: Sequence[Consumer], duties: Sequence[Periodic], sources: Sources | None = None
+    ) -> None:
         self.name = name
         self.consumers = consumers
         self.duties = duties
+        self.sources = sources
 
     async def run(self, stopping: asyncio.Event, drain: timedelta) -> None:
         """Work until *stopping* is set, then at most *drain* longer."""
@@ -30,6 +37,8 @@ class Worker:
                 tasks.create_task(duty.run(stopping))
             for consumer in self.consumers:
                 tasks.create_task(consumer.run(stopping, drain))
+            if self.sources is not None:
+                tasks.create_task(self.sources.run(stopping, drain))
         log.info("worker.stopped", worker=self.name)
 
     async def run_once(self) -> int:
