@@ -17,7 +17,7 @@ from clarion.domain.plan import Wait
 from clarion.domain.workflow import Channel, ChannelStep, Workflow
 from clarion.flows.rows import Rows
 from clarion.ids import Prefix
-from clarion.store import feed_delivery, workflows
+from clarion.store import feed_delivery, inbound, quarantine, sources, workflows
 from clarion.store.database import Connection
 from clarion.store.feed_delivery import NewItem
 
@@ -46,7 +46,7 @@ class Things:
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
     """Make one of everything for *tenant*: a recipient with two items in the feed, a trigger, a failed message of it,
-    and a job.
+    a job, and a broker's message in quarantine.
     """
     ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
     tenant_id = api.tenants[tenant]
@@ -74,6 +74,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
                 for id in items
             ],
         )
+        put_aside = await _put_a_message_aside(connection, tenant_id, suffix)
         await _fail_a_message(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), message, ana, welcome)
         run = await _let_a_run_wait(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), ana, welcome)
     job = ids.show(Prefix.JOB, ids.parse(Prefix.TRIGGER, trigger))
@@ -87,8 +88,23 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "messages": ids.show(Prefix.MESSAGE, message),
             "queues": "expand",
             "jobs": job,
+            "quarantine": ids.show(Prefix.QUARANTINE, put_aside),
         }
     )
+
+
+async def _put_a_message_aside(connection: Connection, tenant_id: UUID, suffix: str) -> UUID:
+    """A broker's message that could not be used; its id in quarantine."""
+    source = f"memory:things{suffix}"
+    number = await sources.number_of(connection, tenant_id, source)
+    key = inbound.inbound_id(tenant_id, source, "m-1")
+    row = inbound.NewInbound(id=key, message_id="m-1", state=inbound.State.QUARANTINED)
+    await inbound.add(connection, tenant_id, number, [row])
+    kept = quarantine.NewQuarantined(
+        inbound_id=key, message_id="m-1", subject="s", reason="invalid_json: it is none", headers={}, body=b"{"
+    )
+    await quarantine.add(connection, tenant_id, number, [kept])
+    return kept.id
 
 
 async def publish(api: Api, key: str, tenant: str) -> None:

@@ -13,7 +13,24 @@ from starlette.responses import Response
 from starlette.routing import Match, request_response
 from starlette.types import ASGIApp
 
+<<<<<<< HEAD
 from clarion.api import feed, health, jobs, messages, openapi, problem, queues, recipients, runs, topics, triggers
+=======
+from clarion.api import (
+    feed,
+    health,
+    jobs,
+    messages,
+    openapi,
+    problem,
+    quarantine,
+    queues,
+    recipients,
+    sources,
+    topics,
+    triggers,
+)
+>>>>>>> 8c7783c (Sources, what comes in, and quarantine over HTTP; redrive)
 from clarion.api.auth import Doorkeeper
 from clarion.api.limits import Limits
 from clarion.api.operation import Operation, endpoint
@@ -32,6 +49,8 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *recipients.OPERATIONS,
     *feed.OPERATIONS,
     *topics.OPERATIONS,
+    *sources.OPERATIONS,
+    *quarantine.OPERATIONS,
     *queues.OPERATIONS,
     *jobs.OPERATIONS,
     *health.OPERATIONS,

@@ -22,6 +22,8 @@ class Scope(StrEnum):
     FEED_WRITE = "feed:write"  #: mark feed items read or archived
     QUEUES_READ = "queues:read"  #: queues and their jobs
     QUEUES_WRITE = "queues:write"  #: pause, resume, redrive, clean
+    SOURCES_READ = "sources:read"  #: sources, what comes in by them, and quarantine
+    SOURCES_WRITE = "sources:write"  #: redrive what lies in quarantine
     METRICS_READ = "metrics:read"
 
 

@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 
 from clarion.domain.event_reading import storable
+from clarion.errors import Unavailable
 from clarion.flows.act import Act
 from clarion.flows.reading import Origin, Reading
 from clarion.store import inbound, quarantine
@@ -82,7 +83,7 @@ class Settle:
                 answers |= told(await inbound.known(connection, [one.id for one in readings]))
                 readings = [one for one in readings if one.id not in answers]
             except Exception as error:
-                if not _is_of_data(error) or all(one.reason for one in readings):
+                if not is_of_data(error) or all(one.reason for one in readings):
                     raise
                 if len(readings) > 1:
                     for half in (readings[::2], readings[1::2]):
@@ -171,13 +172,13 @@ def _quarantined(one: Reading, reason: str) -> NewQuarantined:
     )
 
 
-def _is_of_data(error: Exception) -> bool:
+def is_of_data(error: Exception) -> bool:
     """Whether *error* is about what was to be written, and not about the database."""
     if isinstance(error, asyncpg.PostgresError):
         return isinstance(
             error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError | asyncpg.ProgramLimitExceededError
         )
-    return not is_away(error)
+    return not is_away(error) and not isinstance(error, Unavailable)
 
 
 def _log(origin: Origin, readings: Sequence[Reading]) -> None:

@@ -31,7 +31,7 @@ SELECT true FROM quarantine WHERE tenant_id = $1 AND id = $2 AND redriven_at IS 
 UPDATE quarantine SET redriven_at = clock_timestamp() WHERE tenant_id = $1 AND id = $2
 
 -- name: still
-UPDATE quarantine SET reason = $3 WHERE tenant_id = $1 AND id = $2
+UPDATE quarantine SET reason = $3 WHERE tenant_id = $1 AND id = $2 AND redriven_at IS NULL
 
 -- name: prune
 WITH gone AS (
