@@ -13,9 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Match, request_response
 from starlette.types import ASGIApp
 
-<<<<<<< HEAD
-from clarion.api import feed, health, jobs, messages, openapi, problem, queues, recipients, runs, topics, triggers
-=======
 from clarion.api import (
     feed,
     health,
@@ -26,11 +23,11 @@ from clarion.api import (
     quarantine,
     queues,
     recipients,
+    runs,
     sources,
     topics,
     triggers,
 )
->>>>>>> 8c7783c (Sources, what comes in, and quarantine over HTTP; redrive)
 from clarion.api.auth import Doorkeeper
 from clarion.api.limits import Limits
 from clarion.api.operation import Operation, endpoint
