@@ -12,12 +12,14 @@ from uuid import UUID
 from tests.support.api import Api
 
 from clarion import clock, ids
+from clarion.domain.binding import Binding
 from clarion.domain.content import InAppContent
 from clarion.domain.plan import Wait
+from clarion.domain.source import BullSource
 from clarion.domain.workflow import Channel, ChannelStep, Workflow
 from clarion.flows.rows import Rows
 from clarion.ids import Prefix
-from clarion.store import feed_delivery, inbound, quarantine, sources, workflows
+from clarion.store import bindings, feed_delivery, inbound, quarantine, sources, workflows
 from clarion.store.database import Connection
 from clarion.store.feed_delivery import NewItem
 
@@ -74,7 +76,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
                 for id in items
             ],
         )
-        put_aside = await _put_a_message_aside(connection, tenant_id, suffix)
+        put_aside = await _put_a_message_aside(connection, tenant_id, welcome, ana)
         await _fail_a_message(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), message, ana, welcome)
         run = await _let_a_run_wait(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), ana, welcome)
     job = ids.show(Prefix.JOB, ids.parse(Prefix.TRIGGER, trigger))
@@ -93,18 +95,22 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
     )
 
 
-async def _put_a_message_aside(connection: Connection, tenant_id: UUID, suffix: str) -> UUID:
-    """A broker's message that could not be used; its id in quarantine."""
-    source = f"memory:things{suffix}"
-    number = await sources.number_of(connection, tenant_id, source)
-    key = inbound.inbound_id(tenant_id, source, "m-1")
-    row = inbound.NewInbound(id=key, message_id="m-1", state=inbound.State.QUARANTINED)
+async def _put_a_message_aside(connection: Connection, tenant_id: UUID, workflow: str, recipient: str) -> UUID:
+    """A broker's message that could not be used, and a binding that would know what to do with it; its id."""
+    source = BullSource(queue=workflow)
+    do = {"trigger": {"workflow": workflow, "recipients": [f"'{recipient}'"]}}
+    binding = Binding(key=workflow, on=source, do=[do])
+    await bindings.publish(connection, tenant_id, {binding.key: (binding.content_hash, binding.to_json())})
+    number = await sources.number_of(connection, tenant_id, source.name)
+    id = ids.new()
+    key = inbound.inbound_id(tenant_id, source.name, id.hex)
+    row = inbound.NewInbound(id=key, message_id=id.hex, state=inbound.State.QUARANTINED)
     await inbound.add(connection, tenant_id, number, [row])
     kept = quarantine.NewQuarantined(
-        inbound_id=key, message_id="m-1", subject="s", reason="invalid_json: it is none", headers={}, body=b"{"
+        id=id, inbound_id=key, message_id=id.hex, subject="s", reason="poison: it was not", headers={}, body=b"{}"
     )
     await quarantine.add(connection, tenant_id, number, [kept])
-    return kept.id
+    return id
 
 
 async def publish(api: Api, key: str, tenant: str) -> None:
