@@ -66,8 +66,15 @@ async def test_sources_and_how_they_look(api: Api) -> None:
     async with api.pool.acquire() as connection:
         number = await sources.number_of(connection, tenant, SOURCE)
         sign = sources.Sign(
-            **{"tenant_id": tenant, "source": number, "state": "away", "since": clock.now(), "in_hand": 3},
-            **{"trouble": "refused", "accepted": 5, "repeated": 1, "last_message_at": clock.now()},
+            tenant_id=tenant,
+            source=number,
+            state="away",
+            since=clock.now(),
+            in_hand=3,
+            trouble="refused",
+            accepted=5,
+            repeated=1,
+            last_message_at=clock.now(),
         )
         await sources.signs(connection, "w1", [sign])
         await sources.signs(connection, "w1", [sign])
