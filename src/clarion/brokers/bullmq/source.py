@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 #: How long an idle worker waits before it looks again by itself, in seconds.
 IDLE_S = 5.0
+#: How long the answer to a check may take, in seconds.
+CHECK_S = 5.0
 #: Longer than Redis may take to say that there is nothing, in seconds.
 GRACE_S = 5.0
 #: How long to wait for a place in a queue whose active jobs are limited, or that allows so many in a time.
@@ -121,7 +123,7 @@ class BullMQSource(Source):
             raise self._fault
         if self._marker.lost is not None:
             raise Disconnected(f"the connection that waits for jobs is lost: {self._marker.lost}")
-        await self._whole(self._commands.call("PING"))
+        await self._whole(self._commands.call("PING", timeout=CHECK_S))
 
     async def close(self) -> None:
         """Jobs that are not settled go back at once, for others or the next start."""
@@ -200,6 +202,8 @@ class BullMQSource(Source):
         except Disconnected as error:
             self._fault = error
             self._settled.set()
+            if self._waiting is not None:
+                self._waiting.cancel()
 
     def _let_go(self, jobs: Sequence[Job], lost: int) -> None:
         for job in jobs:
