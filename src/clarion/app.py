@@ -192,6 +192,7 @@ def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None]) -> list
         failed_jobs=retention.failed_jobs,
         messages=retention.messages,
         feed=retention.feed,
+        timers=retention.timers,
     )
     return [
         Periodic("finish", timedelta(seconds=0.5), Finish(pool).run_once),

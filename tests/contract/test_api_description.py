@@ -100,6 +100,7 @@ async def test_answers_are_as_the_document_says(api: Api) -> None:
         "archiveFeed": {"all": True},
         "triggerWorkflow": {"recipients": [things.ids["recipients"]]},
         "cleanQueue": {"older_than_s": 1_000_000},
+        "putTimer": {"in": "1h", "actions": [{"timer.cancel": {"key": "other"}}]},
     }
     for operation in sorted(OPERATIONS, key=lambda one: (one.method == "DELETE", one.id == "cancelTrigger")):
         body = bodies.get(operation.id, {}) if operation.input is not None and not operation.asks else None

@@ -17,7 +17,7 @@ from clarion.api.operation import Operation
 from clarion.ids import Prefix
 
 #: Operations that make what they name: the name is then a new thing of the asking tenant.
-CREATES = {"putRecipient", "putTopic"}
+CREATES = {"putRecipient", "putTopic", "putTimer"}
 
 #: Queues are shared: their counts are everybody's. What of them is a tenant's own has a test of its own below.
 SHARED = {"getQueue", "pauseQueue", "resumeQueue", "redriveQueue", "cleanQueue", "listJobs"}
@@ -64,6 +64,8 @@ async def test_the_same_request_is_answered_to_its_owner(api: Api, operation: Op
     """Else the test above would pass for any request that is wrong."""
     things = await make_things(api, "one", suffix="-own")
     body = things.body(BODIES.get(operation.id), operation.path)
+    if operation.id == "uncancelTimer":
+        await api.call("POST", things.path("/v1/timers/{key}/cancel"))
     reply = await api.call(operation.method, things.path(operation.path), body, tenant="one", until=b"\n\n")
     assert reply.status in (200, 202, 204), reply
 

@@ -48,7 +48,7 @@ class Things:
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
     """Make one of everything for *tenant*: a recipient with two items in the feed, a trigger, a failed message of it,
-    a job, and a broker's message in quarantine.
+    a timer, a job, and a broker's message in quarantine.
     """
     ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
     tenant_id = api.tenants[tenant]
@@ -79,6 +79,10 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
         put_aside = await _put_a_message_aside(connection, tenant_id, welcome, ana)
         await _fail_a_message(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), message, ana, welcome)
         run = await _let_a_run_wait(connection, tenant_id, ids.parse(Prefix.TRIGGER, trigger), ana, welcome)
+    timer = f"order{suffix}"
+    tell = {"publish": {"kind": "nats", "target": {"subject": "expired"}}}
+    set = await api.call("PUT", f"/v1/timers/{timer}", {"in": "1h", "actions": [tell]}, tenant=tenant)
+    assert set.status in (200, 201), set
     job = ids.show(Prefix.JOB, ids.parse(Prefix.TRIGGER, trigger))
     return Things(
         ids={
@@ -88,6 +92,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "triggers": trigger,
             "runs": ids.show(Prefix.RUN, run),
             "messages": ids.show(Prefix.MESSAGE, message),
+            "timers": timer,
             "queues": "expand",
             "jobs": job,
             "quarantine": ids.show(Prefix.QUARANTINE, put_aside),

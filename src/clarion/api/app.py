@@ -25,6 +25,7 @@ from clarion.api import (
     recipients,
     runs,
     sources,
+    timers,
     topics,
     triggers,
 )
@@ -48,6 +49,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *topics.OPERATIONS,
     *sources.OPERATIONS,
     *quarantine.OPERATIONS,
+    *timers.OPERATIONS,
     *queues.OPERATIONS,
     *jobs.OPERATIONS,
     *health.OPERATIONS,

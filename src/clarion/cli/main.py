@@ -21,6 +21,7 @@ from clarion.cli import (
     recipients,
     retry,
     runs,
+    timers,
     topics,
     trigger,
     triggers,
@@ -76,6 +77,7 @@ app.command("runs")(runs.runs)
 app.command("messages")(messages.messages)
 app.command("retry")(retry.retry)
 app.command("queues")(queues.queues)
+app.add_typer(timers.app, name="timers")
 app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(keys.app, name="keys")

@@ -20,6 +20,8 @@ class Scope(StrEnum):
     TOPICS_WRITE = "topics:write"  #: topics and who belongs to them
     FEED_READ = "feed:read"
     FEED_WRITE = "feed:write"  #: mark feed items read or archived
+    TIMERS_READ = "timers:read"
+    TIMERS_WRITE = "timers:write"  #: set and cancel timers; what they do may trigger and publish
     QUEUES_READ = "queues:read"  #: queues and their jobs
     QUEUES_WRITE = "queues:write"  #: pause, resume, redrive, clean
     SOURCES_READ = "sources:read"  #: sources, what comes in by them, and quarantine

@@ -35,6 +35,10 @@ SAYS: Mapping[str, str] = {
     "inbound_has_its_triggers": "what came in from a broker and was acknowledged is there as the triggers it became",
     "quarantined_is_kept": "a message that could not be used lies in quarantine until it is redriven",
     "keys_are_unique": "one trigger per idempotency key",
+    "pending_timer_has_job": "a timer that is pending has its job, if only a buried one",
+    "job_has_timer": "a job of a timer has its timer",
+    "no_timer_is_early": "no timer fired before its time",
+    "no_timer_is_late": "no timer is pending an hour past its time",
 }
 
 

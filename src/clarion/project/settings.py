@@ -147,6 +147,7 @@ class Retention(Group):
     failed_jobs: Duration = a(7 * DAY, "jobs that failed for good", ge=0 * DAY, le=366 * DAY)
     messages: Duration = a(90 * DAY, "triggers, messages and their attempts", ge=DAY, le=366 * DAY)
     feed: Duration = a(90 * DAY, "items of the in-app feed", ge=DAY, le=366 * DAY)
+    timers: Duration = a(7 * DAY, "timers that fired or were cancelled", ge=0 * DAY, le=366 * DAY)
 
 
 class Defaults(Group):

@@ -24,3 +24,9 @@ async def prune_feed(connection: Connection, older_than: timedelta, limit: int =
     """Delete at most *limit* items of feeds that are older; how many went. The counts of the feeds follow."""
     gone: int = await connection.fetchval(_SQL["feed"], ids.first_at(clock.now() - older_than), limit)
     return gone
+
+
+async def prune_timers(connection: Connection, older_than: timedelta, limit: int = BATCH) -> int:
+    """Delete at most *limit* timers that fired or were cancelled longer ago; how many went."""
+    gone: int = await connection.fetchval(_SQL["timers"], older_than, limit)
+    return gone

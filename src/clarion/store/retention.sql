@@ -32,3 +32,13 @@ WITH gone AS (
     FROM less l WHERE c.tenant_id = l.tenant_id AND c.recipient_id = l.recipient_id
 )
 SELECT count(*) FROM gone
+
+-- name: timers
+WITH gone AS (
+    DELETE FROM timer WHERE id = ANY (ARRAY (
+        SELECT id FROM timer
+        WHERE status <> 'pending' AND updated_at <= now() - $1::interval
+        ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    )) RETURNING 1
+)
+SELECT count(*) FROM gone

@@ -68,6 +68,22 @@ async def note_failures(connection: Connection, notes: Sequence[tuple[UUID, int,
     await connection.execute(_SQL["note_failures"], *zip(*rows, strict=True))
 
 
+async def uncancel(connection: Connection, tenant_id: UUID, key: str) -> Row | None:
+    """Make a cancelled timer pending again; its row, or None when there is no cancelled one."""
+    return await connection.fetchrow(_SQL["uncancel"], tenant_id, key)
+
+
+async def hurry(connection: Connection, tenant_id: UUID, key: str) -> Row | None:
+    """Let a pending timer be due now; its row, or None when there is no pending one."""
+    return await connection.fetchrow(_SQL["hurry"], tenant_id, key)
+
+
+async def delete(connection: Connection, tenant_id: UUID, key: str) -> UUID | None:
+    """Forget a timer; its id, or None when there is none."""
+    id: UUID | None = await connection.fetchval(_SQL["delete"], tenant_id, key)
+    return id
+
+
 async def now_and(connection: Connection, after: timedelta) -> datetime:
     """The time *after* from now, by the database's clock."""
     at: datetime = await connection.fetchval(_SQL["now_and"], after)

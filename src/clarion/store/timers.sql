@@ -56,5 +56,17 @@ UPDATE timer SET failed = h.failed::smallint[], error = h.error
 FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) AS h (id, rev, failed, error)
 WHERE timer.id = h.id AND timer.id = ANY ($1) AND timer.rev = h.rev AND timer.status = 'fired'
 
+-- name: uncancel
+UPDATE timer SET status = 'pending', rev = rev + 1, fired_at = NULL, cancelled_at = NULL, failed = NULL, error = NULL,
+    updated_at = clock_timestamp()
+WHERE tenant_id = $1 AND key = $2 AND status = 'cancelled' RETURNING *
+
+-- name: hurry
+UPDATE timer SET fire_at = clock_timestamp(), rev = rev + 1, updated_at = clock_timestamp()
+WHERE tenant_id = $1 AND key = $2 AND status = 'pending' RETURNING *
+
+-- name: delete
+DELETE FROM timer WHERE tenant_id = $1 AND key = $2 RETURNING id
+
 -- name: now_and
 SELECT clock_timestamp() + $1::interval

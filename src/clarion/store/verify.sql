@@ -180,3 +180,21 @@ SELECT coalesce(i.id, q.inbound_id)::text AS id
 FROM (SELECT id, state FROM inbound WHERE state <> 0 AND at >= (SELECT week FROM oldest)) i
 FULL JOIN (SELECT inbound_id, redriven_at FROM quarantine WHERE at >= (SELECT week FROM oldest)) q ON q.inbound_id = i.id
 WHERE i.id IS NULL OR q.inbound_id IS NULL OR (i.state = 1) <> (q.redriven_at IS NULL)
+
+-- name: pending_timer_has_job
+-- A buried one will do, as with triggers: it fires when it is redriven.
+SELECT t.id::text AS id FROM timer t
+WHERE t.status = 'pending' AND NOT EXISTS (SELECT FROM job j WHERE j.id = t.id)
+  AND NOT EXISTS (SELECT FROM job_buried b WHERE b.id = t.id)
+
+-- name: job_has_timer
+SELECT j.id::text AS id FROM job j
+WHERE j.queue = 'timers' AND NOT EXISTS (SELECT FROM timer t WHERE t.id = j.id AND t.key = j.key)
+
+-- name: no_timer_is_early
+SELECT id::text AS id FROM timer WHERE fired_at < fire_at
+
+-- name: no_timer_is_late
+SELECT t.id::text AS id FROM timer t JOIN job j ON j.id = t.id
+WHERE t.status = 'pending' AND t.fire_at < now() - interval '1 hour' AND j.run_at < now() - interval '1 hour'
+  AND NOT EXISTS (SELECT FROM queue q WHERE q.name = j.queue AND q.paused_at IS NOT NULL)

@@ -32,6 +32,7 @@ class Ages:
     failed_jobs: timedelta
     messages: timedelta
     feed: timedelta
+    timers: timedelta
 
 
 class Pruner:
@@ -57,6 +58,7 @@ class Pruner:
                 (workers.prune, _SILENT),
                 (retention.prune_triggers, self._ages.messages + partitions.WEEK),
                 (retention.prune_feed, self._ages.feed),
+                (retention.prune_timers, self._ages.timers),
             ):
                 for _ in range(_BATCHES):
                     count = await prune(connection, age)

@@ -28,6 +28,7 @@ _ANOTHER_ATTEMPT = (
     "INSERT INTO attempt (message_id, number, fence, tenant_id, ended_at, status, provider, worker)"
     " SELECT id, 2, 9, tenant_id, now(), 'uncertain', 'smtp', 'w' FROM message"
 )
+_A_TIMER = "INSERT INTO timer (id, tenant_id, key, status, fire_at, fired_at, actions)"
 
 #: Rule → what breaks it.
 PLANTED = {
@@ -64,6 +65,14 @@ PLANTED = {
     "quarantined_is_kept": "INSERT INTO inbound (id, tenant_id, at, source, state, message_id)"
     " SELECT gen_random_uuid(), id, now(), 1, 1, 'm' FROM tenant",
     "keys_are_unique": "UPDATE trigger SET idempotency_key = 'the same'",
+    "pending_timer_has_job": f"{_A_TIMER} SELECT gen_random_uuid(), id, 'k', 'pending', now(), NULL, '[]' FROM tenant",
+    "job_has_timer": "INSERT INTO job (id, tenant_id, run_at, priority, lane, queue, kind, key)"
+    " SELECT gen_random_uuid(), id, now() + interval '1 d', 2, 1, 'timers', 'fire', 'k' FROM tenant",
+    "no_timer_is_early": f"{_A_TIMER} SELECT gen_random_uuid(), id, 'k', 'fired', now(), now() - interval '1 ms', '[]'"
+    " FROM tenant",
+    "no_timer_is_late": f"WITH one AS ({_A_TIMER} SELECT gen_random_uuid(), id, 'k', 'pending', now() - interval '2 h',"
+    " NULL, '[]' FROM tenant RETURNING *) INSERT INTO job (id, tenant_id, run_at, priority, lane, queue, kind, key)"
+    " SELECT id, tenant_id, fire_at, 2, 1, 'timers', 'fire', key FROM one",
 }
 
 

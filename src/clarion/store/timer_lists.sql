@@ -1,0 +1,33 @@
+-- name: get
+SELECT * FROM timer WHERE tenant_id = $1 AND key = $2
+
+-- name: get_by_id
+SELECT * FROM timer WHERE tenant_id = $1 AND id = $2
+
+-- name: by_time
+-- $1 tenant, $2 statuses, $3-$4 behind which, $5 from when, $6 until when, $7 how many. Each status is read in order.
+SELECT t.* FROM unnest($2::text[]) AS s (status) CROSS JOIN LATERAL (
+    SELECT * FROM timer
+    WHERE timer.tenant_id = $1 AND timer.status = s.status AND (fire_at, id) > ($3::timestamptz, $4::uuid)
+      AND fire_at >= $5 AND fire_at < $6
+    ORDER BY fire_at, id LIMIT $7
+) AS t
+ORDER BY t.fire_at, t.id LIMIT $7
+
+-- name: by_metadata
+-- The same, and $8 any of what is contained, $9-$10 between which keys. What is found is sorted: it should be few.
+WITH found AS MATERIALIZED (
+    SELECT id, fire_at FROM timer
+    WHERE tenant_id = $1 AND metadata <> '{}' AND metadata @> ANY ($8::jsonb[]) AND status = ANY ($2::text[])
+      AND key >= $9 AND key < $10 AND (fire_at, id) > ($3::timestamptz, $4::uuid) AND fire_at >= $5 AND fire_at < $6
+), first AS MATERIALIZED (
+    SELECT id FROM found ORDER BY fire_at, id LIMIT $7
+)
+SELECT * FROM timer WHERE id = ANY (ARRAY (SELECT id FROM first)) ORDER BY fire_at, id
+
+-- name: by_key
+-- $1 tenant, $2 statuses, $3 behind which, $4-$5 between which keys, $6 from when, $7 until when, $8 how many.
+SELECT * FROM timer
+WHERE tenant_id = $1 AND key > $3 AND key >= $4 AND key < $5 AND status = ANY ($2::text[])
+  AND fire_at >= $6 AND fire_at < $7
+ORDER BY key LIMIT $8
