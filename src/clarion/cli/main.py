@@ -17,10 +17,13 @@ from clarion.cli import (
     keys,
     messages,
     migrate,
+    quarantine,
     queues,
     recipients,
     retry,
     runs,
+    sources,
+    tail,
     timers,
     topics,
     trigger,
@@ -78,6 +81,9 @@ app.command("messages")(messages.messages)
 app.command("retry")(retry.retry)
 app.command("queues")(queues.queues)
 app.add_typer(timers.app, name="timers")
+app.command("sources")(sources.sources)
+app.command("tail")(tail.tail)
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(keys.app, name="keys")

@@ -13,7 +13,7 @@ import structlog
 
 from clarion.brokers import base
 from clarion.brokers.base import Delivery
-from clarion.domain.source import BullSource, Source
+from clarion.domain.source import BullSource, NatsSource, Source
 from clarion.flows.bindings import Bindings, Bound
 from clarion.flows.follow import Follow
 from clarion.flows.ingest import Answer, Ingest
@@ -64,7 +64,7 @@ class Sources:
         self._ingest = ingest
         self._open_source = open_source
         self._worker = worker
-        self._rhythm = rhythm
+        self._rhythm = rhythm or Rhythm()
         self._every = every
         self._follow = Follow(pool)
         self._running: dict[_Key, _Running] = {}
@@ -106,7 +106,11 @@ class Sources:
             number = await sources.number_of(connection, tenant_id, name)
         view = SourceView(Origin(tenant_id=tenant_id, source=name, number=number))
         runner = SourceRunner(
-            partial(self._open_source, spec), partial(self._take, key), self._follow, view=view, rhythm=self._rhythm
+            partial(self._open_source, spec),
+            partial(self._take, key),
+            self._follow,
+            view=view,
+            rhythm=_rhythm_of(spec, self._rhythm),
         )
         stopping = asyncio.Event()
         task = asyncio.create_task(runner.run(stopping), name=f"source {name}")
@@ -150,6 +154,13 @@ class Sources:
                 await sources.leave(connection, self._worker)
         except Exception as error:
             log.warning("worker.leave_failed", worker=self._worker, error=repr(error))
+
+
+def _rhythm_of(spec: Source, rhythm: Rhythm) -> Rhythm:
+    """*rhythm*, but a broker that waits for acknowledgements for a short time is told often that work goes on."""
+    if isinstance(spec, NatsSource):
+        return replace(rhythm, keep_every=min(rhythm.keep_every, timedelta(seconds=spec.ack_wait / 3)))
+    return rhythm
 
 
 def _merged(bound: Sequence[Bound]) -> Source:

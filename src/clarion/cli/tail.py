@@ -1,0 +1,64 @@
+"""``clarion tail``: what comes in from brokers and what becomes of it, live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clarion.cli.remote import Remote
+
+_Source = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only what comes by this source.")]
+_Count = Annotated[int | None, typer.Option("--count", metavar="N", help="End after so many; else ^C ends it.", min=1)]
+
+#: How often it is looked whether something has come.
+_EVERY_S = 0.3
+#: As many as a page has.
+_PAGE = 100
+
+
+def tail(
+    source: _Source = None,
+    count: _Count = None,
+    url: Url = None,
+    api_key: ApiKey = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show messages as they come in, from a minute ago on: accepted and as what, or put in quarantine and why."""
+    import json as writing
+    from itertools import islice
+
+    from clarion.cli.address import remote
+
+    for one in islice(_inbound(remote(url, api_key, project, data_dir), source), count):
+        print(writing.dumps(one, ensure_ascii=False) if json else _line(one), flush=True)
+
+
+def _inbound(system: Remote, source: str | None) -> Iterator[dict[str, Any]]:
+    """What comes in, without end."""
+    import time
+
+    after: str | None = None
+    while True:
+        page = system.get("inbound", after=after, limit=_PAGE, source=source)
+        yield from page["items"]
+        after = page["next"]
+        if len(page["items"]) < _PAGE:
+            time.sleep(_EVERY_S)
+
+
+def _line(one: dict[str, Any]) -> str:
+    """One message for people."""
+    from clarion.cli.table import moment, show
+
+    became = [f"{workflow or '?'} {id}" for workflow, id in zip(one["workflows"], one["triggers"], strict=True)]
+    what = ", ".join(became) or one["reason"] or "nothing to trigger"
+    words = (moment("at")(one), one["source"], one["message_id"], one["state"], what)
+    return "  ".join(show(word) for word in words)
