@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
 from tests.support.database_proxy import Cut, DatabaseProxy, How
 from tests.support.ingest import Greets, Intake, make_intake, message, messages
 
+from clarion import clock, ids
 from clarion.domain.event import Event
 from clarion.domain.event_reading import LARGEST
 from clarion.flows.ingest import Outcome
@@ -213,3 +215,21 @@ async def test_what_the_database_refuses_is_found_among_others(intake: Intake, m
     (reason,) = (await intake.reasons()).values()
     assert reason.startswith("cannot_be_stored: ")
     await is_well(intake)
+
+
+async def test_quarantine_and_suspects_go_with_age_and_what_came_in_never(intake: Intake) -> None:
+    await intake.take([message(1), message(2, raw=b"{")])
+    old = ids.first_at(clock.now() - timedelta(days=91))
+    await intake.pool.execute("UPDATE quarantine SET id = $1", old)
+    await intake.take([message(3, raw=b"{")])
+    await intake.pool.execute(
+        "INSERT INTO inbound_suspect (id, tenant_id, worker, deaths, at)"
+        " VALUES (gen_random_uuid(), $1, 'w', 0, now() - interval '31 days'), (gen_random_uuid(), $1, 'w', 0, now())",
+        intake.tenant_id,
+    )
+    async with intake.pool.acquire() as connection:
+        assert await quarantine.prune(connection, timedelta(days=90)) == 2
+        assert await quarantine.prune(connection, timedelta(days=90)) == 0
+    assert (await intake.count("quarantine"), await intake.count("inbound_suspect")) == (1, 1)
+    again = await intake.take([message(1), message(2, raw=b"{")])
+    assert {one.outcome for one in again} == {Outcome.REPEATED}

@@ -145,7 +145,9 @@ class Retention(Group):
 
     completed_jobs: Duration = a(DAY, "finished jobs", ge=0 * DAY, le=366 * DAY)
     failed_jobs: Duration = a(7 * DAY, "jobs that failed for good", ge=0 * DAY, le=366 * DAY)
-    messages: Duration = a(90 * DAY, "triggers, messages and their attempts", ge=DAY, le=366 * DAY)
+    messages: Duration = a(
+        90 * DAY, "triggers, messages and their attempts, what lies in quarantine", ge=DAY, le=366 * DAY
+    )
     feed: Duration = a(90 * DAY, "items of the in-app feed", ge=DAY, le=366 * DAY)
     timers: Duration = a(7 * DAY, "timers that fired or were cancelled", ge=0 * DAY, le=366 * DAY)
 

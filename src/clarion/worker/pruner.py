@@ -10,7 +10,7 @@ import structlog
 from clarion.queue import retention as job_retention
 from clarion.queue import workers
 from clarion.queue.job import Pool
-from clarion.store import partitions, retention
+from clarion.store import partitions, quarantine, retention, sources
 
 log = structlog.get_logger()
 
@@ -56,8 +56,10 @@ class Pruner:
                 (job_retention.prune_tally, _TALLY),
                 (job_retention.compact_tally, _FINE),
                 (workers.prune, _SILENT),
+                (sources.prune, _SILENT),
                 (retention.prune_triggers, self._ages.messages + partitions.WEEK),
                 (retention.prune_feed, self._ages.feed),
+                (quarantine.prune, self._ages.messages),
                 (retention.prune_timers, self._ages.timers),
             ):
                 for _ in range(_BATCHES):
