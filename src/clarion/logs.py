@@ -11,6 +11,9 @@ import sys
 
 import structlog
 
+#: Clients of brokers that log, with tracebacks, what they also raise; we log that ourselves.
+_QUIET = ("aio_pika", "aiormq", "nats")
+
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -38,3 +41,5 @@ def configure(*, format: str, level: str, process: str, colour: bool = True) -> 
     )
     structlog.contextvars.bind_contextvars(process=process)
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

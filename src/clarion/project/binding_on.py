@@ -17,13 +17,14 @@ from clarion.project.table import Notes, Table, kind
 
 RABBITMQ_KEYS = (
     *("queue", "broker", "exchange", "exchange_type", "routing_keys", "declare", "queue_type"),
-    *("dead_letter_exchange", "prefetch"),
+    *("dead_letter_exchange", "delivery_limit", "prefetch"),
 )
-NATS_KEYS = ("stream", "subjects", "durable", "broker", "declare", "max_ack_pending", "ack_wait")
+NATS_KEYS = ("stream", "subjects", "durable", "broker", "declare", "deliver", "max_ack_pending", "ack_wait")
 BULLMQ_KEYS = ("queue", "jobs", "broker", "prefix", "concurrency", "complete_on")
 
 _EXCHANGES = {name: name for name in ("direct", "topic", "fanout", "headers")}
 _QUEUES = {name: name for name in ("quorum", "classic")}
+_DELIVER = {name: name for name in ("all", "new")}
 _COMPLETE = {name: name for name in ("sent", "accepted")}
 _CHANNELS = {channel.value: channel.value for channel in Channel}
 _LONGEST_NAME = 255
@@ -85,6 +86,7 @@ def _rabbitmq(table: Table, notes: Notes) -> Source | None:
         "declare": table.flag("declare"),
         "queue_type": table.choice("queue_type", _QUEUES),
         "dead_letter_exchange": table.checked("dead_letter_exchange", _name),
+        "delivery_limit": _whole(table.number("delivery_limit", 1, 1_000_000, whole=True)),
         "prefetch": _whole(table.number("prefetch", 1, 65_535, whole=True)),
     }
     return RabbitSource(queue=queue, **_given(given))
@@ -101,6 +103,7 @@ def _nats(table: Table, notes: Notes) -> Source | None:
     given = {
         "broker": table.text("broker"),
         "declare": table.flag("declare"),
+        "deliver": table.choice("deliver", _DELIVER),
         "max_ack_pending": _whole(table.number("max_ack_pending", 1, 100_000, whole=True)),
         "ack_wait": ack_wait.total_seconds() if ack_wait else None,
     }

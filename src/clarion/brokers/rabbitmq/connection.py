@@ -42,11 +42,10 @@ async def connect(url: str, name: str) -> AbstractConnection:
     except (aiormq.exceptions.ProbableAuthenticationError, aiormq.exceptions.AuthenticationError) as error:
         raise ConfigError(f"RabbitMQ at {where} does not let {address.user!r} in: check user and password.") from error
     except aiormq.exceptions.InvalidFrameError as error:
-        if "NOT_ALLOWED" not in str(error):
-            raise Disconnected(f"RabbitMQ at {where}: {error}") from error
+        # The client does not tell why the broker closed the connection instead of opening the virtual host.
         raise ConfigError(
-            f"RabbitMQ at {where} does not let {address.user!r} use the virtual host {address.path or '/'!r}: "
-            "create it, or grant the user permissions there."
+            f"RabbitMQ at {where} does not let {address.user!r} use the virtual host {address.path or '/'!r}: it may not "
+            "exist or be down, the user may have no permissions there, or too many connections."
         ) from error
     except TimeoutError as error:
         raise Disconnected(f"RabbitMQ at {where} did not answer within {PATIENCE_S:g} s") from error

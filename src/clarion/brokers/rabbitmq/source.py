@@ -119,7 +119,8 @@ class RabbitMQSource(Source):
     async def check(self) -> None:
         """Ask for the queue over a channel of its own, and then over the consumer's.
 
-        Deaf is also who gets nothing from one check to the next while messages wait and there is room for them.
+        Deaf is also a queue's only consumer that gets nothing from one check to the next while messages wait and it has
+        room for them. (With others there it may be one that stands by.)
         """
         channel, connection = self._speak(), self._connection
         assert connection is not None
@@ -130,7 +131,7 @@ class RabbitMQSource(Source):
         if not queue.consumer_count:
             self._lose("the queue has no consumer any more")
         has_room = len(self._open) + len(self._arrived) < self._spec.prefetch
-        waits = bool(queue.message_count) and has_room
+        waits = bool(queue.message_count) and queue.consumer_count == 1 and has_room
         if waits and self._idle_at == self._received:
             self._lose(f"{queue.message_count} messages wait in the queue, and none comes")
         self._idle_at = self._received if waits else None
