@@ -16,6 +16,11 @@ class Nats(Server):
 
     name = "NATS"
 
+    def __init__(self, folder: Path, port: int | None = None, *, more: str = "") -> None:
+        """*more*: lines for its configuration, such as users and what they may."""
+        super().__init__(folder, port)
+        self._more = more
+
     @property
     def url(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
@@ -24,7 +29,7 @@ class Nats(Server):
         config = self.folder / "nats.conf"
         config.write_text(
             f"host: 127.0.0.1\nport: {self.port}\nmax_payload: 8MB\n"
-            f'jetstream {{ store_dir: "{self.folder / "store"}", sync_interval: always }}\n'
+            f'jetstream {{ store_dir: "{self.folder / "store"}", sync_interval: always }}\n{self._more}\n'
         )
         return [str(_server()), "-c", str(config)]
 

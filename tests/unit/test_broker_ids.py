@@ -57,7 +57,7 @@ def test_an_id_that_cannot_be_stored_or_shown_is_known_by_its_hash() -> None:
 def amqp(
     body: bytes = b"{}", *, redelivered: bool = False, count: int | None = None, **properties: Any
 ) -> DeliveredMessage:
-    headers = {"shop": "corner"} | ({"x-delivery-count": count} if count else {})
+    headers: dict[str, Any] = {"shop": "corner"} | ({"x-delivery-count": count} if count else {})
     return DeliveredMessage(
         delivery=Basic.Deliver("c", 1, redelivered, "orders", "order.created"),
         header=ContentHeader(properties=Basic.Properties(headers=headers, **properties)),

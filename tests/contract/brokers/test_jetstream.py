@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
 from structlog.testing import capture_logs
 from tests.contract.brokers.harness import NatsBroker
+from tests.support import memory
+from tests.support.docs import page
+from tests.support.nats import Nats
 from tests.support.reading import Reading
 from tests.support.wait import wait_until
 
 from clarion.brokers.base import Publication
+from clarion.brokers.nats import JetStreamSource, NatsSink
 from clarion.domain.outcome import Reject, Retry, Sent
+from clarion.domain.source import NatsSource
 from clarion.errors import ConfigError
 
 
@@ -155,3 +164,66 @@ async def test_headers_cannot_smuggle_anything(jetstream: NatsBroker) -> None:
         await reading.source.ack(await reading.first(1))
         assert reading.all[0].id == "2"
     await sink.close()
+
+
+_PERMISSIONS = """
+authorization {{ users: [
+  {{ user: root, password: root }}
+  {{ user: clarion, password: "p@ss", permissions: {{ publish: [{allowed}], subscribe: ["_INBOX.>"] }} }}
+] }}
+"""
+
+
+def _documented(stream: str, *, making: bool) -> str:
+    """The subjects that the page on NATS says a user needs."""
+    (table,) = re.findall(r"^### Permissions\n(.*?)^and to", page("how-to/connect-nats.md"), re.DOTALL | re.MULTILINE)
+    lines = [line for line in table.splitlines() if making or "`declare: true`" not in line]
+    subjects = [one for line in lines for one in re.findall(r"`(\$[^`]+)`", line)]
+    assert len(subjects) >= 4
+    named = [one.replace("<stream>", stream).replace("<durable>", "clarion") for one in subjects]
+    return ", ".join(f'"{one}"' for one in [*named, f"{stream}.>"])
+
+
+@pytest.mark.parametrize("making", [True, False])
+async def test_the_permissions_of_the_page_are_enough(nats: Nats, making: bool) -> None:
+    with memory.folder("clarion-tests-") as folder:
+        more = _PERMISSIONS.format(allowed=_documented("orders", making=making))
+        server = Nats(Path(folder), more=more)
+        await server.start()
+        root, ours = (f"nats://{who}@127.0.0.1:{server.port}" for who in ("root:root", "clarion:p%40ss"))
+        spec = NatsSource(stream="orders", subjects=["orders.>"], durable="clarion", declare=making)
+        try:
+            if not making:
+                async with Reading(JetStreamSource(replace(spec, declare=True), root)):
+                    pass
+            sink = NatsSink(ours)
+            async with Reading(JetStreamSource(spec, ours)) as reading:
+                one = Publication(id="1", target={"subject": "orders.created"}, body=b"{}")
+                assert [type(outcome) for outcome in await sink.publish([one])] == [Sent]
+                await reading.source.ack(await reading.first(1))
+                await reading.source.check()
+            await sink.close()
+        finally:
+            await server.stop()
+
+
+async def test_who_may_not_is_told_so(nats: Nats, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clarion.brokers.nats.source.PATIENCE_S", 1.0)
+    with memory.folder("clarion-tests-") as folder:
+        server = Nats(Path(folder), more=_PERMISSIONS.format(allowed='"orders.>"'))
+        await server.start()
+        spec = NatsSource(stream="orders", subjects=["orders.>"], durable="clarion")
+        try:
+            with pytest.raises(ConfigError, match=r"(?i)stream\.info"):
+                await JetStreamSource(spec, f"nats://clarion:p%40ss@127.0.0.1:{server.port}").open()
+            wrong = f"nats://clarion:wrong-secret@127.0.0.1:{server.port}"
+            with pytest.raises(ConfigError, match="does not let us in") as refused:
+                await JetStreamSource(spec, wrong).open()
+            assert "wrong-secret" not in str(refused.value)
+            sink = NatsSink(wrong)
+            (outcome,) = await sink.publish([Publication(id="1", target={"subject": "orders.a"}, body=b"{}")])
+            assert isinstance(outcome, Retry)
+            assert outcome.pause_provider
+            await sink.close()
+        finally:
+            await server.stop()

@@ -10,6 +10,7 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
 from aiormq.abc import ChannelFrame
+from aiormq.channel import Channel
 from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
@@ -34,6 +35,7 @@ async def put_without_id(rabbit: RabbitBroker, *bodies: bytes) -> None:
     """As other clients publish: without a message id. The one here would stamp one, so these are its bare frames."""
     async with channel(rabbit) as one:
         under = await one.get_underlay_channel()
+        assert isinstance(under, Channel)
         for body in bodies:
             header = ContentHeader(properties=Basic.Properties(delivery_mode=2), body_size=len(body))
             publish = Basic.Publish(exchange=rabbit.target["exchange"], routing_key=rabbit.target["routing_key"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import nats.errors
 from nats.aio.client import Client
@@ -31,8 +32,8 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None]) -> Clien
     `ConfigError` where we are not let in.
     """
     client = Client()
-    servers = [url.strip() for url in urls.split(",")]
-    where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in servers)
+    servers, credentials = _addresses(urls)
+    where = ", ".join(urlsplit(server).netloc for server in servers)
 
     async def on_closed() -> None:
         on_lost(str(client.last_error or "the connection was closed"))
@@ -44,6 +45,7 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None]) -> Clien
         async with asyncio.timeout(PATIENCE_S):
             await client.connect(
                 servers,
+                **credentials,
                 name=name,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -63,6 +65,22 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None]) -> Clien
             raise ConfigError(f"NATS at {where} does not let us in: check user and password, or the token.") from error
         raise Disconnected(f"NATS at {where} cannot be reached: {said}") from error
     return client
+
+
+def _addresses(urls: str) -> tuple[list[str], dict[str, Any]]:
+    """The servers alone, and what lets us in as the client's arguments: in addresses it would not decode ``%40``."""
+    servers: list[str] = []
+    credentials: dict[str, Any] = {}
+    for url in urls.split(","):
+        parts = urlsplit(url.strip())
+        before, _, host = parts.netloc.rpartition("@")
+        user, colon, password = before.partition(":")
+        if colon:
+            credentials = {"user": unquote(user), "password": unquote(password)}
+        elif user:
+            credentials = {"token": unquote(user)}
+        servers.append(urlunsplit(parts._replace(netloc=host)))
+    return servers, credentials
 
 
 async def close(client: Client | None) -> None:

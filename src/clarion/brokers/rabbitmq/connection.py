@@ -44,8 +44,8 @@ async def connect(url: str, name: str) -> AbstractConnection:
     except aiormq.exceptions.InvalidFrameError as error:
         # The client does not tell why the broker closed the connection instead of opening the virtual host.
         raise ConfigError(
-            f"RabbitMQ at {where} does not let {address.user!r} use the virtual host {address.path or '/'!r}: it may not "
-            "exist or be down, the user may have no permissions there, or too many connections."
+            f"RabbitMQ at {where} does not let {address.user!r} use the virtual host {address.path or '/'!r}: "
+            "it may not exist or be down, the user may have no permissions there, or too many connections."
         ) from error
     except TimeoutError as error:
         raise Disconnected(f"RabbitMQ at {where} did not answer within {PATIENCE_S:g} s") from error
