@@ -49,8 +49,9 @@ def has_ended(shown: Mapping[str, Any]) -> bool:
     """Whether nothing about it will change by itself any more."""
     if shown["status"] == "completed":
         return True
-    open = shown["runs"]["waiting"] or any(shown["messages"][status.value] for status in OPEN)
-    return bool(shown["status"] == "cancelled" and not open)
+    if shown["status"] != "cancelled":  # of one that was only just accepted nothing else is known
+        return False
+    return not (shown["runs"]["waiting"] or any(shown["messages"][status.value] for status in OPEN))
 
 
 def _pace(row: Mapping[str, Any], messages: Mapping[str, int], now: datetime) -> tuple[float | None, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from clarion.domain import delay
 from clarion.domain.expression import Expression, Result, Scope
@@ -29,9 +30,8 @@ class Ready:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One message to be: queued, or skipped for a reason."""
+class Planned(NamedTuple):
+    """One message to be: queued, or skipped for a reason. A tuple, like `Plan`: a broadcast makes a million of them."""
 
     step: int
     channel: Channel
@@ -49,8 +49,7 @@ class Wait:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a run comes to now: messages, and then it is done, or waits."""
 
     messages: list[Planned]

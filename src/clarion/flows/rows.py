@@ -56,25 +56,27 @@ class Rows:
         minted: Iterator[UUID],
     ) -> None:
         """Add what was planned for one run of *trigger*, with a job for each message that is queued."""
-        tenant_id, trigger_id = trigger["tenant_id"], trigger["id"]
-        for one in planned:
-            id, channel = next(minted), one.channel.value
-            queued, skipped = self.counts[trigger_id, tenant_id, channel]
-            if one.skip is None:
+        tenant_id, trigger_id, workflow = trigger["tenant_id"], trigger["id"], trigger["workflow_key"]
+        priority, lane = trigger["priority"], lane_of(tenant_id)
+        jobs, counts = self.jobs, self.counts
+        for number, one_channel, address, skip in planned:
+            id, channel = next(minted), one_channel.value
+            key = (trigger_id, tenant_id, channel)
+            queued, skipped = counts[key]
+            if skip is None:
                 status, ended_at = Status.QUEUED.value, None
-                self.counts[trigger_id, tenant_id, channel] = (queued + 1, skipped)
+                counts[key] = (queued + 1, skipped)
                 self.queues.add(channel)
                 # A microsecond apart, so that a claim can remember how far it has come.
-                run_at = self.now + timedelta(microseconds=len(self.jobs))
-                priority = trigger["priority"]
-                self.jobs.append((id, tenant_id, channel, DELIVER, priority, lane_of(tenant_id), run_at, None, None))
+                run_at = self.now + timedelta(microseconds=len(jobs))
+                jobs.append((id, tenant_id, channel, DELIVER, priority, lane, run_at, None, None))
             else:
                 status, ended_at = Status.SKIPPED.value, self.now
-                self.counts[trigger_id, tenant_id, channel] = (queued, skipped + 1)
+                counts[key] = (queued, skipped + 1)
             self.messages.append(
                 (
-                    *(id, tenant_id, trigger_id, run_id, expires_at, one.step, channel, status),
-                    *(trigger["workflow_key"], recipient_id, one.address, one.skip, ended_at),
+                    *(id, tenant_id, trigger_id, run_id, expires_at, number, channel, status),
+                    *(workflow, recipient_id, address, skip, ended_at),
                 )
             )
 
