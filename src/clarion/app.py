@@ -24,6 +24,8 @@ from clarion.store.database import Pool
 
 if TYPE_CHECKING:
     from clarion.api.server import ApiServer
+    from clarion.flows.bindings import Bindings
+    from clarion.flows.hearing import Hearing
     from clarion.worker.consumer import Handler
     from clarion.worker.periodic import Periodic
     from clarion.worker.service import Worker
@@ -86,6 +88,8 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     from dataclasses import replace
 
     from clarion.flows import timers
+    from clarion.flows.bindings import Bindings
+    from clarion.flows.hearing import Hearing
     from clarion.queue.workers import SIGN_EVERY
     from clarion.worker.consumer import Consumer
     from clarion.worker.pace import Pace
@@ -94,7 +98,10 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     from clarion.worker.service import Worker
 
     name = f"{socket.gethostname()}-{os.getpid()}-{ids.new().hex[-6:]}"
-    handlers = await _handlers(stack, settings, pool, notifier.ring, name)
+    bindings = Bindings(pool)
+    await bindings.refresh()
+    hearing = Hearing(bindings, wake=notifier.ring)
+    handlers = await _handlers(stack, settings, pool, notifier.ring, name, bindings, hearing)
     wanted = settings.worker.queues or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
         raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
@@ -121,8 +128,9 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     presence = Presence(pool, name, host=socket.gethostname(), pid=os.getpid(), queues=wanted)
     stack.push_async_callback(presence.leave)
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
+    noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
     sources = _sources(settings, pool, notifier.ring, name) if settings.worker.sources else None
-    return Worker(name, consumers, [signs, *_duties(settings, pool, notifier.ring)], sources)
+    return Worker(name, consumers, [signs, noticing, *_duties(settings, pool, notifier.ring, hearing)], sources)
 
 
 def _sources(settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str) -> Sources:
@@ -140,13 +148,20 @@ def _sources(settings: Settings, pool: Pool, wake: Callable[[str], None], worker
 
 
 async def _handlers(
-    stack: AsyncExitStack, settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str
+    stack: AsyncExitStack,
+    settings: Settings,
+    pool: Pool,
+    wake: Callable[[str], None],
+    worker: str,
+    bindings: Bindings,
+    hearing: Hearing,
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Who does what: by queue, then by kind of job."""
     from clarion.brokers.open_sink import Sinks
     from clarion.channels.email.smtp import SmtpProvider
     from clarion.domain.publishing import Patience
     from clarion.flows import advance, cancel, expand, publications, rows, timers
+    from clarion.flows import hearing as hear
     from clarion.flows.act import Act
     from clarion.flows.contexts import Contexts
     from clarion.flows.definitions import Definitions
@@ -155,32 +170,39 @@ async def _handlers(
     from clarion.flows.fire import Fire
     from clarion.flows.publish import PublishAll
     from clarion.flows.published import Published
+    from clarion.flows.react import React
     from clarion.flows.slots import Slots
 
     slots, published = Slots(), Published(default_locale=settings.default_locale)
     contexts = Contexts(published)
     provider = SmtpProvider(smtp_settings(settings))
     stack.push_async_callback(provider.close)
-    expanding = expand.Expand(pool, published, page=settings.worker.expand_page, wake=wake, slots=slots)
-    email = DeliverEmail(pool, contexts, provider, sender=settings.email.sender or "", worker=worker, slots=slots)
-    in_app = DeliverInApp(pool, contexts, slots=slots)
+    expanding = expand.Expand(
+        pool, published, page=settings.worker.expand_page, wake=wake, slots=slots, hearing=hearing
+    )
+    sender = settings.email.sender or ""
+    email = DeliverEmail(pool, contexts, provider, sender=sender, worker=worker, slots=slots, hearing=hearing)
+    in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
     stack.push_async_callback(sinks.close)
     patience = Patience.of(own.attempts, own.first_wait, own.longest_wait)
-    publishing = PublishAll(pool, sinks.get, patience=patience, slots=slots)
+    publishing = PublishAll(pool, sinks.get, patience=patience, slots=slots, hearing=hearing)
+    act = Act(Definitions())
+    firing = Fire(pool, act, wake=wake, slots=slots, hear=hearing.timers, hearing=hearing)
     return {
         expand.QUEUE: {expand.KIND: expanding},
         Channel.EMAIL.value: {expand.KIND: expanding, rows.DELIVER: email},
         Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
         rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots)},
-        timers.QUEUE: {timers.KIND: Fire(pool, Act(Definitions()), wake=wake, slots=slots)},
+        timers.QUEUE: {timers.KIND: firing},
         cancel.QUEUE: {cancel.KIND: cancel.SweepCancelled(pool, slots=slots)},
         publications.QUEUE: {publications.KIND: publishing},
+        hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
     }
 
 
-def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None]) -> list[Periodic]:
+def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None], hearing: Hearing) -> list[Periodic]:
     from clarion.flows.finish import Finish
     from clarion.worker.periodic import Periodic
     from clarion.worker.pruner import Ages, Pruner
@@ -195,7 +217,7 @@ def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None]) -> list
         timers=retention.timers,
     )
     return [
-        Periodic("finish", timedelta(seconds=0.5), Finish(pool).run_once),
+        Periodic("finish", timedelta(seconds=0.5), Finish(pool, hearing=hearing).run_once),
         Periodic(
             "rescue",
             min(settings.worker.lease / 6, timedelta(seconds=10)),

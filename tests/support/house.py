@@ -16,7 +16,7 @@ from tests.support.wait import wait_until
 
 from clarion.app import open_worker
 from clarion.config import load_settings
-from clarion.flows.apply import apply
+from clarion.flows.apply import apply, apply_bindings
 from clarion.flows.verify import verify
 from clarion.project.load import load_project
 from clarion.worker.service import Worker
@@ -86,6 +86,7 @@ async def open_house(url: str, *, project: Path = HOTEL, run: bool = True, **smt
         assert found is not None, mistakes
         async with api.pool.acquire() as connection:
             await apply(connection, api.tenants["one"], found.workflows)
+            await apply_bindings(connection, api.tenants["one"], found.bindings)
         settings = load_settings(
             {"project": project, "smtp_url": f"smtp://127.0.0.1:{server.port}", "worker.poll_interval": "100ms"},
             {},

@@ -144,3 +144,34 @@ def test_a_folder_is_checked_with_its_bindings(tmp_path: Path) -> None:
     assert isinstance(told["bindings/b.yaml"], Mistake)
     assert told["bindings/b.yaml"].hint == "did you mean `hello`?"
     assert told["bindings/readme.md"].severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("bindings", "warned"),
+    [
+        ({"a": ("message.sent", "hello")}, {"a"}),
+        ({"a": ("{message.failed: {workflow: hello}}", "hello")}, {"a"}),
+        ({"a": ("{message.sent: {workflow: hello}}", "other")}, set()),
+        ({"a": ("{message.sent: {workflow: hello}}", "other"), "b": ("trigger.completed", "hello")}, {"a", "b"}),
+        (
+            {
+                "a": ("{message.sent: {workflow: hello}}", "other"),
+                "b": ("{trigger.completed: {workflow: other}}", "hello"),
+                "c": ("{message.sent: {workflow: third}}", "hello"),
+            },
+            {"a", "b"},
+        ),
+        ({"a": ("timer.fired", "hello"), "b": ("{bullmq: {queue: q}}", "hello")}, set()),
+    ],
+)
+def test_a_circle_is_warned_of(tmp_path: Path, bindings: dict[str, tuple[str, str]], warned: set[str]) -> None:
+    other = "steps:\n  - channel: in_app\n"
+    files: dict[str, str | bytes | None] = {}
+    for name in ("other", "third"):
+        files |= {f"workflows/{name}.yaml": other, f"templates/{name}/in_app.txt": "---\ntitle: Hi\n---\nHi\n"}
+    for key, (on, workflow) in bindings.items():
+        do = f"do:\n  - trigger: {{workflow: {workflow}, recipients: [\"'a'\"]}}\n"
+        files[f"bindings/{key}.yaml"] = f"on: {on}\n{do}"
+    project, found = load_project(build(tmp_path, files))
+    assert project is not None, found
+    assert {mistake.file for mistake in found} == {f"bindings/{key}.yaml" for key in warned}

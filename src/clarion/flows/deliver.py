@@ -26,6 +26,7 @@ from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
 from clarion.flows.contexts import Context, Contexts
 from clarion.flows.endings import PASSING, Ending, record, record_surely, redriven
+from clarion.flows.hearing import Hearing
 from clarion.flows.slots import Slots
 from clarion.queue import limits, settle
 from clarion.queue.job import Job, PutOff
@@ -74,6 +75,7 @@ class DeliverEmail:
         sender: str,
         worker: str,
         slots: Slots,
+        hearing: Hearing | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """*sender* is the From of workflows that name none; *chance* in 0…1 is where jitter comes from."""
@@ -83,6 +85,7 @@ class DeliverEmail:
         self._sender = sender
         self._worker = worker
         self._slots = slots
+        self._hearing = hearing
         self._chance = chance
         #: The name under which all workers share this provider's pauses.
         self._pace = f"provider:{provider.name}"
@@ -106,7 +109,7 @@ class DeliverEmail:
                 self._ending(by_id[mail.message_id], batch, number, outcome)
                 for mail, number, outcome in zip(mails, numbers.values(), outcomes, strict=True)
             ]
-            await record_surely(self._pool, endings, slot=slot)
+            await record_surely(self._pool, endings, slot=slot, hearing=self._hearing)
             await self._pause(outcomes)
 
     async def _is_paused(self, connection: Connection, jobs: Sequence[Job], slot: int) -> bool:
@@ -193,7 +196,7 @@ class DeliverEmail:
         try:
             if batch.endings or batch.idle:
                 async with connection.transaction():
-                    await record(connection, batch.endings, slot=slot)
+                    await record(connection, batch.endings, slot=slot, hearing=self._hearing)
                     await settle.settle(connection, batch.idle, slot=slot)
             if not batch.mails:
                 return {}, 0.0

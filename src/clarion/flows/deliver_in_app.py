@@ -17,6 +17,7 @@ from clarion.domain.verdict import Verdict, before_sending, not_renderable
 from clarion.errors import Invalid
 from clarion.flows.contexts import Context, Contexts
 from clarion.flows.endings import PASSING, Ending, record, redriven, tell
+from clarion.flows.hearing import Hearing
 from clarion.flows.slots import Slots
 from clarion.queue import settle
 from clarion.queue.job import Job
@@ -32,10 +33,11 @@ _DELIVERED = Verdict(status=Status.DELIVERED)
 class DeliverInApp:
     """The handler of `deliver` jobs in the queue `in_app`; a job's id is its message's."""
 
-    def __init__(self, pool: Pool, contexts: Contexts, *, slots: Slots) -> None:
+    def __init__(self, pool: Pool, contexts: Contexts, *, slots: Slots, hearing: Hearing | None = None) -> None:
         self._pool = pool
         self._contexts = contexts
         self._slots = slots
+        self._hearing = hearing
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Put each job's message into its recipient's feed, or end it with a reason."""
@@ -65,8 +67,10 @@ class DeliverInApp:
             await settle.release(connection, late, slot=slot)  # the next claim reads the tombstone and says so
             await settle.settle(connection, idle, slot=slot)
             endings = [e for e in endings if e.job not in late]
-            moved = await record(connection, endings, slot=slot)
+            moved = await record(connection, endings, slot=slot, hearing=self._hearing)
             await feed_delivery.deliver(connection, [item for id, item in items.items() if id in moved])
+        if self._hearing is not None:
+            self._hearing.ring()
         for ending in endings:
             tell(ending)
 

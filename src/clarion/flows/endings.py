@@ -15,6 +15,7 @@ import structlog
 from clarion import ids
 from clarion.domain.status import Status
 from clarion.domain.verdict import Verdict
+from clarion.flows.hearing import Hearing
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff, storable
 from clarion.store import messages
@@ -72,7 +73,9 @@ def redriven(job: Job, status: Status, number: int) -> Ending:
     return Ending(job, status, number, verdict)
 
 
-async def record(connection: Connection, endings: Sequence[Ending], *, slot: int) -> set[UUID]:
+async def record(
+    connection: Connection, endings: Sequence[Ending], *, slot: int, hearing: Hearing | None = None
+) -> set[UUID]:
     """Within the caller's transaction: whoever lost the lease of a job must not move its message.
 
     Those who lost it still leave their evidence with the attempt. Answers the ids of the messages that moved.
@@ -91,10 +94,14 @@ async def record(connection: Connection, endings: Sequence[Ending], *, slot: int
     if lost := lost | gone:
         await messages.evidence(connection, [e.news() for e in endings if e.job.id in lost])
         log.warning("message.lost_lease", messages=[ids.show(ids.Prefix.MESSAGE, id) for id in lost])
+    if hearing is not None and hearing.anybody:
+        ended = [e for e in endings if e.job.id in moved and e.verdict.after is None]
+        await hearing.messages(connection, [(e.job.tenant_id, e.job.id, e.verdict.status) for e in ended])
+        await hearing.buried(connection, buried, lost)
     return moved
 
 
-async def record_surely(pool: Pool, endings: Sequence[Ending], *, slot: int) -> None:
+async def record_surely(pool: Pool, endings: Sequence[Ending], *, slot: int, hearing: Hearing | None = None) -> None:
     """Record in a transaction of its own, and again until it went through: repeating it changes nothing.
 
     When the lease runs out meanwhile, whoever has the job then finds out what happened.
@@ -103,16 +110,20 @@ async def record_surely(pool: Pool, endings: Sequence[Ending], *, slot: int) -> 
         return
     pause = 0.05
     # Where all end alike it is one statement, and needs no transaction around it.
-    alone = all(e.verdict.after is None and not e.verdict.bury for e in endings)
+    if hearing is not None and not hearing.anybody:
+        hearing = None
+    alone = hearing is None and all(e.verdict.after is None and not e.verdict.bury for e in endings)
     while True:
         try:
             async with pool.acquire() as connection, nullcontext() if alone else connection.transaction():
-                moved = await record(connection, endings, slot=slot)
+                moved = await record(connection, endings, slot=slot, hearing=hearing)
             break
         except PASSING as error:
             log.warning("message.record_failed", error=str(error), messages=len(endings), again_in_s=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
+    if hearing is not None:
+        hearing.ring()
     for ending in endings:
         if ending.job.id in moved:
             tell(ending)

@@ -22,6 +22,7 @@ from clarion.domain.plan import plan
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Channel
 from clarion.errors import LostLease
+from clarion.flows.hearing import Hearing
 from clarion.flows.published import Published, Version
 from clarion.flows.quarantine import quarantine
 from clarion.flows.rows import Rows, recipient_of
@@ -61,7 +62,14 @@ class Expand:
     """The handler of `expand` jobs; a job's id is its trigger's."""
 
     def __init__(
-        self, pool: Pool, published: Published, *, page: int, wake: Callable[[str], None], slots: Slots
+        self,
+        pool: Pool,
+        published: Published,
+        *,
+        page: int,
+        wake: Callable[[str], None],
+        slots: Slots,
+        hearing: Hearing | None = None,
     ) -> None:
         """*page* is how many recipients go into one transaction; *wake* is told which queues have new jobs."""
         self._pool = pool
@@ -69,11 +77,12 @@ class Expand:
         self._page = page
         self._wake = wake
         self._slots = slots
+        self._hearing = hearing
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Expand a page of each job's trigger: the small ones together, the large ones one after the other."""
         async with self._pool.acquire() as connection:
-            by_trigger = {job.id: job for job in await quarantine(connection, jobs)}
+            by_trigger = {job.id: job for job in await quarantine(connection, jobs, hearing=self._hearing)}
             loaded = await triggers.load(connection, by_trigger)
             ended = [job for id, job in by_trigger.items() if not _is_open(loaded.get(id))]
             await settle.settle(connection, ended)

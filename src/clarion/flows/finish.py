@@ -7,8 +7,9 @@ from uuid import UUID
 import structlog
 
 from clarion import ids
+from clarion.flows.hearing import Hearing
 from clarion.store import runs, triggers
-from clarion.store.database import Pool
+from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
 
@@ -18,8 +19,9 @@ _FROM_THE_START = UUID(int=0)
 class Finish:
     """A duty: looks at the running triggers, a page at a time."""
 
-    def __init__(self, pool: Pool, *, page: int = 500) -> None:
+    def __init__(self, pool: Pool, *, page: int = 500, hearing: Hearing | None = None) -> None:
         self._pool = pool
+        self._hearing = hearing
         self._page = page
         self._waiting_after = _FROM_THE_START
 
@@ -31,10 +33,21 @@ class Finish:
             # that wait are many, and stay for long.
             self._waiting_after = await runs.unmark(connection, self._waiting_after, self._page) or _FROM_THE_START
             while True:
-                last, done = await triggers.complete(connection, after, self._page)
+                last, done = await self._complete(connection, after)
                 completed += len(done)
                 for id in done:
                     log.info("trigger.completed", trigger=ids.show(ids.Prefix.TRIGGER, id))
                 if last is None:
                     return completed
                 after = last
+
+    async def _complete(self, connection: Connection, after: UUID) -> tuple[UUID | None, list[UUID]]:
+        """One page. A statement alone where nobody listens: nothing has to be written with it then."""
+        hearing = self._hearing
+        if hearing is None or not hearing.anybody:
+            return await triggers.complete(connection, after, self._page)
+        async with connection.transaction():
+            last, done = await triggers.complete(connection, after, self._page)
+            await hearing.triggers(connection, done)
+        hearing.ring()
+        return last, done

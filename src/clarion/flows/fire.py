@@ -20,6 +20,7 @@ from clarion.domain.timer import cause_of
 from clarion.domain.verdict import quarantined
 from clarion.errors import ClarionError
 from clarion.flows.act import Deed, Doings
+from clarion.flows.hearing import Hearing
 from clarion.flows.slots import Slots
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff, storable
@@ -61,8 +62,17 @@ class Fire:
     """The handler of `fire` jobs."""
 
     def __init__(
-        self, pool: Pool, act: Act, *, wake: Callable[[str], None], slots: Slots, hear: Hear = _nobody_hears
+        self,
+        pool: Pool,
+        act: Act,
+        *,
+        wake: Callable[[str], None],
+        slots: Slots,
+        hear: Hear = _nobody_hears,
+        hearing: Hearing | None = None,
     ) -> None:
+        """*hear* is told of timers that fired, *hearing* of jobs that were buried."""
+        self._hearing = hearing
         self._pool = pool
         self._act = act
         self._hear = hear
@@ -85,7 +95,7 @@ class Fire:
             self._wake(queue)
 
     async def _fire(self, connection: Connection, jobs: Sequence[Job], slot: int) -> tuple[list[Fired], set[str]]:
-        jobs = await _quarantine(connection, jobs, slot)
+        jobs = await self._quarantine(connection, jobs, slot)
         rows = await timers.fire(connection, [_name(job) for job in jobs])
         early = {(row["tenant_id"], row["key"]): row["remains"] for row in rows if row["remains"] is not None}
         due = [row for row in rows if row["actions"] is not None]
@@ -104,7 +114,7 @@ class Fire:
         over = [job for job in jobs if _name(job) not in early.keys() | reasons.keys()]
         # A job that is lost by now does not matter: what was decided was decided by the row of the timer.
         await settle.settle(connection, over, slot=slot)
-        await settle.bury(connection, bury, slot=slot)
+        await self._bury(connection, bury, slot)
         await settle.put_off(connection, later, slot=slot)
         return fired, queues
 
@@ -131,14 +141,18 @@ class Fire:
         heard = await self._hear(connection, [one for row, one in zip(due, fired, strict=True) if not row["failed"]])
         return {*doings.queues, *heard}
 
+    async def _quarantine(self, connection: Connection, jobs: Sequence[Job], slot: int) -> list[Job]:
+        """Bury those that took too many workers with them; the others. Their timers fire when they are redriven."""
+        reasons = {job: reason for job in jobs if (reason := quarantined(job.rescues))}
+        await self._bury(connection, reasons, slot)
+        for job, reason in reasons.items():
+            log.error("timer.quarantined", timer=ids.show(ids.Prefix.TIMER, job.id), reason=reason)
+        return [job for job in jobs if job not in reasons]
 
-async def _quarantine(connection: Connection, jobs: Sequence[Job], slot: int) -> list[Job]:
-    """Bury those that took too many workers with them; the others. Their timers fire when they are redriven."""
-    reasons = {job: reason for job in jobs if (reason := quarantined(job.rescues))}
-    await settle.bury(connection, reasons, slot=slot)
-    for job, reason in reasons.items():
-        log.error("timer.quarantined", timer=ids.show(ids.Prefix.TIMER, job.id), reason=reason)
-    return [job for job in jobs if job not in reasons]
+    async def _bury(self, connection: Connection, reasons: Mapping[Job, str], slot: int) -> None:
+        lost = await settle.bury(connection, reasons, slot=slot)
+        if self._hearing is not None:
+            await self._hearing.buried(connection, reasons, lost)
 
 
 def _name(job: Job) -> timers.Name:

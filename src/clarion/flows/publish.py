@@ -22,6 +22,7 @@ from clarion.domain.publishing import Buried, Later, Patience, Published, after_
 from clarion.domain.verdict import quarantined
 from clarion.errors import ConfigError
 from clarion.flows.endings import PASSING
+from clarion.flows.hearing import Hearing
 from clarion.flows.slots import Slots
 from clarion.queue import limits, settle
 from clarion.queue.job import Job, PutOff
@@ -54,6 +55,7 @@ class PublishAll:
         *,
         patience: Patience,
         slots: Slots,
+        hearing: Hearing | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """*sink_of* gives the sink for a kind and a broker's name, or raises `ConfigError`; *chance* is the jitter."""
@@ -61,6 +63,7 @@ class PublishAll:
         self._sink_of = sink_of
         self._patience = patience
         self._slots = slots
+        self._hearing = hearing
         self._chance = chance
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
@@ -141,7 +144,7 @@ class PublishAll:
             while True:
                 try:
                     async with self._pool.acquire() as connection, connection.transaction():
-                        lost = await _record(connection, moves, slot)
+                        lost = await _record(connection, moves, slot, self._hearing)
                     break
                 except PASSING as error:
                     log.warning(
@@ -149,6 +152,8 @@ class PublishAll:
                     )
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 5.0)
+        if self._hearing is not None:
+            self._hearing.ring()
         for job, move in moves.items():
             if job.id not in lost:
                 _tell(job, move)
@@ -169,7 +174,7 @@ def publication(args: Mapping[str, Any]) -> Publication:
     )
 
 
-async def _record(connection: Connection, moves: Mapping[Job, Move], slot: int) -> set[Any]:
+async def _record(connection: Connection, moves: Mapping[Job, Move], slot: int, hearing: Hearing | None) -> set[Any]:
     published = [job for job, move in moves.items() if isinstance(move, Published)]
     results = {
         job.id: {"status": "published", "id": job.args["id"], "receipt": move.receipt}
@@ -184,7 +189,10 @@ async def _record(connection: Connection, moves: Mapping[Job, Move], slot: int) 
     buried = {job: move.reason for job, move in moves.items() if isinstance(move, Buried)}
     lost = await settle.settle(connection, published, slot=slot, keep=True, results=results)
     lost |= await settle.put_off(connection, later, slot=slot)
-    return lost | await settle.bury(connection, buried, slot=slot)
+    lost |= await settle.bury(connection, buried, slot=slot)
+    if hearing is not None and buried:
+        await hearing.buried(connection, buried, lost)
+    return lost
 
 
 def _tell(job: Job, move: Move) -> None:

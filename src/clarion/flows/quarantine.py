@@ -12,6 +12,7 @@ import structlog
 
 from clarion import ids
 from clarion.domain.verdict import quarantined
+from clarion.flows.hearing import Hearing
 from clarion.queue import settle
 from clarion.queue.job import Job
 from clarion.store.database import Connection
@@ -20,14 +21,26 @@ log = structlog.get_logger()
 
 
 async def quarantine(
-    connection: Connection, jobs: Sequence[Job], *, of: ids.Prefix = ids.Prefix.TRIGGER, slot: int = 0
+    connection: Connection,
+    jobs: Sequence[Job],
+    *,
+    of: ids.Prefix = ids.Prefix.TRIGGER,
+    slot: int = 0,
+    hearing: Hearing | None = None,
 ) -> list[Job]:
     """Bury those of *jobs* that took too many workers with them, before anything of them is looked at; the others.
 
     *of* is what the jobs' ids are ids of.
     """
     reasons = {job: reason for job in jobs if (reason := quarantined(job.rescues))}
-    lost = await settle.bury(connection, reasons, slot=slot)
+    if not reasons:
+        return list(jobs)
+    async with connection.transaction():
+        lost = await settle.bury(connection, reasons, slot=slot)
+        if hearing is not None:
+            await hearing.buried(connection, reasons, lost)
+    if hearing is not None:
+        hearing.ring()
     for job, reason in reasons.items():
         if job.id not in lost:
             if of is ids.Prefix.RUN:

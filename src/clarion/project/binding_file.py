@@ -14,6 +14,7 @@ from clarion.domain.expression_text import EVENT
 from clarion.domain.own_event import JOB_FAILED, OwnEvent
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
+from clarion.project.binding_circle import Link, circles, link_of
 from clarion.project.binding_on import read_on
 from clarion.project.files import list_files, read_text
 from clarion.project.mistake import Mistake, Severity
@@ -29,6 +30,7 @@ def read_bindings(folder: Path, workflows: Collection[str]) -> tuple[list[Bindin
     """All bindings of the project in *folder*, whose workflows are *workflows*, and all that is wrong with them."""
     found: list[Binding] = []
     mistakes: list[Mistake] = []
+    links: list[Link | None] = []
     try:
         paths = list(list_files(folder, "bindings"))
     except Invalid as error:
@@ -45,8 +47,21 @@ def read_bindings(folder: Path, workflows: Collection[str]) -> tuple[list[Bindin
         except Invalid as error:
             binding, wrong = None, [Mistake(file=file, message=error.message)]
         mistakes += wrong
-        found += [binding] if binding else []
-    return found, mistakes
+        if binding is not None:
+            found.append(binding)
+            links.append(link_of(file, binding.on, _triggered(binding.do)))
+    return found, [*mistakes, *circles(link for link in links if link is not None)]
+
+
+def _triggered(do: object) -> set[str]:
+    """The workflows that the actions *do* trigger, those of timers included, as far as they are named."""
+    found: set[str] = set()
+    for action in do if isinstance(do, list) else ():
+        for kind, given in action.items():
+            if kind == "trigger" and "{" not in str(given["workflow"]):
+                found.add(str(given["workflow"]))
+            found |= _triggered(given.get("do"))
+    return found
 
 
 def read_binding(text: str, file: str, key: str, workflows: Collection[str]) -> tuple[Binding | None, list[Mistake]]:
