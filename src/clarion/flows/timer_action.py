@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clarion.domain.action import CancelTimer, SetTimer, to_json
 from clarion.domain.audience_json import read_own
-from clarion.domain.identifier import check_reference
+from clarion.domain.identifier import check_identifier
 from clarion.domain.storable import pack
 from clarion.errors import Fault, Invalid
 
@@ -16,7 +16,7 @@ def check(action: SetTimer | CancelTimer) -> None:
     """
     faults: list[Fault] = []
     try:
-        check_reference(action.key)
+        check_identifier(action.key)
     except Invalid as error:
         faults.append(Fault("/key", error.message, error.code))
     if isinstance(action, SetTimer):
