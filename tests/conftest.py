@@ -15,6 +15,7 @@ from tests.support.nats import Nats, nats_server
 from tests.support.nursery import Nursery
 from tests.support.postgres import Databases, Kind, Servers
 from tests.support.rabbitmq import RabbitMQ, rabbitmq_server
+from tests.support.redis import Redis, redis_server
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -108,6 +109,25 @@ async def nats(session_nats: Nats) -> Nats:
     """A NATS server that runs, whatever the test before did to it. Tests share it, so each has streams of its own."""
     await session_nats.start()
     return session_nats
+
+
+@pytest.fixture(scope="session")
+async def session_redis() -> AsyncIterator[Redis]:
+    """The session's Redis, started when first asked for: the oldest that BullMQ wants."""
+    with memory.folder("clarion-tests-") as folder:
+        server = redis_server(Path(folder) / "redis")
+        try:
+            await server.start()
+            yield server
+        finally:
+            await server.stop()
+
+
+@pytest.fixture
+async def redis(session_redis: Redis) -> Redis:
+    """A Redis that runs, whatever the test before did to it. Tests share it, so each has queues of its own."""
+    await session_redis.start()
+    return session_redis
 
 
 @pytest.fixture(autouse=True)

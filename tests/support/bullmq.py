@@ -48,6 +48,10 @@ class Reader:
 
     async def stop(self) -> None:
         await self.source.close()
+        await self.cease()
+
+    async def cease(self) -> None:
+        """Read no more."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

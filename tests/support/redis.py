@@ -41,6 +41,7 @@ class Redis(Server):
             "save": "",
             "appendonly": "yes",
             "appendfsync": "always",
+            "set-proc-title": "no",  # it would hide the folder
         }
         return [str(self._executable), *(part for name, value in settings.items() for part in (f"--{name}", value))]
 

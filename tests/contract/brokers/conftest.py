@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from tests.contract.brokers.harness import Broker, NatsBroker, RabbitBroker
+from tests.contract.brokers.harness import Broker, BullBroker, NatsBroker, RabbitBroker
 
 #: By the name of the fixture that gives its server.
-_BROKERS: Mapping[str, Callable[[Any], Broker]] = {"rabbitmq": RabbitBroker, "nats": NatsBroker}
+_BROKERS: Mapping[str, Callable[[Any], Broker]] = {"rabbitmq": RabbitBroker, "nats": NatsBroker, "redis": BullBroker}
 
 
 @pytest.fixture(params=list(_BROKERS))

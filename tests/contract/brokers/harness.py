@@ -8,15 +8,23 @@ from typing import Any
 from uuid import uuid4
 
 import aio_pika
+import msgpack  # type: ignore[import-untyped]
 import nats.aio.client
+import redis.asyncio
+from tests.support.bullmq import LOCK, RESCUE_EVERY
 from tests.support.nats import Nats
 from tests.support.rabbitmq import RabbitMQ
+from tests.support.redis import Redis
 from tests.support.server import Server
 
-from clarion.brokers.base import Sink, Source
+from clarion.brokers.base import Delivery, Sink, Source
+from clarion.brokers.bullmq import BullMQSink, BullMQSource
+from clarion.brokers.bullmq.keys import Keys
+from clarion.brokers.bullmq.scripts import bullmqs
 from clarion.brokers.nats import JetStreamSource, NatsSink
 from clarion.brokers.rabbitmq import RabbitMQSink, RabbitMQSource
-from clarion.domain.source import NatsSource, RabbitSource
+from clarion.domain.outcome import Outcome, Retry, Uncertain
+from clarion.domain.source import BullSource, NatsSource, RabbitSource
 
 #: What a source of the suite may hand over at most without being told what became of it.
 BOUND = 20
@@ -30,6 +38,14 @@ class Broker(ABC):
     large = 1_000_000
     #: Whether a message with an id that was seen before is kept from us by the broker itself.
     keeps_repeats_back = False
+    #: Whether messages have headers of their publisher's own.
+    has_headers = True
+    #: Whether what is not there can be declared by us, or only checked.
+    declares = True
+    #: What a sink says when the connection was lost before the confirm: where repeats add nothing, it may try again.
+    unconfirmed: type[Outcome] = Uncertain
+    #: How long the adapter waits for an answer: a setting of its module, in seconds.
+    patience: str
 
     def __init__(self) -> None:
         self.name = f"t{uuid4().hex[:12]}"
@@ -68,6 +84,10 @@ class Broker(ABC):
     async def put(self, *bodies: bytes, id: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         """Publish with the broker's own client, as somebody else's program would."""
 
+    def id_of(self, delivery: Delivery) -> str:
+        """The id that its publisher gave it."""
+        return delivery.id
+
     @abstractmethod
     async def failed(self) -> list[bytes]:
         """The bodies of what lies where the broker keeps messages that were given up."""
@@ -82,6 +102,8 @@ class Broker(ABC):
 
 
 class RabbitBroker(Broker):
+    patience = "clarion.brokers.rabbitmq.source.PATIENCE_S"
+
     def __init__(self, server: RabbitMQ) -> None:
         super().__init__()
         self.server = server
@@ -132,6 +154,7 @@ class RabbitBroker(Broker):
 
 class NatsBroker(Broker):
     keeps_repeats_back = True
+    patience = "clarion.brokers.nats.source.PATIENCE_S"
 
     def __init__(self, server: Nats) -> None:
         super().__init__()
@@ -192,3 +215,62 @@ class NatsBroker(Broker):
         client = nats.aio.client.Client()
         await client.connect(self.url)
         return client
+
+
+class BullBroker(Broker):
+    keeps_repeats_back = True
+    has_headers = False
+    declares = False
+    unconfirmed = Retry
+    patience = "clarion.brokers.bullmq.connection.PATIENCE_S"
+
+    def __init__(self, server: Redis) -> None:
+        super().__init__()
+        self.server = server
+
+    @property
+    def target(self) -> Mapping[str, str]:
+        return {"queue": self.name, "job": "order.created"}
+
+    @property
+    def nowhere(self) -> Mapping[str, str]:
+        return {"queue": "not:possible", "job": "order.created"}
+
+    def source(self, *, url: str | None = None, **changes: Any) -> BullMQSource:
+        spec: dict[str, Any] = {"queue": self.name, "concurrency": BOUND}
+        return BullMQSource(
+            BullSource(**(spec | changes)), url or self.url, worker="test", lock=LOCK, rescue_every=RESCUE_EVERY
+        )
+
+    def bound_of(self, count: int) -> dict[str, Any]:
+        return {"concurrency": count}
+
+    def sink(self, url: str | None = None) -> BullMQSink:
+        return BullMQSink(url or self.url)
+
+    async def put(self, *bodies: bytes, id: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """By BullMQ's own script, not Node: any bytes can be the data."""
+        keys = Keys("bull", self.name)
+        script = bullmqs("addStandardJob-9").text
+        async with redis.asyncio.Redis.from_url(self.url) as client:
+            for body in bodies:
+                seconds, micros = await client.time()
+                job = msgpack.packb([keys.base, id or "", "order.created", seconds * 1000 + micros // 1000])
+                rest = (*keys.adding, job, body, msgpack.packb({}))
+                await client.eval(script, len(keys.adding), *rest)
+
+    def id_of(self, delivery: Delivery) -> str:
+        return delivery.id.partition("@")[0]
+
+    async def failed(self) -> list[bytes]:
+        keys = Keys("bull", self.name)
+        async with redis.asyncio.Redis.from_url(self.url) as client:
+            ids: list[Any] = await client.zrange(keys.of("failed")[0], 0, -1)
+            found: list[Any] = [await client.hget(keys.of(id.decode())[0], "data") for id in ids]
+            return found
+
+    async def deafen(self) -> None:
+        async with redis.asyncio.Redis.from_url(self.url) as client:
+            for one in await client.client_list():
+                if one["name"].endswith(":w:clarion:test"):
+                    await client.client_kill_filter(_id=one["id"])

@@ -39,8 +39,7 @@ async def test_nothing_is_lost_when_the_broker_is_killed_in_the_middle(broker: B
 async def test_an_acknowledgement_that_is_lost_means_the_same_delivery_again(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("rabbitmq", "nats"):
-        monkeypatch.setattr(f"clarion.brokers.{module}.source.PATIENCE_S", 2.0)
+    monkeypatch.setattr(broker.patience, 2.0)
     async with Wire(broker.server.port) as wire:
         async with Reading(broker.source(url=broker.through(wire.port))) as reading:
             await broker.put(b"1", b"2", id=None)
@@ -72,8 +71,7 @@ async def test_a_consumer_that_was_taken_away_is_noticed(broker: Broker) -> None
 
 async def test_a_frozen_broker_is_noticed_by_a_check(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Reading(broker.source()) as reading:
-        for module in ("rabbitmq", "nats"):
-            monkeypatch.setattr(f"clarion.brokers.{module}.source.PATIENCE_S", 1.0)
+        monkeypatch.setattr(broker.patience, 1.0)
         broker.server.freeze()
         try:
             with pytest.raises(Disconnected):

@@ -16,9 +16,9 @@ async def test_it_delivers_what_was_published(broker: Broker) -> None:
     async with Reading(broker.source()) as reading:
         await broker.put(b'{"n": 1}', id="order-1", headers={"x-shop": "corner"})
         (one,) = await reading.first(1)
-    assert (one.body, one.id, one.redelivered) == (b'{"n": 1}', "order-1", False)
+    assert (one.body, broker.id_of(one), one.redelivered) == (b'{"n": 1}', "order-1", False)
     assert one.subject.endswith("created")
-    assert one.headers["x-shop"] == "corner"
+    assert (one.headers.get("x-shop") == "corner") == broker.has_headers
 
 
 async def test_what_is_acknowledged_does_not_come_again(broker: Broker) -> None:
@@ -49,7 +49,7 @@ async def test_what_is_given_back_comes_again_with_its_id(broker: Broker) -> Non
         (first,) = await reading.first(1)
         await reading.source.nack([first])
         _, second = await reading.first(2)
-        assert (second.body, second.id, second.redelivered) == (b"one", "a", True)
+        assert (second.body, second.id, second.redelivered) == (b"one", first.id, True)
         await reading.source.ack([second])
 
 
@@ -116,7 +116,7 @@ async def test_deliveries_of_one_id_are_told_apart_by_nothing_else(broker: Broke
         await broker.put(b"2", id="other")
         count = 2 if broker.keeps_repeats_back else 3
         await reading.source.ack(await reading.first(count))
-        assert {one.id for one in reading.all} == {"same", "other"}
+        assert {broker.id_of(one) for one in reading.all} == {"same", "other"}
 
 
 async def test_what_comes_together_is_handed_over_together(broker: Broker) -> None:
@@ -129,6 +129,8 @@ async def test_what_comes_together_is_handed_over_together(broker: Broker) -> No
 
 
 async def test_what_is_only_checked_must_be_there(broker: Broker) -> None:
+    if not broker.declares:
+        return  # its queues are there when somebody puts something in
     source = broker.source(declare=False)
     with pytest.raises(ConfigError, match=broker.name):
         await source.open()

@@ -18,7 +18,7 @@ from clarion.errors import ConfigError
 
 #: How long a connection may take to stand, and an answer to come, in seconds.
 CONNECT_S = 5.0
-ANSWER_S = 10.0
+PATIENCE_S = 10.0
 _SLOW = f"it takes longer than {CONNECT_S:g} s"
 #: BullMQ's scripts need what came with this version.
 OLDEST = (6, 2)
@@ -68,10 +68,13 @@ class Connection:
         if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
             raise ConfigError(f"this is Redis {version}: queues of BullMQ need 6.2 or newer")
 
-    async def call(self, *command: Any, timeout: float = ANSWER_S) -> Any:
-        """What Redis answers to *command*. Raises `Disconnected` when it does not in *timeout* seconds, or refuses."""
+    async def call(self, *command: Any, blocks_s: float = 0.0) -> Any:
+        """What Redis answers to *command*, which lets it wait for *blocks_s*.
+
+        Raises `Disconnected` when it does not answer in time, or refuses.
+        """
         try:
-            return await self._exchange(command, timeout)
+            return await self._exchange(command, blocks_s + PATIENCE_S)
         except ResponseError as error:
             raise Disconnected(f"Redis refused {command[0]}: {error}") from None
 
@@ -79,7 +82,7 @@ class Connection:
         """What *script* answers. Raises as `call`."""
         rest = (len(keys), *keys, *arguments)
         try:
-            return await self._exchange(("EVALSHA", script.sha, *rest), ANSWER_S)
+            return await self._exchange(("EVALSHA", script.sha, *rest), PATIENCE_S)
         except NoScriptError:
             return await self.call("EVAL", script.text, *rest)
         except ResponseError as error:

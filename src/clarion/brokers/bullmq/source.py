@@ -27,10 +27,6 @@ T = TypeVar("T")
 
 #: How long an idle worker waits before it looks again by itself, in seconds.
 IDLE_S = 5.0
-#: How long the answer to a check may take, in seconds.
-CHECK_S = 5.0
-#: Longer than Redis may take to say that there is nothing, in seconds.
-GRACE_S = 5.0
 #: How long to wait for a place in a queue whose active jobs are limited, or that allows so many in a time.
 FULL_S = 1.0
 
@@ -73,6 +69,8 @@ class BullMQSource(Source):
         self._settled = asyncio.Event()
         self._fault: Disconnected | None = None
         self._closing = False
+        #: Whether somebody wants more; who reads no more may still settle what there is.
+        self._reading = False
         self._waiting: asyncio.Task[Any] | None = None
         self._keepers: list[asyncio.Task[None]] = []
         self._calls: set[asyncio.Task[Any]] = set()
@@ -87,19 +85,26 @@ class BullMQSource(Source):
         ]
 
     async def batches(self) -> AsyncIterator[Sequence[Delivery]]:
-        while not self._closing:
-            if self._fault is not None:
-                raise self._fault
-            self._settled.clear()
-            room = self._spec.concurrency - len(self._held)
-            if room <= 0:
-                await self._settled.wait()
-                continue
-            claim, deliveries = await self._whole(self._take(room))
-            if deliveries:
-                yield deliveries
-            elif not claim.jobs:
-                await self._idle(claim)
+        self._reading = True
+        try:
+            while not self._closing:
+                if self._fault is not None:
+                    raise self._fault
+                self._settled.clear()
+                room = self._spec.concurrency - len(self._held)
+                if room <= 0:
+                    await self._settled.wait()
+                    continue
+                claim, deliveries = await self._whole(self._take(room))
+                if deliveries:
+                    yield deliveries
+                elif not claim.jobs:
+                    await self._idle(claim)
+        except Disconnected as error:
+            self._fault = error
+            raise
+        finally:
+            self._reading = False
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         ended = [(self._job(one), orjson.dumps({"delivery": one.id}).decode()) for one in deliveries]
@@ -119,11 +124,11 @@ class BullMQSource(Source):
         await self._whole(self._worker.tell(self._job(delivery), percent))
 
     async def check(self) -> None:
+        await self._whole(self._commands.call("PING"))
         if self._fault is not None:
             raise self._fault
-        if self._marker.lost is not None:
+        if self._reading and self._marker.lost is not None:
             raise Disconnected(f"the connection that waits for jobs is lost: {self._marker.lost}")
-        await self._whole(self._commands.call("PING", timeout=CHECK_S))
 
     async def close(self) -> None:
         """Jobs that are not settled go back at once, for others or the next start."""
@@ -176,7 +181,7 @@ class BullMQSource(Source):
         # Redis before 7.0.8 waits for ever for less than a millisecond.
         until_due = IDLE_S if claim.due is None else max(0.002, claim.due.total_seconds())
         block_s = min(IDLE_S, until_due)
-        call = self._marker.call("BZPOPMIN", self._marker_key, block_s, timeout=block_s + GRACE_S)
+        call = self._marker.call("BZPOPMIN", self._marker_key, block_s, blocks_s=block_s)
         self._waiting = asyncio.create_task(call)
         try:
             await asyncio.wait([self._waiting])

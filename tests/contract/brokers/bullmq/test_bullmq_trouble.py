@@ -139,6 +139,19 @@ async def test_a_cut_connection_is_noticed_at_once(queue: Queue) -> None:
         await reader.stop()
 
 
+async def test_who_stops_reading_can_settle_what_there_is(queue: Queue) -> None:
+    """As a worker that stops does: it looks no more for jobs, and waits a little for what those in hand caused."""
+    await queue.node("addBulk", [{"name": "mail", "data": {}} for _ in range(3)])
+    reader = await queue.reader()
+    got = await reader.until(3)
+    await queue.until_idle("test")
+    await reader.cease()
+    await reader.source.check()
+    await reader.source.ack(got[:2])
+    await reader.source.nack(got[2:])
+    await queue.until_counts(completed=2, delayed=1)
+
+
 async def test_redis_killed_and_started_again_loses_nothing(own_queue: Queue, own_redis: Redis) -> None:
     await own_queue.node("addBulk", [{"name": "mail", "data": {"n": n}} for n in range(400)])
     reader = await own_queue.reader(concurrency=50)
@@ -167,7 +180,7 @@ async def test_redis_killed_and_started_again_loses_nothing(own_queue: Queue, ow
 async def test_a_redis_that_stands_still_is_noticed(
     own_queue: Queue, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clarion.brokers.bullmq.source.CHECK_S", 0.3)
+    monkeypatch.setattr("clarion.brokers.bullmq.connection.PATIENCE_S", 0.3)
     reader = await own_queue.reader()
     own_redis.freeze()
     try:
