@@ -14,6 +14,7 @@ from clarion.cli import (
     check,
     demo,
     doctor,
+    import_,
     keys,
     messages,
     migrate,
@@ -88,6 +89,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(import_.app, name="import")
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
