@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aio_pika
 import pytest
@@ -31,16 +33,18 @@ async def channel(rabbit: RabbitBroker) -> AsyncIterator[AbstractChannel]:
         yield opened
 
 
-async def put_without_id(rabbit: RabbitBroker, *bodies: bytes) -> None:
-    """As other clients publish: without a message id. The one here would stamp one, so these are its bare frames."""
+async def put_bare(
+    rabbit: RabbitBroker, *bodies: bytes, spoil: tuple[bytes, bytes] = (b"", b""), **properties: Any
+) -> None:
+    """As other clients publish: without a message id, which the one here would stamp. *spoil*: bytes for others."""
     async with channel(rabbit) as one:
         under = await one.get_underlay_channel()
         assert isinstance(under, Channel)
         for body in bodies:
-            header = ContentHeader(properties=Basic.Properties(delivery_mode=2), body_size=len(body))
+            header = ContentHeader(properties=Basic.Properties(delivery_mode=2, **properties), body_size=len(body))
             publish = Basic.Publish(exchange=rabbit.target["exchange"], routing_key=rabbit.target["routing_key"])
             frames = ChannelFrame.marshall(under.number, [publish, header, ContentBody(body)])
-            await under.write_queue.put(frames)
+            await under.write_queue.put(replace(frames, payload=frames.payload.replace(*spoil, 1)))
         await under.basic_qos(prefetch_count=1)  # its answer says that they have arrived
 
 
@@ -113,7 +117,7 @@ async def test_one_that_kills_its_readers_is_refused_by_the_broker_in_the_end(ra
 
 async def test_messages_without_an_id_are_told_apart_and_known_again(rabbit: RabbitBroker) -> None:
     async with Reading(rabbit.source()) as reading:
-        await put_without_id(rabbit, b"same", b"same", b"other")
+        await put_bare(rabbit, b"same", b"same", b"other")
         first = await reading.first(3)
         ids = sorted(one.id for one in first)
         assert len(set(ids)) == 3
@@ -124,10 +128,32 @@ async def test_messages_without_an_id_are_told_apart_and_known_again(rabbit: Rab
         assert sorted(one.id for one in second) == ids
         await again.source.ack(second)
     async with Reading(rabbit.source()) as last:
-        await put_without_id(rabbit, b"same")
+        await put_bare(rabbit, b"same")
         await last.first(1)
         assert last.all[0].id not in ids
         await last.source.ack(last.all)
+
+
+@pytest.mark.parametrize(
+    ("properties", "spoil"),
+    [
+        ({"message_id": "spoiled"}, (b"spoiled", b"\xff\xfe\xfd1234")),
+        ({"content_type": "spoiled"}, (b"spoiled", b"\xff\xfe\xfd1234")),
+        ({"headers": {"spoiled": 1}}, (b"spoiled", b"\xff\xfe\xfd1234")),
+        ({"headers": {"a": "spoiled"}}, (b"spoiled", b"\xff\xfe\xfd1234")),
+        ({"timestamp": datetime(2026, 1, 1, tzinfo=UTC)}, ((1767225600).to_bytes(8, "big"), b"\x7f" * 8)),
+    ],
+    ids=["id", "type", "header name", "header value", "time"],
+)
+async def test_properties_that_cannot_be_read_do_not_cost_the_connection(
+    rabbit: RabbitBroker, properties: dict[str, Any], spoil: tuple[bytes, bytes]
+) -> None:
+    async with Reading(rabbit.source()) as reading:
+        await put_bare(rabbit, b"odd", spoil=spoil, **properties)
+        await rabbit.put(b"next")
+        await reading.source.ack(await reading.first(2))
+        assert reading.bodies == [b"odd", b"next"]
+        assert all(isinstance(value, str) for value in reading.all[0].headers.values())
 
 
 async def test_held_messages_go_back_when_the_source_is_closed(rabbit: RabbitBroker) -> None:

@@ -13,6 +13,7 @@ from aiormq.abc import AbstractChannel as Channel
 from yarl import URL
 
 from clarion.brokers.base import Disconnected
+from clarion.brokers.rabbitmq.tolerance import tolerate
 from clarion.errors import ConfigError
 
 #: What a call to the broker may take.
@@ -32,6 +33,7 @@ async def connect(url: str, name: str) -> AbstractConnection:
     It does not mend itself: a client that reconnects behind our back can come back without its consumer. Raises
     `Disconnected`, or `ConfigError` where we are not let in.
     """
+    tolerate()
     address = URL(url)
     where = f"{address.host}:{address.port or 5672}"
     if "heartbeat" not in address.query:
