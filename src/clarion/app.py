@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from clarion.api.server import ApiServer
     from clarion.flows.bindings import Bindings
     from clarion.flows.hearing import Hearing
+    from clarion.flows.retention import What
     from clarion.worker.consumer import Handler
-    from clarion.worker.periodic import Periodic
     from clarion.worker.service import Worker
     from clarion.worker.sources import Sources
 
@@ -70,6 +70,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             max_bulk_body=api.max_bulk_body,
             gate=Gate(quota),
             strangers=Strangers(api.failed_keys),
+            ages=ages(settings),
             access_log=settings.log_level == "debug",
         )
         yield ApiServer(build_api(services), host=settings.host, port=settings.port, closing=services.closing)
@@ -92,6 +93,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     from clarion.flows.hearing import Hearing
     from clarion.queue.workers import SIGN_EVERY
     from clarion.worker.consumer import Consumer
+    from clarion.worker.duties import duties
     from clarion.worker.pace import Pace
     from clarion.worker.periodic import Periodic
     from clarion.worker.presence import Presence
@@ -130,7 +132,9 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
     sources = _sources(settings, pool, notifier.ring, name) if settings.worker.sources else None
-    return Worker(name, consumers, [signs, noticing, *_duties(settings, pool, notifier.ring, hearing)], sources)
+    return Worker(
+        name, consumers, [signs, noticing, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)], sources
+    )
 
 
 def _sources(settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str) -> Sources:
@@ -160,18 +164,21 @@ async def _handlers(
     from clarion.brokers.open_sink import Sinks
     from clarion.channels.email.smtp import SmtpProvider
     from clarion.domain.publishing import Patience
-    from clarion.flows import advance, cancel, expand, publications, rows, timers
+    from clarion.flows import advance, cancel, expand, publications, rows, schedules, timers
     from clarion.flows import hearing as hear
     from clarion.flows.act import Act
     from clarion.flows.contexts import Contexts
     from clarion.flows.definitions import Definitions
     from clarion.flows.deliver import DeliverEmail
     from clarion.flows.deliver_in_app import DeliverInApp
+    from clarion.flows.do_runs import DoRuns
     from clarion.flows.fire import Fire
     from clarion.flows.publish import PublishAll
     from clarion.flows.published import Published
     from clarion.flows.react import React
+    from clarion.flows.run_schedules import RunSchedules
     from clarion.flows.slots import Slots
+    from clarion.flows.system_schedules import Duties
 
     slots, published = Slots(), Published(default_locale=settings.default_locale)
     contexts = Contexts(published)
@@ -189,6 +196,7 @@ async def _handlers(
     patience = Patience.of(own.attempts, own.first_wait, own.longest_wait)
     publishing = PublishAll(pool, sinks.get, patience=patience, slots=slots, hearing=hearing)
     act = Act(Definitions())
+    scheduled = RunSchedules(pool, DoRuns(act), wake=wake, slots=slots)
     firing = Fire(pool, act, wake=wake, slots=slots, hear=hearing.timers, hearing=hearing)
     return {
         expand.QUEUE: {expand.KIND: expanding},
@@ -196,35 +204,21 @@ async def _handlers(
         Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
         rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots)},
         timers.QUEUE: {timers.KIND: firing},
-        cancel.QUEUE: {cancel.KIND: cancel.SweepCancelled(pool, slots=slots)},
+        cancel.QUEUE: {
+            cancel.KIND: cancel.SweepCancelled(pool, slots=slots),
+            **Duties(pool, ages(settings), slots=slots).handlers,
+        },
+        schedules.QUEUE: {schedules.RUN: scheduled.run, schedules.RUN_NOW: scheduled.run_now},
         publications.QUEUE: {publications.KIND: publishing},
         hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
     }
 
 
-def _duties(settings: Settings, pool: Pool, wake: Callable[[str], None], hearing: Hearing) -> list[Periodic]:
-    from clarion.flows.finish import Finish
-    from clarion.worker.periodic import Periodic
-    from clarion.worker.pruner import Ages, Pruner
-    from clarion.worker.rescuer import Rescuer
+def ages(settings: Settings) -> Mapping[What, timedelta]:
+    """How long what is kept, by kind."""
+    from clarion.flows.retention import What
 
-    retention = settings.retention
-    ages = Ages(
-        completed_jobs=retention.completed_jobs,
-        failed_jobs=retention.failed_jobs,
-        messages=retention.messages,
-        feed=retention.feed,
-        timers=retention.timers,
-    )
-    return [
-        Periodic("finish", timedelta(seconds=0.5), Finish(pool, hearing=hearing).run_once),
-        Periodic(
-            "rescue",
-            min(settings.worker.lease / 6, timedelta(seconds=10)),
-            Rescuer(pool, wake, lease=settings.worker.lease).run_once,
-        ),
-        Periodic("prune", timedelta(minutes=5), Pruner(pool, ages).run_once),
-    ]
+    return {what: getattr(settings.retention, what.value) for what in What}
 
 
 def pepper(settings: Settings) -> bytes:

@@ -31,7 +31,7 @@ from clarion.store.database import Pool, open_pool
 _OPEN = """
     SELECT (SELECT count(*) FROM trigger WHERE status IN ('accepted', 'expanding', 'running'))
          + (SELECT count(*) FROM message WHERE status IN ('queued', 'sending'))
-         + (SELECT count(*) FROM job)
+         + (SELECT count(*) FROM job WHERE tenant_id <> '00000000-0000-0000-0000-000000000000')
 """
 _WORKFLOW = """
 attempts: 50

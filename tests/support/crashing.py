@@ -235,6 +235,16 @@ def _sweep(when: str) -> Callable[[Strike], None]:
     return install
 
 
+def _schedules(when: str) -> Callable[[Strike], None]:
+    def install(strike: Strike) -> None:
+        from clarion.flows.run_schedules import RunSchedules
+
+        _in_flow(RunSchedules, "_commit", "schedules")
+        _at_commit("schedules", when, strike)
+
+    return install
+
+
 def _claimed(strike: Strike) -> None:
     from clarion.queue.claim import Claimer
 
@@ -317,6 +327,8 @@ POINTS: dict[str, Callable[[Strike], None]] = {
     "advance:after_commit": _advance("after_commit"),
     "sweep:before_commit": _sweep("before_commit"),
     "sweep:after_commit": _sweep("after_commit"),
+    "schedules:before_commit": _schedules("before_commit"),
+    "schedules:after_commit": _schedules("after_commit"),
 }
 
 if __name__ == "__main__":

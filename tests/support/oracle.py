@@ -26,7 +26,7 @@ _JOBS = """
     SELECT queue, kind, id, state, worker, fence, rescues, attempts,
            round(extract(epoch FROM run_at - now()), 1) AS due_in,
            round(extract(epoch FROM lease_until - now()), 1) AS leased_for
-    FROM job ORDER BY run_at
+    FROM job WHERE tenant_id <> '00000000-0000-0000-0000-000000000000' ORDER BY run_at
 """
 #: The clocks of the database and of the sink are one and the same, read a moment apart.
 _TOLERANCE = timedelta(milliseconds=5)

@@ -48,7 +48,12 @@ def test_the_life_of_a_message_names_what_is_open_and_what_may_be_retried() -> N
 
 @pytest.mark.parametrize(
     ("heading", "constraint"),
-    [("Of an attempt", "attempt_status"), ("Of a trigger", "trigger_status"), ("Of a timer", "timer_status")],
+    [
+        ("Of an attempt", "attempt_status"),
+        ("Of a trigger", "trigger_status"),
+        ("Of a timer", "timer_status"),
+        ("Of a run of a schedule", "schedule_run_status"),
+    ],
 )
 def test_other_statuses_are_those_that_the_database_allows(heading: str, constraint: str) -> None:
     (allowed,) = re.findall(rf"CONSTRAINT {constraint} CHECK \(status IN \((.*?)\)\)", SCHEMA, re.DOTALL)

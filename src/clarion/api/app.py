@@ -23,6 +23,7 @@ from clarion.api import (
     quarantine,
     queues,
     recipients,
+    retention,
     runs,
     sources,
     timers,
@@ -52,6 +53,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *timers.OPERATIONS,
     *queues.OPERATIONS,
     *jobs.OPERATIONS,
+    *retention.OPERATIONS,
     *health.OPERATIONS,
 )
 

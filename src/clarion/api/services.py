@@ -7,12 +7,14 @@ import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clarion.api.gate import FAILED_KEYS, Gate, Quota, Strangers
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
 from clarion.flows.definitions import Definitions
+from clarion.flows.retention import Ages, What
 
 if TYPE_CHECKING:
     import asyncpg
@@ -42,6 +44,8 @@ class Services:
     #: How much each tenant may ask, and how often an address may come without a key that opens.
     gate: Gate = field(default_factory=lambda: Gate(Quota()))
     strangers: Strangers = field(default_factory=lambda: Strangers(FAILED_KEYS))
+    #: How long what is kept that is finished.
+    ages: Ages = field(default_factory=lambda: dict.fromkeys(What, timedelta(days=90)))
     #: Whether each request is logged.
     access_log: bool = True
     #: How long a request waits for a connection to the database before it is answered 503.

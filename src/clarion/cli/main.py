@@ -18,6 +18,7 @@ from clarion.cli import (
     keys,
     messages,
     migrate,
+    prune,
     quarantine,
     queues,
     recipients,
@@ -85,6 +86,7 @@ app.add_typer(timers.app, name="timers")
 app.command("sources")(sources.sources)
 app.command("tail")(tail.tail)
 app.add_typer(quarantine.app, name="quarantine")
+app.command("prune")(prune.prune)
 app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(keys.app, name="keys")

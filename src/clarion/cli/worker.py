@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 #: What takes long to load.
 _NEEDS = (
     *("uvloop", "clarion.channels.email.smtp", "clarion.flows.deliver", "clarion.flows.deliver_in_app"),
-    *("clarion.flows.expand", "clarion.worker.pruner", "clarion.worker.service"),
+    *(
+        "clarion.flows.expand",
+        "clarion.flows.run_schedules",
+        "clarion.flows.system_schedules",
+        "clarion.worker.duties",
+        "clarion.worker.service",
+    ),
 )
 
 

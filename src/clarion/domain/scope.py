@@ -27,6 +27,7 @@ class Scope(StrEnum):
     SOURCES_READ = "sources:read"  #: sources, what comes in by them, and quarantine
     SOURCES_WRITE = "sources:write"  #: redrive what lies in quarantine
     METRICS_READ = "metrics:read"
+    SYSTEM_WRITE = "system:write"  #: what reaches over all tenants: retention, the system's own schedules
 
 
 def allows(granted: Collection[str], needed: Scope) -> bool:

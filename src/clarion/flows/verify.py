@@ -39,6 +39,8 @@ SAYS: Mapping[str, str] = {
     "job_has_timer": "a job of a timer has its timer",
     "no_timer_is_early": "no timer fired before its time",
     "no_timer_is_late": "no timer is pending an hour past its time",
+    "schedule_has_job": "a schedule that is not paused has its job",
+    "one_run_per_nominal_time": "a schedule runs once per nominal time",
 }
 
 

@@ -42,6 +42,18 @@ async def compact_tally(connection: Connection, older_than: timedelta = _FINE, l
     return await _delete(connection, "compact_tally", older_than, limit)
 
 
+async def count_done(connection: Connection, older_than: timedelta) -> int:
+    """How many records of finished jobs `prune_done` would delete, one batch after the other."""
+    found: int = await connection.fetchval(_SQL["count_done"], older_than)
+    return found
+
+
+async def count_buried(connection: Connection, older_than: timedelta) -> int:
+    """How many buried jobs `prune_buried` would delete."""
+    found: int = await connection.fetchval(_SQL["count_buried"], older_than)
+    return found
+
+
 async def _delete(connection: Connection, statement: str, older_than: timedelta, limit: int) -> int:
     gone: int = await connection.fetchval(_SQL[statement], older_than, limit)
     return gone

@@ -77,3 +77,9 @@ WITH RECURSIVE name AS (
     SET done = t.done + excluded.done, retried = t.retried + excluded.retried, buried = t.buried + excluded.buried
 )
 SELECT count(*) FROM gone
+
+-- name: count_done
+SELECT count(*) FROM job_done WHERE done_at < now() - $1::interval
+
+-- name: count_buried
+SELECT count(*) FROM job_buried WHERE buried_at < now() - $1::interval

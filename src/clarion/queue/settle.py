@@ -7,7 +7,7 @@ of the jobs that are no longer ours. Rows are locked in the order of their ids, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from clarion import sql
@@ -52,6 +52,14 @@ async def put_off(connection: Connection, jobs: Sequence[PutOff], *, slot: int =
             [put.spent for put in jobs],
         )
     )
+
+
+async def repeat(connection: Connection, jobs: Mapping[Job, datetime], *, slot: int = 0) -> set[UUID]:
+    """The work is done for now: each is due again at its time. One cancelled meanwhile goes, one set again keeps it."""
+    if not jobs:
+        return set()
+    in_order = sorted(jobs, key=lambda job: job.id)
+    return _lost(await connection.fetch(_SQL["repeat"], *held(in_order), slot, [jobs[job] for job in in_order]))
 
 
 async def release(connection: Connection, jobs: Sequence[Job], *, slot: int = 0) -> set[UUID]:

@@ -112,3 +112,28 @@ WITH mine AS MATERIALIZED (
     RETURNING id
 )
 SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM moved)
+
+-- name: repeat
+-- $4 the slot in the tally, $5 when each is due again. As in `put_off`, but the work is done and counts as such.
+WITH mine AS MATERIALIZED (
+    SELECT row.*, h.at
+    FROM unnest($1::uuid[], $2::int[], $3::int[], $5::timestamptz[]) AS h (id, fence, rev, at)
+    CROSS JOIN LATERAL (
+        SELECT id, rev <> h.rev AND NOT cancelled AS again, cancelled
+        FROM job WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 FOR UPDATE
+    ) AS row
+), gone AS (
+    DELETE FROM job WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE cancelled)) RETURNING queue
+), moved AS (
+    -- Not before now: claims have passed what is long due, and would come back to it only after a while.
+    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, error = NULL, attempts = 0, rescues = 0,
+        run_at = CASE WHEN mine.again THEN job.run_at ELSE greatest(mine.at, clock_timestamp()) END
+    FROM mine WHERE job.id = mine.id AND job.id = ANY ($1) AND NOT mine.cancelled
+    RETURNING job.queue
+), tally AS (
+    INSERT INTO job_tally AS t (queue, minute, slot, done)
+    SELECT queue, date_trunc('minute', now()), $4, count(*)
+    FROM (SELECT * FROM gone UNION ALL SELECT * FROM moved) AS done GROUP BY queue
+    ON CONFLICT (queue, minute, slot) DO UPDATE SET done = t.done + excluded.done
+)
+SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM mine)

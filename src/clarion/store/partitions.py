@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
+
 from clarion import ids
 from clarion.store.database import Connection
 
@@ -64,48 +66,68 @@ async def _exists(connection: Connection, name: str) -> bool:
     return found
 
 
-async def drop(connection: Connection, older_than: timedelta) -> list[str]:
-    """Drop the weeks that ended more than *older_than* ago; the names of the dropped partitions.
+async def drop(connection: Connection, older_than: timedelta) -> tuple[list[str], bool]:
+    """Drop the weeks that ended more than *older_than* ago; the dropped partitions, and whether that was all there was.
 
     A week with a message that is still open, or a run that waits, stays. Readers and writers are not locked out: each
-    partition is first detached concurrently. To be called outside of a transaction; when somebody else does the same,
-    this does nothing.
+    partition is first detached concurrently. What waits too long for their transactions, or is killed half-way, is
+    finished by the next call. To be called outside of a transaction; when somebody else does it, this does nothing.
     """
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _DROP_LOCK):
-        return []
+        return [], False
+    dropped: list[str] = []
     try:
-        now = await connection.fetchval("SELECT clock_timestamp()")
-        dropped = []
-        for week in await _weeks_before(connection, now - older_than):
+        for week in await over(connection, older_than):
+            for table in TABLES:
+                await _drop_one(connection, table, f"{table}_{week}")
+                dropped.append(f"{table}_{week}")
+    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
+        return dropped, False
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _DROP_LOCK)
+    return dropped, True
+
+
+async def over(connection: Connection, older_than: timedelta) -> list[str]:
+    """The weeks, as in names of partitions, that `drop` would drop: over for so long, and nothing in them is open."""
+    now = await connection.fetchval("SELECT clock_timestamp()")
+    found = []
+    for week in await _weeks_before(connection, now - older_than):
+        # One that was begun to be dropped has lost its runs first.
+        if await _exists(connection, f"run_{week}") and await _exists(connection, f"message_{week}"):
             open_left = (
                 f"SELECT EXISTS (SELECT FROM run_{week} WHERE status = 'running')"  # noqa: S608
                 f" OR EXISTS (SELECT FROM message_{week} WHERE status IN ('queued', 'sending'))"
             )
             if await connection.fetchval(open_left):
                 continue
-            for table in TABLES:
-                await _drop_one(connection, table, f"{table}_{week}")
-                dropped.append(f"{table}_{week}")
-        return dropped
-    finally:
-        await connection.execute("SELECT pg_advisory_unlock($1)", _DROP_LOCK)
+        found.append(week)
+    return found
+
+
+def week_of(partition: str) -> str:
+    """The week in the name of a partition."""
+    return partition[-len("2026_w01") :]
 
 
 async def _weeks_before(connection: Connection, moment: datetime) -> list[str]:
     """The weeks, as in the names of partitions, that were over at *moment*."""
     rows = await connection.fetch(
-        "SELECT relname FROM pg_class WHERE relname ~ '^message_[0-9]{4}_w[0-9]{2}$' ORDER BY 1"
+        "SELECT DISTINCT right(relname, 8) AS week FROM pg_class WHERE relkind = 'r'"
+        " AND relname ~ $1 AND relnamespace = current_schema()::regnamespace ORDER BY 1",
+        f"^({'|'.join(TABLES)})_[0-9]{{4}}_w[0-9]{{2}}$",
     )
-    weeks = [row["relname"].removeprefix("message_") for row in rows]
+    weeks = [row["week"] for row in rows]
     return [week for week in weeks if datetime.strptime(f"{week} 1", "%G_w%V %u").replace(tzinfo=UTC) + WEEK <= moment]
 
 
 async def _drop_one(connection: Connection, table: str, name: str) -> None:
-    attached = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass($1))", name
+    attached = await connection.fetchrow(
+        "SELECT inhdetachpending AS pending FROM pg_inherits WHERE inhrelid = to_regclass($1)", name
     )
-    if attached:
-        await connection.execute(f"ALTER TABLE {table} DETACH PARTITION {name} CONCURRENTLY")
+    if attached is not None:
+        how = "FINALIZE" if attached["pending"] else "CONCURRENTLY"
+        await connection.execute(f"ALTER TABLE {table} DETACH PARTITION {name} {how}")
     await connection.execute(f"DROP TABLE IF EXISTS {name}")
 
 

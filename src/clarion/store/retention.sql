@@ -42,3 +42,24 @@ WITH gone AS (
     )) RETURNING 1
 )
 SELECT count(*) FROM gone
+
+-- name: schedule_runs
+WITH gone AS (
+    DELETE FROM schedule_run WHERE id = ANY (ARRAY (
+        SELECT id FROM schedule_run WHERE id < $1 AND status <> 'pending' ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+    )) RETURNING 1
+)
+SELECT count(*) FROM gone
+
+-- name: count_triggers
+SELECT count(*) FROM trigger
+WHERE id < $1 AND status IN ('completed', 'cancelled') AND coalesce(completed_at, cancelled_at) < $2
+
+-- name: count_timers
+SELECT count(*) FROM timer WHERE status <> 'pending' AND updated_at <= now() - $1::interval
+
+-- name: count_feed
+SELECT count(*) FROM feed_item WHERE message_id < $1
+
+-- name: count_schedule_runs
+SELECT count(*) FROM schedule_run WHERE id < $1 AND status <> 'pending'

@@ -198,3 +198,14 @@ SELECT id::text AS id FROM timer WHERE fired_at < fire_at
 SELECT t.id::text AS id FROM timer t JOIN job j ON j.id = t.id
 WHERE t.status = 'pending' AND t.fire_at < now() - interval '1 hour' AND j.run_at < now() - interval '1 hour'
   AND NOT EXISTS (SELECT FROM queue q WHERE q.name = j.queue AND q.paused_at IS NOT NULL)
+
+-- name: schedule_has_job
+-- One that is paused has none, and one whose line never fires again.
+SELECT s.key AS id FROM schedule s
+WHERE s.paused_at IS NULL AND s.next_at IS NOT NULL
+  AND NOT EXISTS (SELECT FROM job j WHERE j.tenant_id = s.tenant_id AND j.queue = 'schedules' AND j.key = s.key)
+
+-- name: one_run_per_nominal_time
+-- Counted from the rows themselves, so that an index that is broken is found too.
+SELECT r.schedule_key || ' ' || r.nominal_at AS id FROM schedule_run r
+WHERE NOT r.manual GROUP BY r.tenant_id, r.schedule_key, r.nominal_at HAVING count(*) > 1
