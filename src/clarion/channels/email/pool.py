@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from clarion.channels.email.connection import Connection
+from clarion.channels.email.permits import Permits
 from clarion.channels.email.settings import SmtpSettings
 
 #: How long `close` waits for goodbyes and for calls still running.
@@ -14,38 +15,20 @@ _GRACE_S = 2.0
 
 
 class Pool:
-    """At most ``settings.connections`` connections, lent out first come, first served."""
+    """At most ``settings.connections`` connections at a time, to who holds a permit."""
 
     def __init__(self, settings: SmtpSettings, open: Callable[[], Awaitable[Connection]]) -> None:
         """*open* gives a new connection that is ready for mail; what it raises, `lend` raises."""
         self._limit = settings.messages_per_connection
         self._idle_s = settings.timeouts.idle.total_seconds()
         self._open = open
-        self._permits = asyncio.Semaphore(settings.connections)
+        #: The right to one connection, to be held while one of `lend` is used.
+        self.permits = Permits(settings.connections)
         #: The one used last at the end; with the time since when each is idle.
         self._idle: list[tuple[float, Connection]] = []
         self._live: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
-        self._waiting = 0
         self.closed = False
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody waits for a connection."""
-        return self._waiting > 0
-
-    @asynccontextmanager
-    async def permit(self) -> AsyncIterator[None]:
-        """The right to one connection, to be used with `lend`; waits for its turn."""
-        self._waiting += 1
-        try:
-            await self._permits.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._permits.release()
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[Connection]:

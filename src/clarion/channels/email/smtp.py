@@ -17,6 +17,8 @@ from clarion.channels.email.work import Work
 from clarion.domain.outcome import Outcome, Reject, Retry
 from clarion.errors import Invalid
 
+#: A call of at most so many mails is a short one: it goes before long ones, which give way after each mail.
+_SHORT = 10
 #: After so many mails a call lets others have the connection, if any wait for one.
 _TURN = 25
 #: New connections in a row that broke before they carried a mail, after which a call gives up on the server.
@@ -39,22 +41,23 @@ class SmtpProvider(EmailProvider):
     async def send(self, mails: Sequence[Email]) -> list[Outcome]:
         work = Work(mails, self._compose)
         runners = min(len(mails), self._settings.connections)
+        short = len(mails) <= _SHORT
         if runners == 1:
-            await self._run(work)
+            await self._run(work, short=short)
         elif runners:
             async with asyncio.TaskGroup() as group:
                 for _ in range(runners):
-                    group.create_task(self._run(work))
+                    group.create_task(self._run(work, short=short))
         return work.outcomes()
 
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _run(self, work: Work) -> None:
+    async def _run(self, work: Work, *, short: bool) -> None:
         """Hand over mails of *work*, one connection after the other, until none waits or none can be opened."""
         barren = 0
         while work and barren < _BARREN_LIMIT:
-            async with self._pool.permit():
+            async with self._pool.permits.hold(short=short):
                 if not work:
                     return
                 if self._pool.closed:
@@ -74,7 +77,8 @@ class SmtpProvider(EmailProvider):
                     barren = 0
 
     def _enough(self, taken: int) -> bool:
-        return taken >= _TURN and self._pool.wanted
+        permits = self._pool.permits
+        return (taken > 0 and permits.wanted_shortly) or (taken >= _TURN and permits.wanted)
 
     def _compose(self, mail: Email, eight_bit: bool) -> Letter | Outcome:
         """The letter for *mail*, or why there is none. A mail that cannot be built must not take others with it."""
