@@ -86,16 +86,16 @@ class Expand:
             loaded = await triggers.load(connection, by_trigger)
             ended = [job for id, job in by_trigger.items() if not _is_open(loaded.get(id))]
             await settle.settle(connection, ended)
-            for group in _groups([row for row in loaded.values() if _is_open(row)]):
+            for number, group in enumerate(_groups([row for row in loaded.values() if _is_open(row)])):
+                now = await connection.fetchval("SELECT clock_timestamp()") if number else group[0]["now"]
                 with self._slots.lend() as slot:
-                    await self._expand(connection, group, [by_trigger[row["id"]] for row in group], slot)
+                    await self._expand(connection, group, [by_trigger[row["id"]] for row in group], now, slot)
 
     async def _expand(
-        self, connection: Connection, group: Sequence[Mapping[str, Any]], jobs: Sequence[Job], slot: int
+        self, connection: Connection, group: Sequence[Mapping[str, Any]], jobs: Sequence[Job], now: datetime, slot: int
     ) -> None:
         versions = await self._published.get(connection, {row["workflow_version_id"] for row in group})
         recipients = await triggers.page(connection, [row["id"] for row in group], self._page)
-        now = await connection.fetchval("SELECT clock_timestamp()")
         page = _Page(rows=Rows(now), fences={job.id: job.fence for job in jobs})
         found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for recipient in recipients:

@@ -1,4 +1,4 @@
-"""The rows that runs come to: messages, their jobs, the jobs of runs that wait, and the counts; written by COPY."""
+"""The rows that runs come to: messages, their jobs, the jobs of runs that wait, and the counts; written at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clarion.domain.recipient import Recipient
 from clarion.domain.status import Status
 from clarion.queue import add
 from clarion.queue.job import lane_of
-from clarion.store import runs, triggers
+from clarion.store import few, runs, triggers
 from clarion.store.database import Connection
 
 #: The kind of the jobs of messages; each is in the queue of its channel.
@@ -90,10 +90,13 @@ class Rows:
 
     async def write(self, connection: Connection, *, slot: int) -> None:
         """Write all of it in the caller's transaction."""
-        if self.runs:
-            await connection.copy_records_to_table("run", records=self.runs, columns=_RUN)
-        await connection.copy_records_to_table("message", records=self.messages, columns=_MESSAGE)
-        await add.copy(connection, self.jobs)
+        if max(len(self.runs), len(self.messages), len(self.jobs)) <= few.FEW:
+            await few.insert(connection, self.runs, self.messages, self.jobs)
+        else:
+            if self.runs:
+                await connection.copy_records_to_table("run", records=self.runs, columns=_RUN)
+            await connection.copy_records_to_table("message", records=self.messages, columns=_MESSAGE)
+            await add.copy(connection, self.jobs)
         await triggers.count(connection, self.counts, slot=slot)
         await runs.count(connection, self.waiting, slot=slot)
 

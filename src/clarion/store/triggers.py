@@ -112,7 +112,7 @@ async def by_idempotency_key(connection: Connection, tenant_id: UUID, key: str) 
 
 
 async def load(connection: Connection, trigger_ids: Iterable[UUID]) -> dict[UUID, Mapping[str, Any]]:
-    """Whole triggers by id, each with `tombstone`: whether it was cancelled."""
+    """Whole triggers by id, each with `tombstone`: whether it was cancelled; and with `now`, the database's time."""
     return {row["id"]: row for row in await connection.fetch(_SQL["load"], list(trigger_ids))}
 
 

@@ -39,7 +39,7 @@ SELECT pg_try_advisory_xact_lock(hashtextextended($1::text || ' ' || $2, 1))
 SELECT id, status, request_hash FROM trigger WHERE tenant_id = $1 AND idempotency_key = $2
 
 -- name: load
-SELECT t.*, c.trigger_id IS NOT NULL AS tombstone
+SELECT t.*, c.trigger_id IS NOT NULL AS tombstone, clock_timestamp() AS now
 FROM trigger t LEFT JOIN trigger_cancel c ON c.trigger_id = t.id WHERE t.id = ANY ($1::uuid[])
 
 -- name: page
