@@ -28,6 +28,8 @@ class Reader:
     def __init__(self, source: BullMQSource) -> None:
         self.source = source
         self.got: list[Delivery] = []
+        #: How many came at once.
+        self.sizes: list[int] = []
         #: How it ended, if it did.
         self.error: BaseException | None = None
         #: What is done with what comes; None leaves it.
@@ -60,6 +62,7 @@ class Reader:
         try:
             async for batch in self.source.batches():
                 self.got += batch
+                self.sizes.append(len(batch))
                 if self.then is not None:
                     await self.then(batch)
         except Exception as error:

@@ -92,6 +92,18 @@ def read(id: bytes, token: str, flat: Sequence[bytes]) -> Job:
     )
 
 
+def refusal(job: Job, names: Sequence[str]) -> str | None:
+    """Why a worker for *names*, where none is all, cannot take *job*, if it cannot."""
+    if job.doomed is not None and job.doomed != STALLED_TOO_OFTEN:
+        return job.doomed
+    if job.name is None:
+        return "its data is not in Redis any more: it was removed, or evicted, while it was waiting"
+    if names and job.name not in names:
+        expected = ", ".join(f"'{name}'" for name in names)
+        return f"no job of the name '{job.name}' is expected in this queue, only {expected}"
+    return None
+
+
 def _options(text: bytes) -> Mapping[str, Any]:
     try:
         options = orjson.loads(text)

@@ -8,25 +8,26 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 import structlog
 
 from clarion.brokers.base import Delivery, Disconnected, Source
+from clarion.brokers.bullmq.calls import Calls
 from clarion.brokers.bullmq.connection import Connection
-from clarion.brokers.bullmq.job import STALLED_TOO_OFTEN, Job
+from clarion.brokers.bullmq.job import Job, refusal
 from clarion.brokers.bullmq.keys import Keys
 from clarion.brokers.bullmq.worker import AT_ONCE, Claim, Worker
 from clarion.domain.source import BullSource
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
-
 #: How long an idle worker waits before it looks again by itself, in seconds.
 IDLE_S = 5.0
+#: So many are handed over together at most, give or take one claim.
+MOST = 500
 #: How long to wait for a place in a queue whose active jobs are limited, or that allows so many in a time.
 FULL_S = 1.0
 
@@ -66,6 +67,8 @@ class BullMQSource(Source):
         self._claims = 0
         #: By id; what was handed over, or is about to be, and is not settled.
         self._held: dict[str, Job] = {}
+        #: Ids of those of them whose end Redis is being told.
+        self._settling: set[str] = set()
         self._settled = asyncio.Event()
         self._fault: Disconnected | None = None
         self._closing = False
@@ -73,7 +76,7 @@ class BullMQSource(Source):
         self._reading = False
         self._waiting: asyncio.Task[Any] | None = None
         self._keepers: list[asyncio.Task[None]] = []
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls = Calls()
 
     async def open(self) -> None:
         await self._commands.open()
@@ -95,7 +98,7 @@ class BullMQSource(Source):
                 if room <= 0:
                     await self._settled.wait()
                     continue
-                claim, deliveries = await self._whole(self._take(room))
+                claim, deliveries = await self._calls.whole(self._take(room))
                 if deliveries:
                     yield deliveries
                 elif not claim.jobs:
@@ -108,23 +111,21 @@ class BullMQSource(Source):
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         ended = [(self._job(one), orjson.dumps({"delivery": one.id}).decode()) for one in deliveries]
-        lost = await self._whole(self._worker.complete(ended))
-        self._let_go([job for job, _ in ended], lost)
+        await self._settle([job for job, _ in ended], self._worker.complete(ended))
 
     async def nack(self, deliveries: Sequence[Delivery], *, after: timedelta | None = None) -> None:
         jobs = [self._job(one) for one in deliveries]
-        await self._whole(self._worker.postpone(jobs, after or timedelta()))
-        self._let_go(jobs, 0)
+        await self._settle(jobs, self._worker.postpone(jobs, after or timedelta()))
 
     async def fail(self, delivery: Delivery, reason: str) -> None:
         job = self._job(delivery)
-        self._let_go([job], await self._whole(self._worker.fail([(job, reason)])))
+        await self._settle([job], self._worker.fail([(job, reason)]))
 
     async def progress(self, delivery: Delivery, percent: int) -> None:
-        await self._whole(self._worker.tell(self._job(delivery), percent))
+        await self._calls.whole(self._worker.tell(self._job(delivery), percent))
 
     async def check(self) -> None:
-        await self._whole(self._commands.call("PING"))
+        await self._calls.whole(self._commands.call("PING"))
         if self._fault is not None:
             raise self._fault
         if self._reading and self._marker.lost is not None:
@@ -138,8 +139,7 @@ class BullMQSource(Source):
         for task in (*self._keepers, *([self._waiting] if self._waiting else [])):
             task.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        if self._calls:
-            await asyncio.wait(self._calls)
+        await self._calls.ended()
         if self._held and self._commands.lost is None:
             with contextlib.suppress(Disconnected):
                 await self._worker.postpone(list(self._held.values()), timedelta())
@@ -149,27 +149,21 @@ class BullMQSource(Source):
         await self._commands.close()
 
     async def _take(self, room: int) -> tuple[Claim, list[Delivery]]:
-        """Claim, and fail at once what can be nothing to us."""
-        self._claims += 1
-        claim = await self._worker.claim(min(room, AT_ONCE), f"{self._token}:{self._claims}")
-        self._held.update((job.id, job) for job in claim.jobs)
-        refused = [(job, reason) for job in claim.jobs if (reason := self._refusal(job)) is not None]
-        if refused:
-            log.warning("source.jobs_refused", source=self.name, jobs=len(refused))
-            self._let_go([job for job, _ in refused], await self._worker.fail(refused))
-        ids = {job.id for job, _ in refused}
-        return claim, [_delivery(job) for job in claim.jobs if job.id not in ids]
-
-    def _refusal(self, job: Job) -> str | None:
-        """Why *job* cannot be taken, if it cannot."""
-        if job.doomed is not None and job.doomed != STALLED_TOO_OFTEN:
-            return job.doomed
-        if job.name is None:
-            return "its data is not in Redis any more: it was removed, or evicted, while it was waiting"
-        if self._spec.jobs and job.name not in self._spec.jobs:
-            taken = ", ".join(f"'{name}'" for name in self._spec.jobs)
-            return f"no job of the name '{job.name}' is expected in this queue, only {taken}"
-        return None
+        """Claim all there is room for, and fail at once what can be nothing to us; with the last claim."""
+        deliveries: list[Delivery] = []
+        while True:
+            asked = min(room, AT_ONCE)
+            self._claims += 1
+            claim = await self._worker.claim(asked, f"{self._token}:{self._claims}")
+            self._held.update((job.id, job) for job in claim.jobs)
+            refusals = [(job, refusal(job, self._spec.jobs)) for job in claim.jobs]
+            deliveries += [_delivery(job) for job, reason in refusals if reason is None]
+            if refused := [(job, reason) for job, reason in refusals if reason is not None]:
+                log.warning("source.jobs_refused", source=self.name, jobs=len(refused))
+                self._let_go([job for job, _ in refused], await self._worker.fail(refused))
+            room -= asked
+            if not room or len(claim.jobs) < asked or len(deliveries) >= MOST:
+                return claim, deliveries
 
     async def _idle(self, claim: Claim) -> None:
         """Wait until there may be something."""
@@ -192,11 +186,14 @@ class BullMQSource(Source):
             self._waiting = None
 
     async def _renew(self) -> None:
-        lost = await self._whole(self._worker.extend(list(self._held.values())))
-        self._let_go([self._held[id] for id in lost if id in self._held], len(lost))
+        held = [job for id, job in self._held.items() if id not in self._settling]
+        lost = await self._calls.whole(self._worker.extend(held))
+        # Those that were settled in the meantime have no lock any more either.
+        gone = [job for job in held if job.id in lost - self._settling and self._held.get(job.id) is job]
+        self._let_go(gone, len(gone))
 
     async def _rescue(self) -> None:
-        await self._whole(self._worker.rescue(self._rescue_every))
+        await self._calls.whole(self._worker.rescue(self._rescue_every))
 
     async def _keep_on(self, duty: Callable[[], Awaitable[None]], every: timedelta) -> None:
         """Do *duty* now and then until the connection is lost; `batches` says so then."""
@@ -210,6 +207,16 @@ class BullMQSource(Source):
             if self._waiting is not None:
                 self._waiting.cancel()
 
+    async def _settle(self, jobs: Sequence[Job], call: Coroutine[Any, Any, int]) -> None:
+        """Make *call*, which tells how many of *jobs* were not ours any more."""
+        ids = {job.id for job in jobs}
+        self._settling |= ids
+        try:
+            lost = await self._calls.whole(call)
+        finally:
+            self._settling -= ids
+        self._let_go(jobs, lost)
+
     def _let_go(self, jobs: Sequence[Job], lost: int) -> None:
         for job in jobs:
             if self._held.get(job.id) is job:
@@ -218,18 +225,6 @@ class BullMQSource(Source):
             # They were held up for longer than their lock, or removed. Where they are still, they come again.
             log.warning("source.jobs_lost", source=self.name, jobs=lost)
         self._settled.set()
-
-    async def _whole(self, call: Coroutine[Any, Any, T]) -> T:
-        """What *call* gives. It runs to its end even if who waits for it is cancelled: Redis does so too."""
-        task = asyncio.ensure_future(call)
-        self._calls.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._calls.discard(task)
-        if not task.cancelled():
-            task.exception()
 
     @staticmethod
     def _job(delivery: Delivery) -> Job:

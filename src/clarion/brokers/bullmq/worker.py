@@ -77,13 +77,16 @@ class Worker:
             lost += sum(code < 0 for code in await self._finish("failed", "removeOnFail", some))
         return lost
 
-    async def postpone(self, put_off: Sequence[Job], after: timedelta) -> None:
-        """Give them back, to be taken again *after* that."""
+    async def postpone(self, put_off: Sequence[Job], after: timedelta) -> int:
+        """Give them back, to be taken again *after* that; how many were not ours any more."""
         delay = max(0, round(after / timedelta(milliseconds=1)))
+        lost = 0
         for at in range(0, len(put_off), AT_ONCE):
             packed = msgpack.packb([(job.id, job.token) for job in put_off[at : at + AT_ONCE]])
             script = scripts.ours("postpone")
-            await self._connection.run(script, self._keys.postponing, [self._keys.base, delay, packed])
+            codes = await self._connection.run(script, self._keys.postponing, [self._keys.base, delay, packed])
+            lost += sum(code < 0 for code in msgpack.unpackb(codes))
+        return lost
 
     async def extend(self, held: Sequence[Job]) -> set[str]:
         """Hold their locks for longer; the ids of those that are not ours any more."""

@@ -7,6 +7,7 @@ import base64
 import time
 from datetime import timedelta
 
+from structlog.testing import capture_logs
 from tests.support.bullmq import LOCK, Queue
 from tests.support.wait import wait_until
 
@@ -192,6 +193,16 @@ async def test_concurrency_bounds_what_is_active(queue: Queue) -> None:
         await reader.source.ack(got[done:])
 
 
+async def test_many_are_handed_over_together_where_there_is_room(queue: Queue) -> None:
+    await queue.node("addBulk", [{"name": "mail", "data": {"n": n}} for n in range(450)])
+    reader = await queue.reader(concurrency=1_000)
+    await reader.until(450)
+    assert reader.sizes == [450]
+    assert [one.body for one in reader.got] == [b'{"n":%d}' % n for n in range(450)]
+    await reader.source.ack(reader.got)
+    await queue.until_counts(completed=450)
+
+
 async def test_the_limit_of_the_queue_holds_too(queue: Queue) -> None:
     await queue.node("atMost", 2)
     await queue.node("addBulk", [{"name": "mail", "data": {}} for _ in range(5)])
@@ -230,12 +241,14 @@ async def test_bulls_tools_see_a_worker_and_there_are_two_connections_whatever_t
 
     watching = asyncio.create_task(watch())
     try:
-        for _ in range(4):
-            await queue.node("addBulk", [{"name": "mail", "data": {}} for _ in range(1_000)])
-        await queue.until_counts(completed=4_000)
+        with capture_logs() as logs:
+            for _ in range(4):
+                await queue.node("addBulk", [{"name": "mail", "data": {}} for _ in range(1_000)])
+            await queue.until_counts(completed=4_000)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+    assert logs == [], "no lock was missed, though many were renewed while their jobs ended"
     assert len(reader.got) == 4_000
     assert len(seen) > 10
     assert all(one == names for one in seen)
