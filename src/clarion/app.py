@@ -131,24 +131,26 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     stack.push_async_callback(presence.leave)
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
-    sources = _sources(settings, pool, notifier.ring, name) if settings.worker.sources else None
+    sources = _sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
     return Worker(
         name, consumers, [signs, noticing, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)], sources
     )
 
 
-def _sources(settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str) -> Sources:
+def _sources(
+    settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str, bindings: Bindings, hearing: Hearing
+) -> Sources:
     """What comes in from brokers, as the published bindings say."""
     from clarion.brokers.open_source import new_source
     from clarion.flows.act import Act
-    from clarion.flows.bindings import Bindings
     from clarion.flows.definitions import Definitions
+    from clarion.flows.follow import Follow
     from clarion.flows.ingest import Ingest
     from clarion.worker.sources import Sources
 
     ingest = Ingest(pool, Act(Definitions()), worker=worker, wake=wake)
     make = partial(new_source, url_of=partial(broker_url, settings), worker=worker)
-    return Sources(pool, Bindings(pool), ingest, make, worker=worker)
+    return Sources(pool, bindings, ingest, make, follow=Follow(pool, hearing), worker=worker)
 
 
 async def _handlers(

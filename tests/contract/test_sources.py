@@ -22,6 +22,7 @@ from clarion.domain.binding import Binding
 from clarion.domain.source import BullSource, NatsSource, RabbitSource, Source
 from clarion.errors import ConfigError
 from clarion.flows.bindings import Bindings
+from clarion.flows.follow import Follow
 from clarion.queue.workers import SILENT_AFTER
 from clarion.store import bindings, sources
 from clarion.store.database import Pool, open_pool
@@ -75,7 +76,14 @@ async def running(intake: Intake, make: Callable[[Source], base.Source], worker:
     """The sources of a worker, looking every few milliseconds."""
     every = timedelta(seconds=0.02)
     ours = Sources(
-        intake.pool, Bindings(intake.pool), intake.ingest(worker), make, worker=worker, rhythm=QUICK, every=every
+        intake.pool,
+        Bindings(intake.pool),
+        intake.ingest(worker),
+        make,
+        follow=Follow(intake.pool),
+        worker=worker,
+        rhythm=QUICK,
+        every=every,
     )
     stopping = asyncio.Event()
     task = asyncio.create_task(ours.run(stopping, timedelta(seconds=5)))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from clarion.domain.standing import Standing
 from clarion.flows.finish import Finish
+from clarion.flows.hearing import Hearing
 from clarion.store.database import Pool
 from clarion.store.standing import standings
 
@@ -14,9 +15,10 @@ from clarion.store.standing import standings
 class Follow:
     """Answers how triggers stand."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, hearing: Hearing | None = None) -> None:
+        """*hearing* tells bindings of triggers that complete."""
         self._pool = pool
-        self._finish = Finish(pool)
+        self._finish = Finish(pool, hearing=hearing)
 
     async def __call__(self, trigger_ids: Collection[UUID]) -> Mapping[UUID, Standing]:
         """How these stand; one that is gone is not among them.

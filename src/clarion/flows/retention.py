@@ -16,7 +16,7 @@ import structlog
 from clarion import clock
 from clarion.queue import retention as jobs
 from clarion.queue import workers
-from clarion.store import partitions, retention
+from clarion.store import partitions, quarantine, retention, sources
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class What(StrEnum):
 
     COMPLETED_JOBS = "completed_jobs"  #: records of finished jobs
     FAILED_JOBS = "failed_jobs"  #: buried jobs
-    MESSAGES = "messages"  #: weeks of messages with runs, attempts and timelines; then their triggers
+    MESSAGES = "messages"  #: weeks of messages with runs, attempts and timelines; then their triggers and what lies in quarantine
     FEED = "feed"  #: items of feeds
     TIMERS = "timers"  #: timers that fired or were cancelled
     SCHEDULE_RUNS = "schedule_runs"  #: what schedules did
@@ -93,6 +93,7 @@ async def prune(
             if dropped:
                 log.info("partitions.dropped", partitions=dropped)
             rows, left = await _rows(connection, retention.prune_triggers, ages[what] + partitions.WEEK, until)
+            await _rows(connection, _prune_quarantine, ages[what] + partitions.WEEK, until)
             removed[what] = Removed(rows=rows, weeks=len({partitions.week_of(name) for name in dropped}))
             more = more or left or not all_gone
         else:
@@ -130,7 +131,11 @@ async def tidy(connection: Connection) -> int:
 
 
 async def _prune_workers(connection: Connection, older_than: timedelta, _: int) -> int:
-    return await workers.prune(connection, older_than)
+    return await workers.prune(connection, older_than) + await sources.prune(connection, older_than)
+
+
+async def _prune_quarantine(connection: Connection, older_than: timedelta, _: int) -> int:
+    return await quarantine.prune(connection, older_than)
 
 
 async def _rows(connection: Connection, prune_rows: _Prune, age: timedelta, until: float | None) -> tuple[int, bool]:

@@ -54,6 +54,7 @@ class Sources:
         ingest: Ingest,
         open_source: Callable[[Source], base.Source],
         *,
+        follow: Follow,
         worker: str,
         rhythm: Rhythm | None = None,
         every: timedelta = TURN_EVERY,
@@ -66,7 +67,7 @@ class Sources:
         self._worker = worker
         self._rhythm = rhythm or Rhythm()
         self._every = every
-        self._follow = Follow(pool)
+        self._follow = follow
         self._running: dict[_Key, _Running] = {}
 
     async def run(self, stopping: asyncio.Event, drain: timedelta) -> None:
