@@ -36,7 +36,7 @@ class What(StrEnum):
 
     COMPLETED_JOBS = "completed_jobs"  #: records of finished jobs
     FAILED_JOBS = "failed_jobs"  #: buried jobs
-    MESSAGES = "messages"  #: weeks of messages with runs, attempts and timelines; then their triggers and what lies in quarantine
+    MESSAGES = "messages"  #: weeks of messages with runs, attempts and timelines; then their triggers
     FEED = "feed"  #: items of feeds
     TIMERS = "timers"  #: timers that fired or were cancelled
     SCHEDULE_RUNS = "schedule_runs"  #: what schedules did
