@@ -204,7 +204,7 @@ async def _handlers(
         expand.QUEUE: {expand.KIND: expanding},
         Channel.EMAIL.value: {expand.KIND: expanding, rows.DELIVER: email},
         Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
-        rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots)},
+        rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots, hearing=hearing)},
         timers.QUEUE: {timers.KIND: firing},
         cancel.QUEUE: {
             cancel.KIND: cancel.SweepCancelled(pool, slots=slots),

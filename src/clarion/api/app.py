@@ -14,6 +14,7 @@ from starlette.routing import Match, request_response
 from starlette.types import ASGIApp
 
 from clarion.api import (
+    bindings,
     feed,
     health,
     jobs,
@@ -48,6 +49,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *recipients.OPERATIONS,
     *feed.OPERATIONS,
     *topics.OPERATIONS,
+    *bindings.OPERATIONS,
     *sources.OPERATIONS,
     *quarantine.OPERATIONS,
     *timers.OPERATIONS,

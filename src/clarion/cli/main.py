@@ -10,6 +10,7 @@ import typer
 from clarion.cli import (
     api,
     apply,
+    bindings,
     catcher,
     check,
     demo,
@@ -83,6 +84,7 @@ app.command("messages")(messages.messages)
 app.command("retry")(retry.retry)
 app.command("queues")(queues.queues)
 app.add_typer(timers.app, name="timers")
+app.command("bindings")(bindings.bindings)
 app.command("sources")(sources.sources)
 app.command("tail")(tail.tail)
 app.add_typer(quarantine.app, name="quarantine")

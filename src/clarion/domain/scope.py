@@ -24,7 +24,7 @@ class Scope(StrEnum):
     TIMERS_WRITE = "timers:write"  #: set and cancel timers; what they do may trigger and publish
     QUEUES_READ = "queues:read"  #: queues and their jobs
     QUEUES_WRITE = "queues:write"  #: pause, resume, redrive, clean
-    SOURCES_READ = "sources:read"  #: sources, what comes in by them, and quarantine
+    SOURCES_READ = "sources:read"  #: bindings, sources, what comes in by them, and quarantine
     SOURCES_WRITE = "sources:write"  #: redrive what lies in quarantine
     METRICS_READ = "metrics:read"
     SYSTEM_WRITE = "system:write"  #: what reaches over all tenants: retention, the system's own schedules

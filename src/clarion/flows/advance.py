@@ -17,6 +17,7 @@ import structlog
 from clarion import ids
 from clarion.domain.expression import Scope
 from clarion.domain.plan import Plan, plan, skip_rest
+from clarion.flows.hearing import Hearing
 from clarion.flows.published import Published, Version
 from clarion.flows.quarantine import quarantine
 from clarion.flows.rows import Rows, recipient_of
@@ -47,18 +48,27 @@ class _Batch:
 class Advance:
     """The handler of `advance` jobs; a job's id is its run's. It is claimed when the wait is over, or was cut short."""
 
-    def __init__(self, pool: Pool, published: Published, *, wake: Callable[[str], None], slots: Slots) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        published: Published,
+        *,
+        wake: Callable[[str], None],
+        slots: Slots,
+        hearing: Hearing | None = None,
+    ) -> None:
         """*wake* is told which queues have new jobs."""
         self._pool = pool
         self._published = published
         self._wake = wake
         self._slots = slots
+        self._hearing = hearing
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Take the next steps of all these runs."""
         async with self._pool.acquire() as connection:
             with self._slots.lend() as slot:
-                left = await quarantine(connection, jobs, of=ids.Prefix.RUN, slot=slot)
+                left = await quarantine(connection, jobs, of=ids.Prefix.RUN, slot=slot, hearing=self._hearing)
                 if left:
                     await self._advance(connection, await self._read(connection, left), slot)
 
