@@ -205,6 +205,25 @@ async def test_silence_after_the_request_leaves_it_open_and_before_it_does_not(s
     assert isinstance(await _post(_sink(f"http://127.0.0.1:{nobody}/")), Retry)
 
 
+async def test_a_dead_endpoint_is_given_a_rest(server: EndpointServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of sixty does not wait sixty deadlines for nothing; after the rest it is tried again."""
+    began = clock.monotonic()
+    server.answer = hang
+    sink = _sink(f"http://127.0.0.1:{server.port}/", deadline=SHORT)
+    outcomes = await sink.publish([_publication(str(n)) for n in range(60)])
+    assert {type(outcome) for outcome in outcomes} == {Uncertain, Retry}
+    assert sum(isinstance(outcome, Uncertain) for outcome in outcomes) == server.connections <= 20
+    untried = next(outcome for outcome in outcomes if isinstance(outcome, Retry))
+    assert (untried.after, untried.pause_provider) == (timedelta(seconds=30), True)
+    server.answer = status(200)
+    assert isinstance((await sink.publish([_publication()]))[0], Retry)
+    later = clock.monotonic() - began + 31
+    now = clock.monotonic
+    monkeypatch.setattr(clock, "monotonic", lambda: now() + later)
+    assert [await sink.publish([_publication()]) for _ in range(2)] == [[Sent("HTTP 200")]] * 2
+    await sink.close()
+
+
 async def test_a_name_that_cannot_be_looked_up_is_tried_again() -> None:
     async def nobody(host: str, port: int) -> Sequence[str]:
         raise OSError("Name or service not known")

@@ -26,6 +26,10 @@ DEADLINE = timedelta(seconds=15)
 #: More of an answer is not read.
 MOST_READ = 64 * 1024
 
+#: After so many posts in a row without an answer, everybody waits so long: a dead endpoint must not hold up the others.
+_MOST_SILENT = 5
+_REST = timedelta(seconds=30)
+
 _CONNECT_S = 5.0
 _AT_ONCE = 10
 _MOST_ADDRESSES = 4
@@ -60,6 +64,8 @@ class WebhookSink(Sink):
         self._tls: ssl.SSLContext | bool = tls or True
         self._session: aiohttp.ClientSession | None = None
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        #: Posts in a row that got no answer, and when (monotonic) the last of them ended.
+        self._silent, self._silent_at = 0, 0.0
 
     async def publish(self, publications: Sequence[Publication]) -> list[Outcome]:
         """Post all, some at the same time; each has its own outcome."""
@@ -74,6 +80,8 @@ class WebhookSink(Sink):
     async def _post(self, publication: Publication) -> Outcome:
         progress = _Progress()
         async with self._at_once:
+            if self._silent >= _MOST_SILENT and clock.monotonic() < self._silent_at + _REST.total_seconds():
+                return Retry(f"not tried: {self._silent} posts got no answer", after=_REST, pause_provider=True)
             try:
                 headers = self._headers(publication)
                 async with asyncio.timeout(self._deadline.total_seconds()):
@@ -83,8 +91,10 @@ class WebhookSink(Sink):
                 return Reject(error.message, code=error.code)
             except (OSError, aiohttp.ClientError, ValueError) as error:
                 if progress.status is None:
+                    self._silent, self._silent_at = self._silent + 1, clock.monotonic()
                     return self._broken_off(error, progress)
         assert progress.status is not None
+        self._silent = 0
         retry_after = parse_retry_after(progress.retry_after, clock.now())
         return of_status(progress.status, retry_after, _shown(progress.body))
 
