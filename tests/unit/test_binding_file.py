@@ -33,6 +33,14 @@ def mistakes(text: str) -> list[str]:
             RabbitSource(queue="q", exchange="e", exchange_type="direct", routing_keys=("a.b",), declare=False),
         ),
         (
+            "{rabbitmq: {queue: q, queue_type: classic, dead_letter_exchange: none, delivery_limit: 7}}",
+            RabbitSource(queue="q", queue_type="classic", dead_letter_exchange="", delivery_limit=7),
+        ),
+        (
+            "{nats: {stream: orders, subjects: order.created, durable: fresh, deliver: new}}",
+            NatsSource(stream="orders", subjects=("order.created",), durable="fresh", deliver="new"),
+        ),
+        (
             "{nats: {stream: orders, subjects: [order.created, 'order.>'], durable: clarion, ack_wait: 1m}}",
             NatsSource(stream="orders", subjects=("order.created", "order.>"), durable="clarion", ack_wait=60.0),
         ),

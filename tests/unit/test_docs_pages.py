@@ -10,6 +10,7 @@ from tests.support.docs import DOCS, PAGES, ROOT, SOURCE, blocks, page, reposito
 from tests.support.project import build
 
 from clarion.api.metrics import Metrics
+from clarion.project.binding_file import read_binding
 from clarion.project.load import load_project
 from clarion.project.setting import every_setting
 
@@ -156,3 +157,15 @@ def _metrics() -> set[str]:
     shown = bytes(Metrics().response([]).body).decode()
     names = set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
     return names | {name.removesuffix("_total") for name in names}
+
+
+@pytest.mark.parametrize("name", ["connect-rabbitmq", "connect-nats"])
+def test_the_bindings_on_pages_about_brokers_are_right(name: str) -> None:
+    workflows = {"booking-confirmed", "order-received"}
+    text = page(f"how-to/{name}.md")
+    parts = blocks(text, "yaml")
+    assert len(parts) >= 2
+    listens, does = "on: timer.fired\n", "do:\n  - publish: {kind: nats, subject: a, body: data}\n"
+    for part in parts:
+        whole = ("" if "on:" in part else listens) + part + ("" if "do:" in part else does)
+        assert read_binding(whole, "b.yaml", "b", workflows)[1] == [], part

@@ -85,7 +85,7 @@ def _rabbitmq(table: Table, notes: Notes) -> Source | None:
         "routing_keys": routing_keys,
         "declare": table.flag("declare"),
         "queue_type": table.choice("queue_type", _QUEUES),
-        "dead_letter_exchange": table.checked("dead_letter_exchange", _name),
+        "dead_letter_exchange": table.checked("dead_letter_exchange", _exchange_or_none),
         "delivery_limit": _whole(table.number("delivery_limit", 1, 1_000_000, whole=True)),
         "prefetch": _whole(table.number("prefetch", 1, 65_535, whole=True)),
     }
@@ -133,6 +133,10 @@ def _needed(table: Table, key: str, what: str, check: Callable[[str], str] | Non
     if not table.has(key):
         table.notes.add(table.node, f"`{what}` needs a `{key}`", f"for example {_EXAMPLES[what]}")
     return table.checked(key, check or _name)
+
+
+def _exchange_or_none(text: str) -> str:
+    return "" if text == "none" else _name(text)
 
 
 def _name(text: str) -> str:
