@@ -238,3 +238,71 @@ def test_an_own_event_may_be_narrowed() -> None:
     assert OwnEvent(type="message.sent", workflow="a").hears(workflow="a", channel="email")
     assert not OwnEvent(type="message.sent", workflow="b").hears(workflow="a", channel="email")
     assert not OwnEvent(type="job.failed", queue="email").hears(queue="sms")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("plain", "plain"),
+        ("{{ data.orderId }}", "o-7"),
+        (" {{data.orderId}}-{{ event.id }} ", "o-7-e-1"),
+        ("{{ event.id | upcase }}/{{ event.time }}/{{ now }}", "E-1/2026-05-01T09:30:00Z/2026-05-01T09:30:00Z"),
+        ("{{ data.total }}", "10.5"),
+        ("{{ data.tags.size }} {{ data.tags.first }}", "2 a"),
+        ("{{ headers['x-trace'] }}", "t"),
+        ("{% if data.total > 10 %}big{% endif %}", "big"),
+        ("{{ data.nested.x | default: 'none' }}", "none"),
+        ("{% raw %}{{ data.orderId }}{% endraw %}", "{{ data.orderId }}"),
+        ("{{ data.orderId }} }}", "o-7 }}"),
+    ],
+)
+def test_texts(text: str, wanted: str) -> None:
+    assert actions({"timer.cancel": {"key": text}}) == [CancelTimer(key=wanted)]
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ data.nope }}", "{{ data.nested.x }}", "a-{{ data.orderId.x }}", "{{ headers.q }}"]
+)
+def test_a_text_whose_value_is_missing_is_a_fault(text: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        actions({"timer.cancel": {"key": text}})
+    assert raised.value.code == "missing_variables"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("data", "data.nested", "data.tags", "data.orderId", "data.nested.x", "data.nope", "data.orderId.x"),
+        *("data.tags.x", "headers", "data.nested.x.y"),
+    ],
+)
+def test_a_path_comes_to_what_its_expression_comes_to(expression: str) -> None:
+    """It takes a way of its own, which must lead to the same."""
+
+    def outcome(written: str) -> Any:
+        try:
+            return actions({"publish": {"kind": "nats", "subject": "a", "body": {"v": written}}})
+        except Invalid as error:
+            return [(fault.pointer, fault.code) for fault in error.faults]
+
+    assert outcome(expression) == outcome(f"({expression})")
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [
+        ("has(data.nope) ? 1 : 2", 2),
+        ("has(data.orderId) && data.total > 1.0", True),
+        ("size(data)", 6),
+        ("data.size()", 6),
+        ("data['orderId'] + data.orderId", "o-7o-7"),
+        ("data.tags.map(data, data + '!')", ["a!", "b!"]),
+        ("event.data.orderId + event.id", "o-7e-1"),
+        ("[data.total, data.nested].size()", 2),
+        ("'data' in data", False),
+        ("'total' in data", True),
+    ],
+)
+def test_only_what_is_read_is_converted_and_nothing_else_is_missed(expression: str, wanted: object) -> None:
+    (made,) = actions({"publish": {"kind": "nats", "subject": "a", "body": expression}})
+    assert made.body == wanted

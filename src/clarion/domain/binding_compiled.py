@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from clarion.domain.action import Action
 from clarion.domain.binding import Binding
@@ -25,9 +24,8 @@ class Compiled:
     names: Names
     _when: Expression | None
     _make: Sequence[Make]
-    #: The names that expressions read, each of which is converted for them.
-    _reads: frozenset[str]
-    _has_texts: bool
+    #: What expressions read of each name, None for all of it: only that is converted for them.
+    _reads: Mapping[str, frozenset[str] | None]
 
     def actions(self, event: Event, now: datetime) -> Sequence[Action]:
         """What is to be done because of *event*, in order; nothing where the condition is false.
@@ -35,7 +33,7 @@ class Compiled:
         Raises `Invalid` (``binding_failed``, or the one code of all its faults) that names every part that cannot be
         worked out: a key that the data lacks, a time that is none, a condition that is neither true nor false.
         """
-        sight = Sight(self._scope(event, now), _for_texts(event, now) if self._has_texts else {}, [])
+        sight = Sight(lambda: self._scope(event, now), _Seen(event, now))
         if self._when is not None:
             result = self._when.evaluate(sight.scope)
             if result.value is False:
@@ -49,16 +47,14 @@ class Compiled:
         return [action for action in made if action is not None]
 
     def _scope(self, event: Event, now: datetime) -> Scope:
-        seen: dict[str, object] = {}
-        if "event" in self._reads:
-            seen["event"] = {**_about(event), "time": event.time, "data": event.data, "headers": dict(event.headers)}
-        if "data" in self._reads:
-            seen["data"] = event.data
-        if "headers" in self._reads:
-            seen["headers"] = dict(event.headers)
-        if "now" in self._reads:
-            seen["now"] = now
-        return Scope(**seen)
+        """What expressions see, times as timestamps."""
+        all_of: dict[str, Callable[[], object]] = {
+            "event": lambda: {**_about(event), "time": event.time, "data": event.data, "headers": dict(event.headers)},
+            "data": lambda: event.data,
+            "headers": lambda: dict(event.headers),
+            "now": lambda: now,
+        }
+        return Scope(**{name: _part(all_of[name](), fields) for name, fields in self._reads.items()})
 
     def _failed(self, faults: Sequence[Fault]) -> Invalid:
         codes = {fault.code for fault in faults}
@@ -85,8 +81,7 @@ def compile_binding(binding: Binding, compile_text: CompileText) -> Compiled:
         names=names,
         _when=when,
         _make=make,
-        _reads=frozenset(parts.reads),
-        _has_texts=parts.has_texts,
+        _reads=parts.reads,
     )
 
 
@@ -94,8 +89,28 @@ def _about(event: Event) -> dict[str, object]:
     return {"id": event.id, "type": event.type, "source": event.source, "subject": event.subject}
 
 
-def _for_texts(event: Event, now: datetime) -> Mapping[str, object]:
-    """What texts see: the same names as expressions, times as RFC 3339."""
-    time = show_time(event.time) if event.time else None
-    about: dict[str, Any] = {**_about(event), "time": time, "data": event.data, "headers": dict(event.headers)}
-    return {"event": about, "data": event.data, "headers": dict(event.headers), "now": show_time(now)}
+def _part(value: object, fields: frozenset[str] | None) -> object:
+    if fields is None or not isinstance(value, dict):
+        return value
+    return {field: value[field] for field in fields if field in value}
+
+
+class _Seen(dict[str, object]):
+    """What texts and paths see: the same names as expressions, times as RFC 3339; each made when it is asked for."""
+
+    def __init__(self, event: Event, now: datetime) -> None:
+        super().__init__(data=event.data, headers=event.headers)
+        self._event = event
+        self._now = now
+
+    def __missing__(self, name: str) -> object:
+        if name == "now":
+            value: object = show_time(self._now)
+        elif name == "event":
+            event = self._event
+            time = show_time(event.time) if event.time else None
+            value = {**_about(event), "time": time, "data": event.data, "headers": event.headers}
+        else:
+            raise KeyError(name)
+        self[name] = value
+        return value

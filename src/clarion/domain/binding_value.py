@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from clarion.domain.expression import Expression, Scope
-from clarion.domain.expression_text import EVENT
+from clarion.domain.expression_text import EVENT, fields_read
 from clarion.domain.moment import parse_moment
 from clarion.errors import Fault, Invalid
+
+_SIMPLE = frozenset({str, int, bool})
+#: `event` and `now` hold times, and stay expressions.
+_PATH = re.compile(r"\s*(?:data|headers)(?:\.[A-Za-z_]\w*)*\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,19 @@ CompileText = Callable[[str], Text]
 class Sight:
     """One event, as the parts of a binding see it, and what has gone wrong with it so far."""
 
-    scope: Scope
-    #: For texts.
+    #: Made when the first expression needs it: most are paths, which do without.
+    new_scope: Callable[[], Scope]
+    #: For paths and texts.
     variables: Mapping[str, object]
-    faults: list[Fault]
+    faults: list[Fault] = field(default_factory=list)
+    made: Scope | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """For expressions."""
+        if self.made is None:
+            self.made = self.new_scope()
+        return self.made
 
     def wrong(self, at: str, detail: str, code: str) -> None:
         """Note that the part *at* cannot be worked out."""
@@ -63,10 +77,8 @@ class Parts:
     def __init__(self, compile_text: CompileText) -> None:
         self._compile_text = compile_text
         self.faults: list[Fault] = []
-        #: What its expressions read: ``event``, ``data``, ``headers``, ``now``.
-        self.reads: set[str] = set()
-        #: Whether any of its texts has values in it.
-        self.has_texts = False
+        #: What its expressions read of ``event``, ``data``, ``headers`` and ``now``; None: all of it.
+        self.reads: dict[str, frozenset[str] | None] = {}
 
     def wrong(self, at: str, detail: str, code: str = "invalid") -> None:
         self.faults.append(Fault(at, detail, code))
@@ -80,12 +92,16 @@ class Parts:
             for fault in error.faults:
                 self.faults.append(PlacedFault(at, fault.detail + hint, fault.code, fault.pointer))
             return None
-        self.reads |= compiled.reads
+        for root, fields in fields_read(text, EVENT.roots).items():
+            known = self.reads.get(root, frozenset())
+            self.reads[root] = None if fields is None or known is None else known | fields
         return compiled
 
     def value(self, written: Any, at: str) -> Evaluate:
         """A value: its strings are expressions."""
         if isinstance(written, str):
+            if path := _PATH.fullmatch(written):
+                return self._path(written, path[0].strip().split("."), at)
             compiled = self.expression(written, at)
             return _value_of(compiled, at) if compiled else _nothing
         if isinstance(written, Mapping):
@@ -95,6 +111,27 @@ class Parts:
             items = [self.value(item, f"{at}/{index}") for index, item in enumerate(written)]
             return lambda sight: [item(sight) for item in items]
         return lambda sight: written
+
+    def _path(self, written: str, keys: list[str], at: str) -> Evaluate:
+        """``data.order.id``: what most values are. As the expression would come to, at a tenth of the cost."""
+        before = dict(self.reads)
+        if self.expression(written, at) is None:
+            return _nothing
+        self.reads = before
+        root, *keys = keys
+
+        def follow(sight: Sight) -> object:
+            value = sight.variables[root]
+            for key in keys:
+                try:
+                    value = value[key]  # type: ignore[index]
+                except (KeyError, TypeError, IndexError):
+                    why = f"there is no {key!r} in " + ("the data" if isinstance(value, Mapping) else "what is no map")
+                    sight.wrong(at, why, "expression_failed")
+                    return None
+            return value
+
+        return follow
 
     def time(self, written: Any, at: str) -> Evaluate:
         """A time: an expression that comes to a timestamp, to an RFC 3339 text, or to null for none."""
@@ -118,7 +155,6 @@ class Parts:
         if text.fixed:
             plain = text.render({})
             return lambda sight: plain
-        self.has_texts = True
 
         def render(sight: Sight) -> str | None:
             try:
@@ -174,6 +210,8 @@ def plain(value: object) -> object:
 
     Raises `ValueError` for what JSON has no form for.
     """
+    if value is None or type(value) in _SIMPLE:
+        return value
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
@@ -183,8 +221,12 @@ def plain(value: object) -> object:
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("it comes to no finite number")
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str | int | float):
         return value
+    return _shown(value)
+
+
+def _shown(value: object) -> str:
     if isinstance(value, datetime):
         return show_time(value)
     if isinstance(value, timedelta):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,6 +84,22 @@ def check_text(text: str, names: Names, sees: Vocabulary = WORKFLOW) -> int:
     if faults := [*_unknown_names(tokens, names, sees.roots), *_too_costly(tokens)]:
         raise _invalid(faults, text)
     return _nesting(tokens)
+
+
+def fields_read(text: str, roots: Collection[str]) -> dict[str, frozenset[str] | None]:
+    """Which fields of each of *roots* the expression *text* reads; None: perhaps all, for it is used as a whole."""
+    tokens = list(_tokens(text))
+    found: dict[str, set[str] | None] = {}
+    for i, token in enumerate(tokens):
+        if token.kind != "name" or token.text not in roots or (i and tokens[i - 1].text == "."):
+            continue
+        after = [one.text for one in tokens[i + 1 : i + 4]] + ["", "", ""]
+        known = found.setdefault(token.text, set())
+        if after[0] == "." and after[2] != "(" and known is not None:
+            known.add(after[1])
+        else:
+            found[token.text] = None
+    return {root: None if fields is None else frozenset(fields) for root, fields in found.items()}
 
 
 def syntax_error(report: str, text: str) -> Invalid:
