@@ -31,6 +31,7 @@ const deeds = {
   },
   failed: (queue) => queueOf(queue).getFailed().then((jobs) => jobs.map((job) => job.toJSON())),
   completed: (queue) => queueOf(queue).getCompleted().then((jobs) => jobs.map((job) => job.toJSON())),
+  schedule: (queue, id, every, name) => queueOf(queue).upsertJobScheduler(id, { every }, { name }).then((job) => job.id),
   retry: (queue, id) => queueOf(queue).getJob(id).then((job) => job.retry()),
   remove: (queue, id) => queueOf(queue).remove(id),
   pause: (queue) => queueOf(queue).pause(),

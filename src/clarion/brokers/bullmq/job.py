@@ -34,6 +34,8 @@ class Job:
     priority: int
     #: Why it must fail without being tried, if it must.
     doomed: str | None
+    #: Whether a job scheduler made it: BullMQ's own workers make the next one then.
+    scheduled: bool
 
     @property
     def delivery_id(self) -> str:
@@ -88,6 +90,7 @@ def read(id: bytes, token: str, flat: Sequence[bytes]) -> Job:
         attempts_made=_whole(fields.get(b"atm")),
         starts=_whole(fields.get(b"ats")),
         priority=_whole(fields.get(b"priority")),
+        scheduled=b"rjk" in fields,
         doomed=None if doomed is None else doomed.decode(errors="replace"),
     )
 

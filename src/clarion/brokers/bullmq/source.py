@@ -156,6 +156,8 @@ class BullMQSource(Source):
             self._claims += 1
             claim = await self._worker.claim(asked, f"{self._token}:{self._claims}")
             self._held.update((job.id, job) for job in claim.jobs)
+            if scheduled := sum(job.scheduled for job in claim.jobs):
+                log.warning("source.scheduler_not_served", source=self.name, jobs=scheduled)
             refusals = [(job, refusal(job, self._spec.jobs)) for job in claim.jobs]
             deliveries += [_delivery(job) for job, reason in refusals if reason is None]
             if refused := [(job, reason) for job, reason in refusals if reason is not None]:

@@ -270,6 +270,15 @@ async def test_a_lock_outlives_a_job_that_takes_three_times_as_long(queue: Queue
     assert (await queue.node("job", id))["attemptsStarted"] == 1
 
 
+async def test_a_job_of_a_scheduler_is_done_and_the_log_says_that_no_next_one_is_made(either: Queue) -> None:
+    await either.node("schedule", "nightly", 60_000, "mail")
+    with capture_logs() as logs:
+        reader = await either.reader("mail", acks=True)
+        await reader.until(1)
+        await either.until_counts(completed=1)
+    assert [(one["event"], one["jobs"]) for one in logs] == [("source.scheduler_not_served", 1)]
+
+
 async def until_heard(queue: Queue, event: str, count: int = 1) -> list[dict[str, object]]:
     """What Node has heard, once that *event* is *count* times among it."""
 
