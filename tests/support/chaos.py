@@ -14,7 +14,7 @@ from clarion.errors import Conflict
 from clarion.flows.cancel import cancel
 
 _WORKFLOWS = ("mail-retry", "mail-hold", "both", "feed")
-_OF_WORKERS = sorted(point for point in POINTS if not point.startswith("accept"))
+_OF_WORKERS = sorted(point for point in POINTS if not point.startswith(("accept", "fire")))
 _OF_API = sorted(point for point in POINTS if point.startswith("accept"))
 _MAIL_FAULTS = (
     "at=connect,do=reset,times=3",

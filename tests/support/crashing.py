@@ -170,6 +170,16 @@ def _expand(when: str) -> Callable[[Strike], None]:
     return install
 
 
+def _fire(when: str) -> Callable[[Strike], None]:
+    def install(strike: Strike) -> None:
+        from clarion.flows.fire import Fire
+
+        _in_flow(Fire, "__call__", "fire")
+        _at_commit("fire", when, strike)
+
+    return install
+
+
 def _page(strike: Strike) -> None:
     from clarion.store import triggers
 
@@ -323,6 +333,8 @@ POINTS: dict[str, Callable[[Strike], None]] = {
     "record:after_commit": _record("after_commit"),
     "in_app:before_commit": _in_app("before_commit"),
     "in_app:after_commit": _in_app("after_commit"),
+    "fire:before_commit": _fire("before_commit"),
+    "fire:after_commit": _fire("after_commit"),
     "advance:before_commit": _advance("before_commit"),
     "advance:after_commit": _advance("after_commit"),
     "sweep:before_commit": _sweep("before_commit"),

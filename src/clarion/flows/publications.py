@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from clarion import clock
+from clarion import clock, ids
 from clarion.domain.action import Publish
 from clarion.queue import add
 from clarion.queue.job import NewJob
@@ -38,15 +38,17 @@ async def add_publications(connection: Connection, publications: Sequence[NewPub
     """
     if not publications:
         return set()
-    await add.add_many(connection, [_job(one) for one in publications])
+    # When they were caused, not when they are tried: a body that tells it is the same at every attempt.
+    at = clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    made = zip(ids.new_many(len(publications)), publications, strict=True)
+    await add.add_many(
+        connection,
+        [NewJob(id=id, queue=QUEUE, kind=KIND, tenant_id=one.tenant_id, args=_args(one, at)) for id, one in made],
+    )
     return {QUEUE}
 
 
-def _job(publication: NewPublication) -> NewJob:
-    return NewJob(queue=QUEUE, kind=KIND, tenant_id=publication.tenant_id, args=_args(publication))
-
-
-def _args(publication: NewPublication) -> dict[str, Any]:
+def _args(publication: NewPublication, at: str) -> dict[str, Any]:
     """What a worker needs, and people see in the job; what is absent is left out."""
     publish = publication.publish
     args: dict[str, Any] = {
@@ -55,7 +57,6 @@ def _args(publication: NewPublication) -> dict[str, Any]:
         "broker": publish.broker,
         "target": dict(publish.target),
         "headers": dict(publish.headers),
-        # When it was caused, not when it is tried: a body that tells it is the same at every attempt.
-        "at": clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": at,
     }
     return {name: value for name, value in args.items() if value not in (None, {})} | {"body": publish.body}

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.torture
 #: Among so many deaths an innocent one may be in hand three times; see test_poison.py for what is promised.
 _ENDS = ("sent", "delivered", "failed")
 _ROUNDS = int(os.environ.get("TORTURE_ROUNDS", "10"))
-_OF_WORKERS = sorted(point for point in POINTS if not point.startswith(("accept", "sweep")))
+_OF_WORKERS = sorted(point for point in POINTS if not point.startswith(("accept", "sweep", "fire")))
 
 
 @pytest.mark.parametrize("policy", ["mail-retry", "mail-hold"])

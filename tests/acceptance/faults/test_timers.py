@@ -1,0 +1,104 @@
+"""Timers on real workers: never early, each fired once, whatever becomes of the workers and their clocks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from tests.support.cluster import Cluster
+from tests.support.process import Injection
+from tests.support.timers import Timers
+from tests.support.wait import wait_until
+
+from clarion import ids
+from clarion.domain.timer import cause_of
+from clarion.flows import publish_action
+from clarion.flows.verify import verify
+from clarion.ids import Prefix
+from clarion.queue.job import lane_of
+
+SECOND = timedelta(seconds=1)
+_FIRED = "(SELECT count(*) FROM timer WHERE status = 'fired') = $1"
+
+
+def _timers(cluster: Cluster) -> Timers:
+    return Timers(pool=cluster.pool, tenant=cluster.tenant_id)
+
+
+async def _now(cluster: Cluster) -> datetime:
+    now: datetime = await cluster.pool.fetchval("SELECT clock_timestamp()")
+    return now
+
+
+async def _assert_told_once(cluster: Cluster, fired: list[UUID]) -> None:
+    """Each of *fired* is told of once, under the id that any other try of it would have had."""
+    causes = [cause_of(ids.show(Prefix.TIMER, id), 1, 0) for id in fired]
+    told = await _timers(cluster).publications()
+    assert sorted(told) == sorted(publish_action.id_of(cluster.tenant_id, cause) for cause in causes)
+    async with cluster.pool.acquire() as connection:
+        assert await verify(connection, lease=2 * SECOND) == []
+
+
+@pytest.mark.parametrize("at", ["fire:before_commit", "fire:after_commit"])
+async def test_a_worker_that_dies_while_it_fires_loses_and_repeats_nothing(cluster: Cluster, at: str) -> None:
+    timers, now = _timers(cluster), await _now(cluster)
+    fired = await timers.set(*(timers.new(f"o-{n}", now + n * SECOND / 500) for n in range(1_000)))
+    doomed = await cluster.worker(Injection(at, nth=2), worker_queues="timers")
+    await doomed.until_struck()
+    await cluster.worker(worker_queues="timers")
+    await cluster.until(_FIRED, 1_000)
+    await _assert_told_once(cluster, fired)
+
+
+@pytest.mark.parametrize("wrong", ["clock_off=3600", "clock_off=-3600", "clock_jumps=3600", "clock_jumps=-3600"])
+async def test_a_worker_whose_clock_is_an_hour_off_is_neither_early_nor_late(cluster: Cluster, wrong: str) -> None:
+    await cluster.worker(mutations=[wrong], worker_queues="timers")
+    timers, now = _timers(cluster), await _now(cluster)
+    first = await timers.set(timers.new("first", now))
+    await cluster.until(_FIRED, 1)  # a clock that jumps has done so by now
+    now = await _now(cluster)
+    rest = await timers.set(*(timers.new(f"o-{n}", now + SECOND + n * SECOND / 100) for n in range(100)))
+    await timers.set(timers.new("in an hour", now + timedelta(minutes=59)))
+    await cluster.until(_FIRED, 101)
+    late = [row["late"] for row in await cluster.pool.fetch("SELECT fired_at - fire_at AS late FROM timer")]
+    assert min(one for one in late if one is not None) >= timedelta(0)
+    assert max(one for one in late if one is not None) < 10 * SECOND, "far from an hour, on a busy machine too"
+    assert (await timers.row("in an hour"))["status"] == "pending"
+    assert not await cluster.pool.fetchval("SELECT count(*) FROM job WHERE queue = 'publish' AND run_at > now()")
+    await _assert_told_once(cluster, first + rest)
+
+
+@pytest.mark.torture
+async def test_with_a_million_pending_none_is_late(cluster: Cluster) -> None:
+    """At most 2 s, and mostly not at all, on a machine that has nothing else to do."""
+    timers = _timers(cluster)
+    async with cluster.pool.acquire() as connection:
+        await connection.execute("SET statement_timeout = 0", timeout=5)
+        await connection.execute(
+            "WITH new AS (INSERT INTO timer (id, tenant_id, key, fire_at, actions, metadata)"
+            " SELECT gen_random_uuid(), $1, 'far-' || n, now() + interval '1 d' + n * interval '1 ms', '[]',"
+            " jsonb_build_object('order', n) FROM generate_series(1, 1000000) AS n RETURNING *)"
+            " INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key)"
+            " SELECT id, tenant_id, 'timers', 'fire', 2, $2, fire_at, key FROM new",
+            cluster.tenant_id,
+            lane_of(cluster.tenant_id),
+            timeout=600,
+        )
+        await connection.execute("RESET statement_timeout")
+    await cluster.worker(worker_queues="timers", worker_poll_interval="1s")
+    now = await _now(cluster)
+    fired = await timers.set(*(timers.new(f"o-{n}", now + 5 * SECOND + n * SECOND / 200) for n in range(4_000)))
+
+    async def all_fired() -> bool:
+        return bool(await cluster.pool.fetchval(f"SELECT {_FIRED}", 4_000))
+
+    await wait_until(all_fired, 120, "all are fired")
+    late = await cluster.pool.fetchrow(
+        "SELECT min(fired_at - fire_at) AS least, max(fired_at - fire_at) AS most,"
+        " percentile_disc(0.5) WITHIN GROUP (ORDER BY fired_at - fire_at) AS median FROM timer WHERE status = 'fired'"
+    )
+    assert late is not None
+    assert timedelta(0) <= late["least"] <= late["median"] < SECOND / 10, late
+    assert late["most"] <= 2 * SECOND, late
+    await _assert_told_once(cluster, fired)
