@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
-from clarion import sql
+from clarion import clock, sql
 from clarion.store.database import Connection
 
 _SQL = sql.load(__file__)
 
 #: So much of a message's id is kept to be shown.
 _SHOWN = 64
+#: Where looking at what comes in begins.
+_LATELY = timedelta(minutes=1)
 
 
 class State(IntEnum):
@@ -90,10 +92,8 @@ async def recent(
 
     Only those behind which nothing can come any more: a row whose transaction is open still is not passed over.
     """
-    at, id = after if after is not None else (None, UUID(int=0))
-    async with connection.transaction(readonly=True):
-        await connection.execute("SET LOCAL enable_bitmapscan = on")  # the index by time knows no other way
-        return await connection.fetch(_SQL["recent"], tenant_id, at, id, limit, source)
+    at, id = after if after is not None else (clock.now() - _LATELY, UUID(int=0))
+    return await connection.fetch(_SQL["recent"], tenant_id, at, id, limit, source)
 
 
 async def suspects(connection: Connection, ids: Sequence[UUID], worker: str) -> dict[UUID, int]:

@@ -1,13 +1,14 @@
 -- name: known
 -- $2 the state of those in quarantine.
-SELECT i.id, i.triggers, q.reason
-FROM inbound i LEFT JOIN quarantine q ON q.inbound_id = i.id AND i.state = $2
-WHERE i.id = ANY ($1::uuid[])
+SELECT i.id, i.triggers,
+       CASE WHEN i.state = $2 THEN (SELECT q.reason FROM quarantine q WHERE q.inbound_id = i.id) END AS reason
+FROM inbound i WHERE i.id = ANY ($1::uuid[])
 
 -- name: add
 -- $3 ids, $4 what is shown of the messages' own ids, $5 states, $6 triggers.
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
 INSERT INTO inbound (id, tenant_id, at, triggers, source, state, message_id)
-SELECT n.id, $1::uuid, clock_timestamp(), n.triggers::uuid[], $2::smallint, n.state, n.message_id
+SELECT n.id, $1::uuid, (SELECT at FROM moment), n.triggers::uuid[], $2::smallint, n.state, n.message_id
 FROM unnest($3::uuid[], $4::text[], $5::smallint[], $6::text[]) AS n (id, message_id, state, triggers)
 ON CONFLICT (id) DO NOTHING RETURNING id
 
@@ -17,17 +18,17 @@ UPDATE inbound SET triggers = $3::uuid[], state = $4::smallint WHERE tenant_id =
 -- name: recent
 -- A row's time is not before its transaction began, so all rows before the oldest open one are there.
 SELECT i.id, i.at, s.name AS source, i.message_id, i.state, i.triggers,
-       array(SELECT t.workflow_key FROM unnest(i.triggers) WITH ORDINALITY AS g (id, place)
-             LEFT JOIN trigger t ON t.id = g.id AND t.tenant_id = i.tenant_id ORDER BY g.place) AS workflows,
-       q.id AS quarantine_id, q.reason
+       array(SELECT (SELECT t.workflow_key FROM trigger t WHERE t.id = g.id AND t.tenant_id = i.tenant_id)
+             FROM unnest(i.triggers) WITH ORDINALITY AS g (id, place) ORDER BY g.place) AS workflows,
+       CASE WHEN i.state > 0 THEN (SELECT q.id FROM quarantine q WHERE q.inbound_id = i.id) END AS quarantine_id,
+       CASE WHEN i.state > 0 THEN (SELECT q.reason FROM quarantine q WHERE q.inbound_id = i.id) END AS reason
 FROM inbound i
 JOIN source s ON s.tenant_id = i.tenant_id AND s.number = i.source
-LEFT JOIN quarantine q ON q.inbound_id = i.id AND q.tenant_id = i.tenant_id
 WHERE i.tenant_id = $1
-  AND i.at >= coalesce($2::timestamptz, clock_timestamp() - interval '1 minute')
+  AND i.at >= $2::timestamptz
   AND i.at < (SELECT least(min(xact_start), clock_timestamp() - interval '50 milliseconds') FROM pg_stat_activity
               WHERE datname = current_database() AND backend_xid IS NOT NULL)
-  AND (i.at, i.id) > (coalesce($2::timestamptz, '-infinity'), $3::uuid)
+  AND (i.at, i.id) > ($2::timestamptz, $3::uuid)
   AND ($5::text IS NULL OR s.name = $5)
 ORDER BY i.at, i.id LIMIT $4
 
