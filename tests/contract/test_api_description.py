@@ -99,6 +99,8 @@ async def test_answers_are_as_the_document_says(api: Api) -> None:
         "readFeed": {"all": True},
         "archiveFeed": {"all": True},
         "triggerWorkflow": {"recipients": [things.ids["recipients"]]},
+        "previewSchedule": {"cron": "@daily"},
+        "putSchedule": {"cron": "@daily", "do": [{"timer.cancel": {"key": "'other'"}}]},
         "cleanQueue": {"older_than_s": 1_000_000},
         "putTimer": {"in": "1h", "actions": [{"timer.cancel": {"key": "other"}}]},
     }

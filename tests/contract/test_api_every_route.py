@@ -17,6 +17,7 @@ from tests.support.things import Things, make_things
 
 from clarion.api.app import OPERATIONS
 from clarion.api.operation import Operation
+from clarion.api.schema.base import Paged, Question
 
 MIB = 1024 * 1024
 
@@ -68,7 +69,7 @@ def name(operation: Operation[Any]) -> str:
 
 TAKES_BODY = [one for one in OPERATIONS if one.input is not None and not one.asks]
 TAKES_NONE = [one for one in OPERATIONS if one.input is None]
-ASKS = [one for one in OPERATIONS if one.asks]
+ASKS = [one for one in OPERATIONS if one.asks and issubclass(one.input or Question, Paged)]
 BY_ID = [one for one in OPERATIONS if "{" in one.path]
 
 

@@ -17,7 +17,7 @@ from clarion.api.operation import Operation
 from clarion.ids import Prefix
 
 #: Operations that make what they name: the name is then a new thing of the asking tenant.
-CREATES = {"putRecipient", "putTopic", "putTimer"}
+CREATES = {"putSchedule", "putRecipient", "putTopic", "putTimer"}
 
 #: Queues are shared: their counts are everybody's. What of them is a tenant's own has a test of its own below.
 SHARED = {"getQueue", "pauseQueue", "resumeQueue", "redriveQueue", "cleanQueue", "listJobs"}

@@ -76,7 +76,7 @@ async def test_a_time_that_has_run_never_runs_again(board: Board) -> None:
 
 
 async def test_what_cannot_be_done_is_told_and_the_next_time_comes(board: Board) -> None:
-    wrong = {"trigger": {"workflow": "no-such", "recipients": ["ana"]}}
+    wrong = {"trigger": {"workflow": "no-such", "recipients": ["'ana'"]}}
     await board.put("report", "* * * * *", catch_up="one", actions=[TRIGGER, wrong])
     await pass_time(board.pool, 2 * MINUTE)
     await board.work()

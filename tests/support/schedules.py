@@ -31,7 +31,7 @@ from clarion.worker.pace import Pace
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 #: What a schedule of the tests does: one trigger for one person.
-TRIGGER = {"trigger": {"workflow": "report", "recipients": [{"id": "ana", "email": "ana@example.com"}]}}
+TRIGGER = {"trigger": {"workflow": "report", "recipients": [{"id": "'ana'", "email": "'ana@example.com'"}]}}
 AGES: Ages = dict.fromkeys(What, 30 * DAY)
 
 

@@ -94,6 +94,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "messages": ids.show(Prefix.MESSAGE, message),
             "timers": timer,
             "queues": "expand",
+            "schedules": await _make_schedule(api, f"report{suffix}", welcome, tenant),
             "jobs": job,
             "quarantine": ids.show(Prefix.QUARANTINE, put_aside),
         }
@@ -116,6 +117,13 @@ async def _put_a_message_aside(connection: Connection, tenant_id: UUID, workflow
     )
     await quarantine.add(connection, tenant_id, number, [kept])
     return id
+
+
+async def _make_schedule(api: Api, key: str, workflow: str, tenant: str) -> str:
+    do = [{"trigger": {"workflow": workflow, "recipients": [{"topic": "'guests'"}]}}]
+    reply = await api.call("PUT", f"/v1/schedules/{key}", {"cron": "@daily", "do": do}, tenant=tenant)
+    assert reply.status in (200, 201), reply
+    return key
 
 
 async def publish(api: Api, key: str, tenant: str) -> None:

@@ -26,6 +26,7 @@ from clarion.api import (
     recipients,
     retention,
     runs,
+    schedules,
     sources,
     timers,
     topics,
@@ -55,6 +56,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *timers.OPERATIONS,
     *queues.OPERATIONS,
     *jobs.OPERATIONS,
+    *schedules.OPERATIONS,
     *retention.OPERATIONS,
     *health.OPERATIONS,
 )

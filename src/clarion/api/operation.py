@@ -51,6 +51,8 @@ class Call(Generic[I]):
     input: I
     idempotency_key: str | None
     request: Request
+    #: Whether the key that asks has a scope besides the operation's own.
+    may: Callable[[Scope], bool]
 
     @property
     def place(self) -> str:
@@ -142,6 +144,7 @@ async def _answer(operation: Operation[Any], services: Services, door: Doorkeepe
             idempotency_key=idempotency.key_of(request.headers) if operation.method == "POST" else None,
             input=_query(operation.adapter, request) if operation.asks else await _body(operation, request),
             request=request,
+            may=key.may,
         )
         answered = await operation.run(services, call)
     finally:

@@ -8,8 +8,8 @@ from clarion.cli.options import DataDir, Json, Project
 def apply(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Publish the project folder.
 
-    Each workflow that changed gets a new version; what is on its way keeps its own. Bindings become those of
-    the folder: one that is no longer there is removed. All of it is published, or nothing.
+    Each workflow that changed gets a new version; what is on its way keeps its own. Bindings and
+    schedules become those of the folder: one that is no longer there is removed. All of it is published, or nothing.
     """
     import asyncio
     import sys

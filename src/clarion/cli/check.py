@@ -32,6 +32,7 @@ def check(project: Project = None, json: Json = False) -> None:
         raise typer.Exit(1)
     counts = [_counted(len(found.workflows), "workflow")]
     counts += [_counted(len(found.bindings), "binding")] if found.bindings else []
+    counts += [_counted(len(found.schedules), "schedule")] if found.schedules else []
     print(f"{', '.join(counts)}, {_counted(len(mistakes), 'warning')}.", file=sys.stderr)
 
 

@@ -25,6 +25,7 @@ from clarion.cli import (
     recipients,
     retry,
     runs,
+    schedules,
     sources,
     tail,
     timers,
@@ -88,6 +89,7 @@ app.command("bindings")(bindings.bindings)
 app.command("sources")(sources.sources)
 app.command("tail")(tail.tail)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(schedules.app, name="schedules")
 app.command("prune")(prune.prune)
 app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")

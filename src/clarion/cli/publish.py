@@ -7,6 +7,7 @@ from uuid import UUID
 from clarion.config import Settings
 from clarion.errors import ConfigError
 from clarion.flows.apply import Applied, AppliedBinding, apply, apply_bindings
+from clarion.flows.schedules import replace
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.load import load_project
 from clarion.project.mistake import Mistake
@@ -32,4 +33,5 @@ async def publish(
     """Publish all of *project* for one tenant, or nothing."""
     async with connection.transaction():
         workflows = await apply(connection, tenant_id, project.workflows)
+        await replace(connection, tenant_id, project.schedules)
         return workflows, await apply_bindings(connection, tenant_id, project.bindings)

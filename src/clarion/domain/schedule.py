@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from clarion.domain.cadence import Cadence, parse_cadence
+from clarion.errors import BadId
 
 #: The most runs that are made up for with ``all``.
 MOST = 1_000
@@ -19,6 +21,7 @@ GRACE = timedelta(minutes=1)
 #: The farthest that a run may be put behind its time.
 LONGEST_JITTER = timedelta(hours=24)
 
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _MICROSECOND = timedelta(microseconds=1)
 _STEPS = 1 << 32
 _cadence = lru_cache(maxsize=4_096)(parse_cadence)
@@ -65,6 +68,13 @@ class Due:
     #: The first nominal time that is not decided yet, and the moment at which it runs; None: there is none any more.
     next_at: datetime | None = None
     wake_at: datetime | None = None
+
+
+def check_key(text: str) -> str:
+    """*text*, when it can be the key of a schedule; raises `BadId` otherwise. The system's own have a dot."""
+    if _KEY.fullmatch(text) is None:
+        raise BadId(f"{text[:64]!r} cannot be the key of a schedule: use up to 64 of a-z, 0-9, - and _")
+    return text
 
 
 def due(schedule: Schedule, *, next_at: datetime, now: datetime) -> Due:

@@ -26,6 +26,8 @@ class Scope(StrEnum):
     QUEUES_WRITE = "queues:write"  #: pause, resume, redrive, clean
     SOURCES_READ = "sources:read"  #: bindings, sources, what comes in by them, and quarantine
     SOURCES_WRITE = "sources:write"  #: redrive what lies in quarantine
+    SCHEDULES_READ = "schedules:read"
+    SCHEDULES_WRITE = "schedules:write"  #: put, pause, resume, run and forget schedules
     METRICS_READ = "metrics:read"
     SYSTEM_WRITE = "system:write"  #: what reaches over all tenants: retention, the system's own schedules
 

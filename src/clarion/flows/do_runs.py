@@ -10,9 +10,9 @@ from uuid import UUID
 import structlog
 
 from clarion import ids
-from clarion.domain import action
 from clarion.errors import Invalid
 from clarion.flows.act import Act, Deed, Done
+from clarion.flows.scheduled_actions import ScheduledActions
 from clarion.queue import add
 from clarion.queue.job import NewJob
 from clarion.store import schedule_runs, schedules
@@ -51,6 +51,7 @@ class DoRuns:
 
     def __init__(self, act: Act) -> None:
         self._act = act
+        self._actions = ScheduledActions()
 
     async def __call__(self, connection: Connection, runs: Sequence[Run]) -> set[str]:
         """Do all of *runs*; the queues that have new jobs."""
@@ -63,7 +64,9 @@ class DoRuns:
                 duties += [_duty(one[SYSTEM_ACTION], run) for one in run.row["actions"]]
                 continue
             try:
-                evaluated = [action.from_json(stored) for stored in run.row["actions"]]
+                evaluated = self._actions.of(
+                    run.row, run=run.id.hex, nominal_at=run.nominal_at, manual=run.manual, now=run.now
+                )
             except Invalid as error:
                 ran[run.id] = Ran(status="failed", error=error.message)
                 continue

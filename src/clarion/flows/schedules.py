@@ -158,7 +158,14 @@ def _times(row: Row) -> tuple[str, str]:
 
 def _hash(schedule: Schedule) -> str:
     said = [
-        *(schedule.cron, schedule.timezone, schedule.catch_up, schedule.most, schedule.jitter.total_seconds()),
+        *(
+            schedule.key,
+            schedule.cron,
+            schedule.timezone,
+            schedule.catch_up,
+            schedule.most,
+            schedule.jitter.total_seconds(),
+        ),
         schedule.actions,
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -14,6 +14,7 @@ from clarion.project.defaults import WorkflowDefaults
 from clarion.project.files import list_files, read_text
 from clarion.project.mistake import Mistake, Severity, any_error, in_order
 from clarion.project.project import Draft, Project
+from clarion.project.schedule_file import read_schedules
 from clarion.project.settings_file import read_settings_file
 from clarion.project.word_file import WordFile
 from clarion.project.words import Group, Words, reachable, read_all_words, source
@@ -46,7 +47,8 @@ def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tupl
     mistakes += _unused(words, {file.workflow.key: file.workflow for file in files}, folder)
     # A workflow whose file is spoilt is there all the same.
     bindings, in_bindings = read_bindings(folder, {path.stem for path in (folder / "workflows").glob("*.yaml")})
-    mistakes += in_bindings
+    schedules, in_schedules = read_schedules(folder, {path.stem for path in (folder / "workflows").glob("*.yaml")})
+    mistakes += in_bindings + in_schedules
     if any_error(mistakes):
         return None, in_order(mistakes)
     project = Project(
@@ -54,6 +56,7 @@ def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tupl
         default_locale=defaults.default_locale,
         workflows=tuple(drafts),
         bindings=tuple(bindings),
+        schedules=tuple(schedules),
     )
     return project, in_order(mistakes)
 

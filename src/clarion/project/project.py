@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clarion.domain.binding import Binding
+from clarion.domain.schedule import Schedule
 from clarion.domain.workflow import Workflow
 from clarion.templates.source import Bundle
 
@@ -41,6 +42,8 @@ class Project:
     workflows: tuple[Draft, ...]
     #: By key, in order.
     bindings: tuple[Binding, ...] = ()
+    #: By key, in order.
+    schedules: tuple[Schedule, ...] = ()
 
 
 def content_hash(workflow: Workflow, bundle: Bundle) -> str:

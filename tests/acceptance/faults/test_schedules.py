@@ -17,7 +17,13 @@ from clarion.flows import schedules
 
 MINUTE = timedelta(minutes=1)
 KEYS = [f"report-{number}" for number in range(6)]
-DO = {"trigger": {"workflow": "feed", "recipients": [{"id": "ana", "name": "Ana"}], "payload": {"words": "hello"}}}
+DO = {
+    "trigger": {
+        "workflow": "feed",
+        "recipients": [{"id": "'ana'", "name": "'Ana'"}],
+        "payload": {"words": "data.nominal_at"},
+    }
+}
 #: Nothing is due any more, and nothing that was begun is open.
 _CAUGHT_UP = """
     NOT EXISTS (SELECT FROM schedule WHERE next_at <= now() AND tenant_id = $1)
