@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from clarion.api.schema.base import Moment, Paged, Question, Reply, Request, Zone, checked
 from clarion.api.schema.moment import WrittenMoment
 from clarion.domain.cadence import parse_cadence
+from clarion.domain.cron import LONGEST
 from clarion.domain.schedule import LONGEST_JITTER, MOST
 
 MOST_TIMES = 100
@@ -23,6 +24,7 @@ def _check(text: str) -> str:
 
 CronLine = Annotated[
     str,
+    Field(max_length=LONGEST),
     checked(_check),
     Field(description="A cron line of five fields, `@daily` and the like, or `every 2m`.", examples=["@daily"]),
 ]
