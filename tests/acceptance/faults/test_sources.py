@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import nats
 import pytest
-from tests.support.cluster import Cluster
+from tests.support import memory
+from tests.support.cluster import Cluster, open_cluster
 from tests.support.command import clarion
 from tests.support.nats import Nats, nats_server
+from tests.support.nursery import Nursery
 from tests.support.oracle import assert_survived
 from tests.support.wait import wait_until
 
+from clarion.dev.postgres import EmbeddedPostgres
 from clarion.domain.binding import Binding
 from clarion.domain.source import NatsSource
 from clarion.flows.verify import verify
 from clarion.store import bindings
+from clarion.store.migrate import migrate
 
 SOURCE = NatsSource(stream="orders", subjects=["orders.>"], durable="clarion", ack_wait=2.0)
 GREETS = {
@@ -129,3 +136,43 @@ async def test_what_people_see_of_it(cluster: Cluster, broker: Nats) -> None:
     assert (redriven.code, redriven.json) == (0, {"redriven": 1, "still": 0})
     assert (await clarion("quarantine", "list", *where)).err == "Nothing lies in quarantine.\n"
     await cluster.until("(SELECT count(*) FROM feed_item WHERE recipient_id = 'ana') = 1")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EmbeddedPostgres]:
+    """A PostgreSQL of this test alone."""
+    with memory.folder("clarion-own-") as folder:
+        async with EmbeddedPostgres(Path(folder)) as server:
+            await migrate(server.url())
+            yield server
+
+
+async def test_the_database_is_stopped_while_messages_come(
+    server: EmbeddedPostgres, nursery: Nursery, broker: Nats, tmp_path: Path
+) -> None:
+    """The worker is not started again; the source stays open, and nothing was acknowledged that is not there."""
+    async with open_cluster(server.url(), tmp_path, nursery=nursery) as cluster:
+        await cluster.sink()
+        await bind(cluster)
+        worker = await cluster.worker(worker_sources="true", nats_url=broker.url)
+        await connected(cluster)
+        await send(broker, 0, 100)
+        await wait_until(lambda: cluster.pool.fetchval("SELECT count(*) > 10 FROM inbound"), 20, "some are taken in")
+        pid = server.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown: no checkpoint, recovery at the next start
+        await wait_until(lambda: not server.runs_here, 30, "the server is gone")
+        await send(broker, 100, 100)
+        await server.start()
+        await wait_until(lambda: _count(cluster), 60, "all are taken in")
+        assert worker.alive, cluster.log()
+        await assert_survived(cluster, ends=["delivered"])
+        assert await cluster.pool.fetchval("SELECT count(*) FROM trigger") == 200
+
+
+async def _count(cluster: Cluster) -> bool:
+    """Whether all 200 are taken in; False while the database is away."""
+    try:
+        return bool(await cluster.pool.fetchval("SELECT count(*) >= 200 FROM inbound"))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
