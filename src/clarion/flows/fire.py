@@ -96,7 +96,7 @@ class Fire:
 
     async def _fire(self, connection: Connection, jobs: Sequence[Job], slot: int) -> tuple[list[Fired], set[str]]:
         jobs = await self._quarantine(connection, jobs, slot)
-        rows = await timers.fire(connection, [_name(job) for job in jobs])
+        rows = await timers.fire(connection, {_name(job): job.id for job in jobs})
         early = {(row["tenant_id"], row["key"]): row["remains"] for row in rows if row["remains"] is not None}
         due = [row for row in rows if row["actions"] is not None]
         fired = [_fired(row) for row in due]

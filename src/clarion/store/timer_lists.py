@@ -54,12 +54,12 @@ async def list_by_time(
     times = (wanted.due_after or _EARLIEST, wanted.due_before or _LATEST)
     if not wanted.metadata:
         return await connection.fetch(_SQL["by_time"], tenant_id, _statuses(wanted), at, id, *times, limit)
-    # An index of what JSON contains can only be read as a bitmap, which pools turn off.
-    await connection.execute("SET LOCAL enable_bitmapscan = on")
-    last = wanted.key_prefix + _LAST
+    # An index of what JSON contains can only be read as a bitmap, which pools turn off; and a plan that was made while
+    # there was nothing would not use it.
+    await connection.execute("SET LOCAL enable_bitmapscan = on; SET LOCAL plan_cache_mode = force_custom_plan")
     return await connection.fetch(
         _SQL["by_metadata"],
-        *(tenant_id, _statuses(wanted), at, id, *times, limit, _meanings(wanted.metadata), wanted.key_prefix, last),
+        *(tenant_id, _statuses(wanted), at, id, *times, limit, _meanings(wanted.metadata), wanted.key_prefix),
     )
 
 

@@ -41,13 +41,13 @@ async def cancel_many(connection: Connection, names: Sequence[Name]) -> list[Row
     return await connection.fetch(_SQL["cancel"], *_columns(names))
 
 
-async def fire(connection: Connection, names: Sequence[Name]) -> list[Row]:
-    """Fire those that are due by the database's clock, and take up again those whose actions failed.
+async def fire(connection: Connection, wanted: Mapping[Name, UUID]) -> list[Row]:
+    """Fire those that are due by the database's clock, and take up again those whose actions failed; ids by names.
 
     Of each that exists: id, tenant, key, and either what it says (`rev`, `actions`, … and the `failed` of them), or
     `remains`, how long it is still pending; neither of those that are over.
     """
-    return await connection.fetch(_SQL["fire"], *_columns(names))
+    return await connection.fetch(_SQL["fire"], [wanted[name] for name in sorted(wanted)])
 
 
 async def note_failures(connection: Connection, notes: Sequence[tuple[UUID, int, Sequence[int], str | None]]) -> None:

@@ -29,11 +29,10 @@ WITH mine AS MATERIALIZED (
 SELECT * FROM mine
 
 -- name: fire
--- $1 tenants, $2 keys. The clock is read after the rows are locked: one may wait for a lock.
+-- $1 ids, in the order of (tenant, key). The clock is read after the rows are locked: one may wait for a lock.
 WITH mine AS MATERIALIZED (
-    SELECT row.* FROM unnest($1::uuid[], $2::text[]) AS h (tenant_id, key) CROSS JOIN LATERAL (
-        SELECT id, tenant_id, key, status, fire_at, failed FROM timer
-        WHERE timer.tenant_id = h.tenant_id AND timer.key = h.key FOR UPDATE
+    SELECT row.* FROM unnest($1::uuid[]) AS h (id) CROSS JOIN LATERAL (
+        SELECT id, tenant_id, key, status, fire_at, failed FROM timer WHERE timer.id = h.id FOR UPDATE
     ) AS row
 ), now AS MATERIALIZED (
     SELECT clock_timestamp() AS at FROM (SELECT count(*) FROM mine) AS locked

@@ -21,7 +21,8 @@ CREATE TABLE timer (
     CONSTRAINT timer_cancelled CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL)),
     CONSTRAINT timer_failed CHECK (failed IS NULL OR status = 'fired' AND error IS NOT NULL)
 );
-CREATE INDEX timer_listed ON timer (tenant_id, status, fire_at, id);
+-- The status first: an index that begins like that of the key would be taken for it by plans made while there is nothing.
+CREATE INDEX timer_listed ON timer (status, tenant_id, fire_at, id);
 CREATE INDEX timer_metadata ON timer USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
 -- For retention: those that have ended, by when they did.
 CREATE INDEX timer_ended ON timer (updated_at) WHERE status <> 'pending';
