@@ -235,8 +235,10 @@ async def test_bulls_tools_see_a_worker_and_there_are_two_connections_whatever_t
     names = [f"bull:{queue_name}:w:clarion:w1", f"clarion:w1:{queue.name}"]
     seen: list[list[str]] = []
 
+    done = asyncio.Event()
+
     async def watch() -> None:
-        while True:
+        while not done.is_set():
             seen.append(await queue.connections("w1"))
 
     watching = asyncio.create_task(watch())
@@ -246,8 +248,8 @@ async def test_bulls_tools_see_a_worker_and_there_are_two_connections_whatever_t
                 await queue.node("addBulk", [{"name": "mail", "data": {}} for _ in range(1_000)])
             await queue.until_counts(completed=4_000)
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        done.set()
+        await watching
     assert logs == [], "no lock was missed, though many were renewed while their jobs ended"
     assert len(reader.got) == 4_000
     assert len(seen) > 10
