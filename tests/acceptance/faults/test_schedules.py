@@ -51,6 +51,8 @@ async def test_each_nominal_time_runs_once_whoever_dies(cluster: Cluster) -> Non
     await _put(cluster)
     workers = [await cluster.worker() for _ in range(3)]
     for number in range(3):
+        # None of these jobs is to blame for the deaths of the rounds before: at three it would be put away.
+        await cluster.pool.execute("UPDATE job SET rescues = 0")
         await pass_time(cluster.pool, 40 * MINUTE)
         # One dies at a step that it comes to, another whenever it happens to.
         at = chance.choice(["schedules:before_commit", "schedules:after_commit"])
