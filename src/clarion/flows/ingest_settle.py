@@ -183,5 +183,6 @@ def is_of_data(error: Exception) -> bool:
 
 def _log(origin: Origin, readings: Sequence[Reading]) -> None:
     log.debug("source.taken", source=origin.source, messages=len(readings))
-    if unfit := [one for one in readings if one.reason is not None]:
-        log.warning("source.quarantined", source=origin.source, messages=len(unfit), reason=unfit[0].reason)
+    if unfit := [one.reason for one in readings if one.reason is not None]:
+        # What follows the code may quote what the message says.
+        log.warning("source.quarantined", source=origin.source, messages=len(unfit), code=unfit[0].partition(":")[0])
