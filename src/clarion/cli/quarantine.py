@@ -100,7 +100,10 @@ def redrive(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Have them read again by the bindings as they are now. Exits with 1 when any stays where it is."""
+    """Have them read again by the bindings as they are now.
+
+    Exits with 1 when any stays where it is.
+    """
     from clarion.cli.address import remote
     from clarion.cli.bar import Bar
     from clarion.cli.table import Column, write_one

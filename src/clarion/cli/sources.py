@@ -14,7 +14,10 @@ def sources(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Show the sources that bindings listen to: connected or not, what came, and what the trouble is."""
+    """Show the sources that bindings listen to.
+
+    Whether each is connected, what came, and what the trouble is.
+    """
     from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list
 

@@ -31,7 +31,10 @@ def tail(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Show messages as they come in, from a minute ago on: accepted and as what, or put in quarantine and why."""
+    """Show messages as they come in, from a minute ago on.
+
+    Each with what it became, or why it is in quarantine.
+    """
     import json as writing
     from itertools import islice
 

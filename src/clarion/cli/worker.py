@@ -31,7 +31,10 @@ def worker(
     child: Child = False,
     late: Late = False,
 ) -> None:
-    """Expand triggers and deliver messages; with --sources, also take in what comes from brokers."""
+    """Expand triggers and deliver messages.
+
+    With --sources, also take in what comes from brokers.
+    """
     from clarion.app import open_database, open_worker
     from clarion.cli.database import connect
     from clarion.cli.late import environment
