@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo up test check fmt bench torture openapi clean
+.PHONY: help demo up examples test check fmt bench torture openapi clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ demo: $(READY) ## run the main job: one call, 10,001 people reached
 up: $(READY) ## a running system on the hotel example
 	@$(BIN)/clarion up --project examples/hotel
 
+examples: $(READY) ## run the examples on real components, a line for each
+	@$(BIN)/python -m examples
+
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest
 
@@ -36,6 +39,7 @@ check: $(READY) ## format, lint, types, import rules, file sizes
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@for file in examples/*/run.py; do $(BIN)/mypy $$file --no-error-summary || exit 1; done
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/file_sizes.py
 
@@ -47,4 +51,4 @@ fmt: $(READY) ## format and mend what ruff can
 	@$(BIN)/ruff check --fix .
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/.work bench/node/node_modules
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/.work bench/node/node_modules examples/node_modules tests/node/node_modules

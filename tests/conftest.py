@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from pathlib import Path
 
 import psutil
@@ -16,11 +17,31 @@ from tests.support.nursery import Nursery
 from tests.support.postgres import Databases, Kind, Servers
 from tests.support.rabbitmq import RabbitMQ, rabbitmq_server
 from tests.support.redis import Redis, redis_server
+from tests.support.server import Missing
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests run on the event loop that Clarion runs on."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    """Skip a test whose fixtures need a program that is not here."""
+    yield from _skipping()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """Skip a test that needs a program that is not here."""
+    yield from _skipping()
+
+
+def _skipping() -> Generator[None]:
+    try:
+        yield
+    except Missing as missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
 
 
 @pytest.fixture(scope="session")

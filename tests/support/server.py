@@ -12,8 +12,8 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
-import pytest
 from tests.support.process import PATIENCE_S
 from tests.support.wait import wait_until
 
@@ -142,12 +142,13 @@ def program(name: str, *places: Path) -> Path | None:
     return Path(found) if found else None
 
 
-def missing(what: str, how: str) -> None:
-    """Skip the test for want of *what*, saying *how* to get it; fail it where `CI` is set."""
-    reason = f"{what} is not there: {how}"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+class Missing(Exception):
+    """A program is not on this machine. A test is skipped for it, or fails where `CI` is set: see tests/conftest.py."""
+
+
+def missing(what: str, how: str) -> NoReturn:
+    """Raise `Missing` for want of *what*, saying *how* to get it."""
+    raise Missing(f"{what} is not there: {how}")
 
 
 def launch(command: Sequence[str | Path], environment: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:

@@ -1,0 +1,1 @@
+"""The runnable examples: `make examples` runs them, each on real components, and holds two books against each other."""
