@@ -14,7 +14,8 @@ DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "clarion"
 
 #: Every page that people read.
-PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md")])
+_PLACES = ("*.md", "examples/*.md", "examples/*/*.md")  # not deeper: packages of Node have pages too
+PAGES = sorted([*DOCS.rglob("*.md"), *(page for place in _PLACES for page in ROOT.glob(place))])
 
 
 def page(name: str) -> str:
