@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.servers import counting_sink, node, postgres, redis, venv
+
+if TYPE_CHECKING:
+    from tests.support.nats import Nats
+    from tests.support.rabbitmq import RabbitMQ
 
 ROOT = Path(__file__).parent.parent
 WORK = Path(__file__).parent / ".work"
@@ -24,6 +29,9 @@ class Stage:
         self._postgres: postgres.Postgres | None = None
         self._sink: counting_sink.CountingSink | None = None
         self._node: node.Node | None = None
+        self._rabbitmq: RabbitMQ | None = None
+        self._nats: Nats | None = None
+        self._versions: dict[str, object] = {}
 
     async def redis(self) -> redis.Redis:
         """The Redis of the run."""
@@ -49,13 +57,34 @@ class Stage:
             self._node = await node.node(self.work)
         return self._node
 
+    async def rabbitmq(self) -> RabbitMQ:
+        """The RabbitMQ of the run. Raises `ProgramFailed` where there is none."""
+        from bench.servers import brokers
+
+        if self._rabbitmq is None:
+            self._rabbitmq = await self._stack.enter_async_context(brokers.rabbitmq(self.work))
+            self._versions["rabbitmq"] = await brokers.version_of_rabbitmq(self._rabbitmq)
+        return self._rabbitmq
+
+    async def nats(self) -> Nats:
+        """The NATS of the run. Raises `ProgramFailed` where there is none."""
+        from bench.servers import brokers
+
+        if self._nats is None:
+            self._nats = await self._stack.enter_async_context(brokers.nats(self.work))
+            self._versions["nats"] = {
+                "version": await brokers.version_of_nats(self._nats),
+                "sync_interval": "always",
+            }
+        return self._nats
+
     async def python_for(self, peer: str) -> Path:
         """The interpreter of a Python peer's environment."""
         return await venv.python_for(peer, self.work)
 
     def facts(self) -> dict[str, object]:
         """What was started, with versions: a figure without them says little."""
-        facts: dict[str, object] = {}
+        facts = dict(self._versions)
         if self._postgres:
             facts["postgresql"] = self._postgres.facts
         if self._redis:

@@ -7,8 +7,6 @@ from bench.stage import Stage
 
 #: The topic that all guests are in.
 TOPIC = "guests"
-#: Nothing listens there: nothing is sent while loading.
-NOWHERE = "smtp://127.0.0.1:9"
 
 
 async def load(stage: Stage, guests: int) -> None:
@@ -17,7 +15,7 @@ async def load(stage: Stage, guests: int) -> None:
     postgres = await stage.postgres()
     if name in stage.loaded:
         return
-    async with system(stage, database=await postgres.fresh(name), smtp=NOWHERE) as clarion:
+    async with system(stage, database=await postgres.fresh(name)) as clarion:
         await clarion.client().load(TOPIC, guests)
     await postgres.tidy(name)
     stage.loaded.add(name)

@@ -1,4 +1,4 @@
-"""Making a tenant ready to send: its workflow published and a key that opens its API. Nothing of it is measured."""
+"""Making a tenant ready to send: its project published and a key that opens its API. Nothing of it is measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from clarion.api.services import pepper_of
-from clarion.flows.apply import apply
+from clarion.flows.apply import apply, apply_bindings
 from clarion.flows.bootstrap import ensure_key, ensure_tenant
 from clarion.project.load import load_project
 from clarion.store.database import set_up
@@ -24,5 +24,6 @@ async def publish(database: str, project: Path, *, tenant: str, key: str, secret
         tenant_id = await ensure_tenant(connection, tenant)
         await ensure_key(connection, tenant_id, key, pepper=pepper_of(secret.encode()), name="bench")
         await apply(connection, tenant_id, read.workflows)
+        await apply_bindings(connection, tenant_id, read.bindings)
     finally:
         await connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from clarion.flows.bootstrap import DEFAULT_TENANT, new_key
 
 CLARION = Path(sys.executable).with_name("clarion")
 READY_S = 60.0
+#: Nothing listens there: nothing is sent.
+NOWHERE = "smtp://127.0.0.1:9"
 
 #: How many connections workers have: a worker has some as soon as it looks for work.
 WORKERS = """
@@ -53,11 +55,11 @@ class System:
         return Client(self._session, key)
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[Peak]:
-        """One worker process, ready; its memory is watched."""
+    async def worker(self, *words: str) -> AsyncIterator[Peak]:
+        """One worker process, ready, with further *words* on its command line; its memory is watched."""
         log = self._work / "logs" / "clarion-worker.log"
         before = await self.count(WORKERS)
-        async with started([CLARION, "worker", "--processes", "1"], log=log, env=self._env) as process:
+        async with started([CLARION, "worker", "--processes", "1", *words], log=log, env=self._env) as process:
             async with asyncio.timeout(READY_S):
                 while await self.count(WORKERS) == before:
                     if process.returncode is not None:
@@ -82,10 +84,20 @@ class System:
 
 
 @asynccontextmanager
-async def system(stage: Stage, *, database: str, smtp: str) -> AsyncIterator[System]:
-    """Migrate, publish the workflow, start the API, and wait until it is ready."""
+async def system(
+    stage: Stage,
+    *,
+    database: str,
+    smtp: str = NOWHERE,
+    folder: Path | None = None,
+    more: Mapping[str, str] | None = None,
+) -> AsyncIterator[System]:
+    """Migrate, publish the project in *folder* (else the booking mail), start the API, and wait until it is ready.
+
+    *more* are further settings, by the names of their variables.
+    """
     port = free_port()
-    folder = project.write(stage.work / "project")
+    folder = folder or project.write(stage.work / "project")
     env = {
         "CLARION_DATABASE_URL": database,
         "CLARION_SMTP_URL": smtp,
@@ -96,6 +108,7 @@ async def system(stage: Stage, *, database: str, smtp: str) -> AsyncIterator[Sys
         "CLARION_PORT": str(port),
         "CLARION_LOG_FORMAT": "json",
         "CLARION_LOG_LEVEL": "warning",
+        **(more or {}),
     }
     await run([CLARION, "migrate"], env=env, timeout_s=120)
     await publish(database, folder, tenant=DEFAULT_TENANT, key=KEY, secret=SECRET)

@@ -17,9 +17,9 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def tell(jobs: int, seconds: float, added: float) -> None:
-    """Print the run's figures as one line of JSON; *added* is how long the adding before it took, in seconds."""
+def tell(jobs: int, seconds: float, added: float | None = None) -> None:
+    """Print the run's figures as one line of JSON; *added* is how long the adding took, in seconds, if it was ours."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rss_mb = peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
-    figures = {"jobs": jobs, "seconds": seconds, "jobs_per_s": jobs / seconds, "added_per_s": jobs / added}
-    print(json.dumps(figures | {"rss_mb": rss_mb}))
+    figures = {"jobs": jobs, "seconds": seconds, "jobs_per_s": jobs / seconds, "rss_mb": rss_mb}
+    print(json.dumps(figures if added is None else figures | {"added_per_s": jobs / added}))

@@ -10,7 +10,9 @@ from bench.scenarios.mails import Mails
 from bench.scenarios.memory import Memory
 from bench.scenarios.noop import Noop
 from bench.scenarios.singles import SingleTriggers
+from bench.scenarios.taking_in import FromBullMQ, FromNats, FromRabbitMQ
 from bench.scenarios.tenants import Tenants
+from bench.scenarios.timers import Timers
 
 SCENARIOS: tuple[Scenario, ...] = (
     Mails(),
@@ -20,5 +22,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     SingleTriggers(),
     BigTrigger(),
     Tenants(),
+    FromBullMQ(),
+    FromRabbitMQ(),
+    FromNats(),
+    Timers(),
     Memory(),
 )
