@@ -189,5 +189,5 @@ def test_what_cannot(text: str, zone: str, code: str) -> None:
 
 
 def test_the_end_of_the_calendar_is_no_surprise() -> None:
-    assert parse_cadence("0 0 * * *").after(datetime(9999, 12, 30, 12, tzinfo=UTC)) is None
+    assert parse_cadence("0 0 * * *").after(datetime(9999, 12, 31, 12, tzinfo=UTC)) is None
     assert Every(length=DAY).after(datetime(9999, 12, 30, tzinfo=UTC)) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-import time
+import time  # process_time: the wall's clock would measure the neighbours, too
 from collections.abc import Mapping
 
 import pytest
@@ -58,26 +58,26 @@ def test_a_bomb_is_stopped(name: str) -> None:
         {"email.html": (BOMBS[name], {"subject": "s"}), "email.txt": "t"}, {"p.html": "{% if true %}x{% endif %}" * 9}
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start = time.process_time()
     prepared = compile_bundle(files, "en").for_trigger("email", Channel.EMAIL, {**SHARED, "payload": payload})
     with pytest.raises(RenderError) as caught:
         prepared.render(recipient, MESSAGE)
     assert caught.value.code == "resource_limit"
     assert "templates/booking/email.html" in caught.value.message or "layouts/p.html" in caught.value.message
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
 
 
 def test_what_fails_for_all_is_not_tried_again_for_each() -> None:
     files = bundle({"email.html": (BOMBS["nested loops"], {"subject": "s"})})
     prepared = compile_bundle(files, "en").for_trigger("email", Channel.EMAIL, SHARED)
-    start = time.perf_counter()
+    start = time.process_time()
     errors = []
     for _ in range(1000):
         with pytest.raises(RenderError) as caught:
             prepared.render(RECIPIENT, MESSAGE)
         errors.append(caught.value)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(set(map(id, errors))) == 1000
 
 
@@ -181,7 +181,7 @@ def test_layouts_may_be_nested_ten_deep() -> None:
     ],
 )
 def test_hostile_sources_are_refused_quickly(source: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Invalid):
         compile_bundle(bundle({"email.html": (source, {"subject": "s"})}), "en")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
+from clarion import __version__
 from clarion.queue.counts import QueueCounts
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -20,7 +20,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        Info("clarion_build", "The version that runs.", registry=self._registry).info({"version": version("clarion")})
+        Info("clarion_build", "The version that runs.", registry=self._registry).info({"version": __version__})
         self._requests = Counter(
             "clarion_http_requests", "Requests answered.", ("operation", "status"), registry=self._registry
         )

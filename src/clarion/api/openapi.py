@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
+from clarion import __version__
 from clarion.api.operation import Operation
 from clarion.api.problem import MEDIA_TYPE
 from clarion.api.schema.base import Problem
@@ -50,7 +50,7 @@ def new_app() -> FastAPI:
     """The application as it is called in its description, with no routes yet."""
     return FastAPI(
         title="Clarion",
-        version=version("clarion"),
+        version=__version__,
         summary="Say what happened; everyone who should hear of it does.",
         docs_url=None,
         redoc_url=None,

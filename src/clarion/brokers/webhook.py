@@ -8,12 +8,11 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
 
 import aiohttp
 from yarl import URL
 
-from clarion import clock
+from clarion import __version__, clock
 from clarion.brokers.base import Publication, Sink
 from clarion.brokers.endpoint import Endpoint, signature
 from clarion.brokers.http_outcome import of_status, parse_retry_after
@@ -113,7 +112,7 @@ class WebhookSink(Sink):
         return {
             **_own_words(publication.headers),
             "host": self._endpoint.destination.authority,
-            "user-agent": f"Clarion/{version('clarion')}",
+            "user-agent": f"Clarion/{__version__}",
             "accept": "*/*",
             "accept-encoding": "identity",
             "content-type": publication.content_type,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from inspect import getdoc
 from typing import Annotated
 
 import typer
@@ -57,9 +59,9 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from clarion import __version__
 
-        print(f"clarion {version('clarion')}")
+        print(f"clarion {__version__}")
         raise typer.Exit
 
 
@@ -104,6 +106,7 @@ app.command("catcher", hidden=True)(catcher.catcher)
 
 def run() -> None:
     """Run the command line; errors that Clarion raises on purpose become a few lines and an exit code."""
+    _spare(sys.argv[1:])
     try:
         app()
     except ClarionError as error:
@@ -111,6 +114,26 @@ def run() -> None:
         sys.exit(_exit_code(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _spare(words: Sequence[str]) -> None:
+    """Take out of `app` what *words* do not ask for: reading all options of all commands takes longer than all else."""
+    first = words[0] if words else "--help"
+    if first in {"--help", "-h", "--version"}:  # the list shows names and what they do
+        for command in app.registered_commands:
+            command.help = getdoc(command.callback)
+            command.callback = _nothing
+        for group in app.registered_groups:
+            if group.typer_instance is not None:
+                group.typer_instance.registered_commands = []
+    elif first in {one.name for one in app.registered_commands} | {one.name for one in app.registered_groups}:
+        app.registered_commands = [one for one in app.registered_commands if one.name == first]
+        app.registered_groups = [one for one in app.registered_groups if one.name == first]
+    # Else it is mistyped, and the nearest of all is told.
+
+
+def _nothing() -> None:
+    pass
 
 
 def _lines(error: ClarionError) -> list[str]:
