@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
 from clarion.connections import notifier_for, pool_for, smtp_settings
+from clarion.domain.rate import Rate
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -91,12 +92,15 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     from clarion.flows import timers
     from clarion.flows.bindings import Bindings
     from clarion.flows.hearing import Hearing
+    from clarion.flows.rates import paces_of, set_rates
     from clarion.queue.workers import SIGN_EVERY
     from clarion.worker.consumer import Consumer
     from clarion.worker.duties import duties
+    from clarion.worker.gate import Gate
     from clarion.worker.pace import Pace
     from clarion.worker.periodic import Periodic
     from clarion.worker.presence import Presence
+    from clarion.worker.rates import Rates
     from clarion.worker.service import Worker
 
     name = f"{socket.gethostname()}-{os.getpid()}-{ids.new().hex[-6:]}"
@@ -116,25 +120,38 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     )
     # Firing is all the database's work: long lists, and few of them at a time.
     paces = {timers.QUEUE: replace(pace, claim=1_000, batch=500, senders=2)}
-    consumers = [
-        Consumer(
-            pool,
-            queue,
-            handlers[queue],
-            worker=name,
-            pace=paces.get(queue, pace),
-            called=notifier.subscribe(queue),
-        )
-        for queue in wanted
-    ]
+    rates = Rates(pool, (limit for queue in wanted for limit in paces_of(queue)))
+    await set_rates(pool, _rates(settings))
+    await rates.run_once()
+    consumers = []
+    for queue in wanted:
+        taken = replace(paces.get(queue, pace), at_once=settings.concurrency.get(queue))
+        gate = Gate(pool, rates, paces_of(queue), most=taken.claim)
+        called = notifier.subscribe(queue)
+        consumers.append(Consumer(pool, queue, handlers[queue], worker=name, pace=taken, called=called, gate=gate))
     presence = Presence(pool, name, host=socket.gethostname(), pid=os.getpid(), queues=wanted)
     stack.push_async_callback(presence.leave)
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
+    limiting = Periodic("rates", timedelta(seconds=1), rates.run_once)
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
     sources = _sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
     return Worker(
-        name, consumers, [signs, noticing, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)], sources
+        name,
+        consumers,
+        [signs, noticing, limiting, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)],
+        sources,
     )
+
+
+def _rates(settings: Settings) -> dict[str, Rate]:
+    """The limits that settings set, by their names."""
+    from clarion.channels.email.smtp import SmtpProvider
+    from clarion.flows.rates import provider_pace, queue_pace
+
+    found = {queue_pace(queue): rate for queue, rate in settings.rates.items()}
+    if settings.email.rate is not None:
+        found[provider_pace(SmtpProvider.name)] = settings.email.rate
+    return found
 
 
 def _sources(

@@ -183,6 +183,26 @@ def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> list[
     ]
 
 
+def _queues(values: Mapping[str, object], origins: Mapping[str, str]) -> list[Mistake]:
+    """Tables of queues that name some that are none."""
+    mistakes = []
+    for setting in ("rates", "concurrency"):
+        named = values.get(setting)
+        if isinstance(named, Mapping) and named:
+            from clarion.flows.queues import NAMES
+
+            mistakes += [
+                Mistake(
+                    file=origins[setting],
+                    message=f"`{setting}`: there is no queue {name!r}",
+                    hint=did_you_mean(name, NAMES) or f"there are {', '.join(sorted(NAMES))}",
+                )
+                for name in named
+                if name not in NAMES
+            ]
+    return mistakes
+
+
 def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[Mistake]:
     """What no setting shows by itself."""
     mistakes = []
@@ -195,6 +215,7 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[
         message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"
         mistakes.append(Mistake(file=origin, message=message))
     mistakes += _webhooks(values, origins)
+    mistakes += _queues(values, origins)
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:
         domain = parse_sender(sender)[1].rpartition("@")[2]

@@ -63,7 +63,7 @@ class Rig:
             for n, id in enumerate(ids.new_many(count)):
                 tenant, priority = tenants[n % len(tenants)], priorities[n // len(tenants) % len(priorities)]
                 run_at = start + timedelta(milliseconds=n)
-                rows.append((id, tenant, QUEUE, "letter", priority, lane_of(tenant), run_at, None, None))
+                rows.append((id, tenant, QUEUE, "letter", priority, lane_of(tenant), run_at, None, None, None))
             await add.copy(connection, rows)
 
     def claimer(self, worker: str = "w1", *, queue: str = QUEUE, lease: timedelta = LEASE) -> Claimer:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from clarion.api.jobs import parse_ids
 from clarion.api.operation import Answer, Call, Operation
-from clarion.api.schema.queues import Clean, CleanReply, QueueReply, QueuesReply, Redrive, RedriveReply
+from clarion.api.schema.queues import Clean, CleanReply, QueueRate, QueueReply, QueuesReply, Redrive, RedriveReply
 from clarion.api.services import Services
+from clarion.domain.rate import parse_rate, show_rate
 from clarion.domain.scope import Scope
 from clarion.errors import NotFound
 from clarion.flows.queues import NAMES
-from clarion.queue import buried, control, counts
+from clarion.flows.rates import paces_of, queue_pace
+from clarion.queue import buried, control, counts, limits
 from clarion.queue.counts import QueueCounts
 from clarion.store.database import Connection
 
@@ -24,13 +27,32 @@ async def list_all(services: Services, call: Call[None]) -> Answer:
         for name in NAMES:
             if name not in found:
                 found[name] = await counts.counts(connection, name)
-    return Answer(content={"items": [_shown(found[name]) for name in sorted(found)]})
+        return Answer(content={"items": await _shown(connection, [found[name] for name in sorted(found)])})
 
 
 async def get(services: Services, call: Call[None]) -> Answer:
     """The queue, now."""
     async with services.connection() as connection:
-        return Answer(content=_shown(await _find(connection, call)))
+        return await _answer(connection, call)
+
+
+async def set_rate(services: Services, call: Call[QueueRate]) -> Answer:
+    """Limit it, from now on and until it is lifted by hand."""
+    rate = parse_rate(call.input.rate)
+    async with services.connection() as connection:
+        await _find(connection, call)
+        await limits.define(connection, queue_pace(call.path["name"]), rate.per_second, call.input.burst or rate.burst)
+        return await _answer(connection, call)
+
+
+async def lift_rate(services: Services, call: Call[None]) -> Answer:
+    """No limit any more; what settings say counts again when a worker starts."""
+    async with services.connection() as connection:
+        await _find(connection, call)
+        await limits.free(connection, queue_pace(call.path["name"]))
+        answer = await _answer(connection, call)
+    services.wake(call.path["name"])
+    return answer
 
 
 async def pause(services: Services, call: Call[None]) -> Answer:
@@ -68,7 +90,12 @@ async def _control(services: Services, call: Call[None], *, paused: bool) -> Ans
     async with services.connection() as connection:
         await _find(connection, call)
         await (control.pause if paused else control.resume)(connection, call.path["name"])
-        return Answer(content=_shown(await _find(connection, call)))
+        return await _answer(connection, call)
+
+
+async def _answer(connection: Connection, call: Call[Any]) -> Answer:
+    (shown,) = await _shown(connection, [await _find(connection, call)])
+    return Answer(content=shown)
 
 
 async def _find(connection: Connection, call: Call[Any]) -> QueueCounts:
@@ -78,8 +105,14 @@ async def _find(connection: Connection, call: Call[Any]) -> QueueCounts:
     return await counts.counts(connection, name)
 
 
-def _shown(queue: QueueCounts) -> dict[str, object]:
-    states = {name: getattr(queue, name) for name in ("ready", "scheduled", "running", "buried")}
+async def _shown(connection: Connection, queues: Sequence[QueueCounts]) -> list[dict[str, object]]:
+    paces = {queue.queue: paces_of(queue.queue) for queue in queues}
+    found = await limits.find(connection, [name for names in paces.values() for name in names])
+    return [_one(queue, [found[name] for name in paces[queue.queue] if name in found]) for queue in queues]
+
+
+def _one(queue: QueueCounts, rates: Sequence[limits.Pace]) -> dict[str, object]:
+    states = {name: getattr(queue, name) for name in ("ready", "paced", "scheduled", "running", "buried")}
     return {
         "name": queue.queue,
         "href": f"/v1/queues/{queue.queue}",
@@ -91,6 +124,10 @@ def _shown(queue: QueueCounts) -> dict[str, object]:
         "done_per_s": round(queue.done_per_second, 2),
         "retried_per_s": round(queue.retried_per_second, 2),
         "buried_per_s": round(queue.buried_per_second, 2),
+        "rates": [
+            {"limit": pace.name, "rate": show_rate(pace.per_second), "burst": pace.burst, "set_by": pace.set_by.value}
+            for pace in rates
+        ],
     }
 
 
@@ -129,6 +166,25 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         summary="Resume a queue",
         scope=Scope.QUEUES_WRITE,
         run=resume,
+        answers={200: QueueReply},
+    ),
+    Operation(
+        id="setQueueRate",
+        method="PUT",
+        path="/v1/queues/{name}/rate",
+        summary="Limit how fast the jobs of a queue are begun",
+        scope=Scope.SYSTEM_WRITE,
+        run=set_rate,
+        input=QueueRate,
+        answers={200: QueueReply},
+    ),
+    Operation(
+        id="liftQueueRate",
+        method="DELETE",
+        path="/v1/queues/{name}/rate",
+        summary="Lift the limit of a queue",
+        scope=Scope.SYSTEM_WRITE,
+        run=lift_rate,
         answers={200: QueueReply},
     ),
     Operation(

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 _Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One queue; without it they are listed.")]
 _Pause = Annotated[bool, typer.Option("--pause", help="Claim none of its jobs until it is resumed.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Claim its jobs again.")]
+_Rate = Annotated[
+    str | None,
+    typer.Option("--rate", metavar="RATE", help="Begin its jobs no faster, e.g. 20/s; none lifts the limit."),
+]
 _Redrive = Annotated[bool, typer.Option("--redrive", help="Give its buried jobs another chance.")]
 _Clean = Annotated[
     str | None, typer.Option("--clean", metavar="AGE", help="Delete jobs that were buried longer ago, e.g. 7d.")
@@ -27,6 +31,7 @@ def queues(
     name: _Name = None,
     pause: _Pause = False,
     resume: _Resume = False,
+    rate: _Rate = None,
     redrive: _Redrive = False,
     clean: _Clean = None,
     jobs: _Jobs = None,
@@ -37,12 +42,12 @@ def queues(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Show queues; pause, resume, redrive or clean one."""
+    """Show queues; pause, resume, limit, redrive or clean one."""
     from clarion.cli.address import remote
 
-    wanted = sum((pause, resume, redrive, clean is not None, jobs is not None))
+    wanted = sum((pause, resume, rate is not None, redrive, clean is not None, jobs is not None))
     if wanted > 1:
-        raise typer.BadParameter("one of --pause, --resume, --redrive, --clean and --jobs at a time")
+        raise typer.BadParameter("one of --pause, --resume, --rate, --redrive, --clean and --jobs at a time")
     if wanted and name is None:
         raise typer.BadParameter("say which queue", param_hint="NAME")
     system = remote(url, api_key, project, data_dir)
@@ -55,9 +60,20 @@ def queues(
     else:
         if name is not None and (pause or resume):
             found = [system.post("queues", name, "pause" if pause else "resume")]
+        elif name is not None and rate is not None:
+            found = [_set_rate(system, name, rate)]
         else:
             found = [system.get("queues", name)] if name is not None else system.get("queues")["items"]
         _list(found, as_json=json)
+
+
+def _set_rate(system: Remote, name: str, rate: str) -> dict[str, Any]:
+    if rate == "none":
+        answer = system.call("DELETE", "queues", name, "rate")
+    else:
+        answer = system.call("PUT", "queues", name, "rate", body={"rate": rate})
+    found: dict[str, Any] = answer.content
+    return found
 
 
 def _list(queues: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -69,11 +85,18 @@ def _list(queues: list[dict[str, Any]], *, as_json: bool) -> None:
     columns = [
         Column("queue", "name"),
         Column("paused", "paused"),
+        Column("rate", lambda one: ", ".join(map(_rate, one["rates"]))),
         *(count(state) for state in ("ready", "scheduled", "running", "buried", "done")),
         Column("oldest, s", "oldest_s", right=True),
         Column("done/s", "done_per_s", right=True),
     ]
     write_list(queues, columns, as_json=as_json, empty="There are no queues yet.")
+
+
+def _rate(limit: dict[str, Any]) -> str:
+    burst = f" burst {limit['burst']}" if limit["burst"] > 1 else ""
+    of = "" if limit["limit"].startswith("queue:") else f" ({limit['limit'].partition(':')[2]})"
+    return f"{limit['rate']}{burst}{of}"
 
 
 def _list_jobs(system: Remote, name: str, state: str, limit: int, *, as_json: bool) -> None:

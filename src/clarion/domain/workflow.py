@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import IntEnum, StrEnum
 
 from clarion.domain import step
+from clarion.domain.rate import Rate
 from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
 
 __all__ = ["Backoff", "Channel", "ChannelStep", "DelayStep", "OnUncertain", "Priority", "Step", "Workflow"]
@@ -65,6 +66,8 @@ class Workflow:
     on_uncertain: OnUncertain | None = None
     #: The sender, ``Name <address>`` or an address; None means the configured default.
     sender: str | None = None
+    #: How fast its messages leave, on all channels together; None is as fast as can be.
+    rate: Rate | None = None
 
     @property
     def channel_steps(self) -> tuple[ChannelStep, ...]:
@@ -88,6 +91,8 @@ class Workflow:
             "on_uncertain": self.on_uncertain.value if self.on_uncertain else None,
             "sender": self.sender,
             "steps": [step.to_json(one) for one in self.steps],
+            # Only where there is one, so that what was published without stays the same.
+            **({"rate": {"per_second": self.rate.per_second, "burst": self.rate.burst}} if self.rate else {}),
         }
 
     @classmethod
@@ -110,7 +115,15 @@ class Workflow:
             on_uncertain=OnUncertain(str(on_uncertain)) if on_uncertain else None,
             sender=_optional(data["sender"]),
             steps=tuple(step.from_json(_mapping(one)) for one in _sequence(data["steps"])),
+            rate=_rate(data.get("rate")),
         )
+
+
+def _rate(data: object) -> Rate | None:
+    if data is None:
+        return None
+    said = _mapping(data)
+    return Rate(per_second=_float(said["per_second"]), burst=_int(said["burst"]))
 
 
 def _optional(value: object) -> str | None:

@@ -133,7 +133,15 @@ def _write(rows: Rows, batch: _Batch, plans: Mapping[UUID, Plan]) -> list[runs.M
         trigger, workflow = batch.triggers[row["trigger_id"]], batch.versions[row["workflow_version_id"]].workflow
         # A deadline that was named holds; any other counts from here.
         expires_at = trigger["expires_at"] if trigger["expires_given"] else rows.now + workflow.expires_after
-        rows.add_messages(trigger, id, row["recipient_id"], planned.messages, expires_at=expires_at, minted=minted)
+        rows.add_messages(
+            trigger,
+            id,
+            row["recipient_id"],
+            planned.messages,
+            expires_at=expires_at,
+            minted=minted,
+            limited=workflow.rate is not None,
+        )
         if planned.wait is None:
             moves.append(runs.Move(id=id, status="completed", step=len(workflow.steps)))
         else:

@@ -9,7 +9,10 @@ from uuid import UUID
 import structlog
 
 from clarion.domain.binding import Binding
+from clarion.domain.workflow import Workflow
+from clarion.flows.rows import pace_of
 from clarion.project.project import Draft
+from clarion.queue import limits
 from clarion.store import bindings, workflows
 from clarion.store.database import Connection
 
@@ -35,11 +38,23 @@ async def apply(connection: Connection, tenant_id: UUID, drafts: Iterable[Draft]
             version, is_new = await workflows.publish(
                 connection, tenant_id, draft.workflow.key, hash=hash, definition=definition, bundle=bundle
             )
+            await _limit(connection, tenant_id, draft.workflow)
             applied.append(Applied(draft.workflow.key, version, is_new))
             log.info(
                 "workflow.published" if is_new else "workflow.unchanged", workflow=draft.workflow.key, version=version
             )
     return applied
+
+
+async def _limit(connection: Connection, tenant_id: UUID, workflow: Workflow) -> None:
+    """Its rate is that of the version that is current: for what an older version has made, too."""
+    name = pace_of(tenant_id, workflow.key)
+    if workflow.rate is None:
+        await limits.drop(connection, name)
+    else:
+        await limits.define(
+            connection, name, workflow.rate.per_second, workflow.rate.burst, set_by=limits.SetBy.WORKFLOW
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from clarion.errors import Invalid
 from clarion.flows.contexts import Context, Contexts
 from clarion.flows.endings import PASSING, Ending, record, record_surely, redriven
 from clarion.flows.hearing import Hearing
+from clarion.flows.rates import provider_pace
 from clarion.flows.slots import Slots
 from clarion.queue import limits, settle
 from clarion.queue.job import Job, PutOff
@@ -88,7 +89,7 @@ class DeliverEmail:
         self._hearing = hearing
         self._chance = chance
         #: The name under which all workers share this provider's pauses.
-        self._pace = f"provider:{provider.name}"
+        self._pace = provider_pace(provider.name)
         #: On the monotonic clock: until then another worker's pause goes unnoticed.
         self._unpaused_until = 0.0
 

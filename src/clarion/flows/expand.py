@@ -164,7 +164,10 @@ def _write_run(
     planned = plan(version.steps, recipient, scope, now=rows.now, deadline=deadline, channels=row["channels"])
     step, status = (planned.wait.step, "running") if planned.wait else (len(version.steps), "completed")
     rows.runs.append((id, row["tenant_id"], row["id"], version.id, recipient.id, step, status))
-    rows.add_messages(row, id, recipient.id, planned.messages, expires_at=row["expires_at"], minted=minted)
+    limited = version.workflow.rate is not None
+    rows.add_messages(
+        row, id, recipient.id, planned.messages, expires_at=row["expires_at"], minted=minted, limited=limited
+    )
     if planned.wait is not None:
         rows.add_wait(row, id, planned.wait)
     return planned.wait is not None

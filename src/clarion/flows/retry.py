@@ -12,7 +12,7 @@ from clarion import clock, ids
 from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.workflow import Workflow
 from clarion.errors import Conflict, NotFound
-from clarion.flows.rows import DELIVER
+from clarion.flows.rows import DELIVER, pace_of
 from clarion.queue import add, buried
 from clarion.queue.job import NewJob
 from clarion.store import messages, triggers, workflows
@@ -43,7 +43,8 @@ async def retry(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Call
         if trigger is None or trigger["tombstone"]:
             raise Conflict(f"The trigger of message {shown} was cancelled or is gone.", code="not_retryable")
         (version,) = await workflows.versions(connection, [trigger["workflow_version_id"]])
-        expires_at = clock.now() + Workflow.from_json(version["definition"]).expires_after
+        workflow = Workflow.from_json(version["definition"])
+        expires_at = clock.now() + workflow.expires_after
         if not await messages.requeue(connection, tenant_id, id, old=status, expires_at=expires_at):
             raise Conflict(f"Message {shown} was retried by somebody else just now.", code="not_retryable")
         await buried.forget(connection, id)
@@ -54,6 +55,7 @@ async def retry(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Call
             tenant_id=tenant_id,
             priority=trigger["priority"],
             fence=random.randrange(_FENCES),  # noqa: S311 - far from that of any earlier job of this message
+            pace=pace_of(tenant_id, workflow.key) if workflow.rate else None,
         )
         await add.add(connection, job)
         await messages.note(connection, tenant_id, id, "retried", f"by hand; it was {status}")

@@ -24,6 +24,12 @@ DELIVER = "deliver"
 WAITING = "runs"
 ADVANCE = "advance"
 
+
+def pace_of(tenant_id: UUID, workflow: str) -> str:
+    """The name of the limit that all messages of one workflow share."""
+    return f"workflow:{tenant_id}/{workflow}"
+
+
 _RUN = ("id", "tenant_id", "trigger_id", "workflow_version_id", "recipient_id", "step", "status")
 _MESSAGE = (
     *("id", "tenant_id", "trigger_id", "run_id", "expires_at", "step", "channel", "status"),
@@ -54,10 +60,15 @@ class Rows:
         *,
         expires_at: datetime,
         minted: Iterator[UUID],
+        limited: bool = False,
     ) -> None:
-        """Add what was planned for one run of *trigger*, with a job for each message that is queued."""
+        """Add what was planned for one run of *trigger*, with a job for each message that is queued.
+
+        *limited*: the workflow has a rate that these jobs keep to.
+        """
         tenant_id, trigger_id, workflow = trigger["tenant_id"], trigger["id"], trigger["workflow_key"]
-        priority, lane = trigger["priority"], lane_of(tenant_id)
+        pace = pace_of(tenant_id, workflow) if limited else None
+        priority, lane = trigger["priority"], lane_of(tenant_id, pace)
         jobs, counts = self.jobs, self.counts
         for number, one_channel, address, skip in planned:
             id, channel = next(minted), one_channel.value
@@ -69,7 +80,7 @@ class Rows:
                 self.queues.add(channel)
                 # A microsecond apart, so that a claim can remember how far it has come.
                 run_at = self.now + timedelta(microseconds=len(jobs))
-                jobs.append((id, tenant_id, channel, DELIVER, priority, lane, run_at, None, None))
+                jobs.append((id, tenant_id, channel, DELIVER, priority, lane, run_at, None, None, pace))
             else:
                 status, ended_at = Status.SKIPPED.value, self.now
                 counts[key] = (queued, skipped + 1)
@@ -84,7 +95,7 @@ class Rows:
         """Add the job of a run that begins to wait."""
         tenant_id = trigger["tenant_id"]
         lane = lane_of(tenant_id)
-        self.jobs.append((run_id, tenant_id, WAITING, ADVANCE, trigger["priority"], lane, wait.until, None, None))
+        self.jobs.append((run_id, tenant_id, WAITING, ADVANCE, trigger["priority"], lane, wait.until, None, None, None))
         self.waiting[trigger["id"], tenant_id] += 1
         self.queues.add(WAITING)
 

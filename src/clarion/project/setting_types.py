@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -13,7 +15,10 @@ from pydantic import SecretStr
 from clarion.domain.address import parse_email, parse_sender
 from clarion.domain.duration import parse_duration
 from clarion.domain.locale import normalise
+from clarion.domain.rate import Rate, parse_rate
 from clarion.errors import ConfigError, Invalid
+
+T = TypeVar("T")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -130,6 +135,52 @@ def networks(value: object) -> tuple[object, ...]:
         except ValueError:
             raise ValueError(f"{text!r} is not a network; expected for example 10.20.0.0/16") from None
     return tuple(found)
+
+
+def rate(value: object) -> Rate:
+    if isinstance(value, Rate):
+        return value
+    if isinstance(value, str):
+        try:
+            return parse_rate(value)
+        except Invalid as error:
+            raise ValueError(error.message) from None
+    raise ValueError(f'a rate is written with its unit and in quotes, for example "{_number(value)}/s"')
+
+
+def rates(value: object) -> dict[str, Rate]:
+    """A table of queues and rates, or text such as ``email=10/s, in_app=100/s burst 20``."""
+    return {name: _of(name, rate, given) for name, given in _table(value, '[rates] email = "10/s"').items()}
+
+
+def at_once(value: object) -> dict[str, int]:
+    """A table of queues and numbers, or text such as ``email=5, in_app=20``."""
+    return {name: _of(name, _count, given) for name, given in _table(value, "[concurrency] email = 5").items()}
+
+
+def _table(value: object, example: str) -> Mapping[str, object]:
+    if isinstance(value, str):
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        if not all(equals for _, equals, _ in pairs):
+            raise ValueError("expected `queue=…`, with commas between several")
+        return {name.strip(): given.strip() for name, _, given in pairs}
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"expected a table of queues, for example {example}")
+    return value
+
+
+def _of(name: str, read: Callable[[object], T], given: object) -> T:
+    try:
+        return read(given)
+    except ValueError as error:
+        raise ValueError(f"{name[:64]}: {error}") from None
+
+
+def _count(value: object) -> int:
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value) else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 10_000:
+        raise ValueError("expected a whole number from 1 to 10000")
+    return number
 
 
 def endpoints(value: object) -> tuple[object, ...]:

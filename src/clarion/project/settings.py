@@ -30,6 +30,9 @@ Brokers = Annotated[Mapping[str, SecretStr], BeforeValidator(broker_urls.named)]
 ApiKey = Annotated[SecretStr, BeforeValidator(types.api_key)]
 Pepper = Annotated[SecretStr, BeforeValidator(types.pepper)]
 Networks = Annotated[tuple[Any, ...], BeforeValidator(types.networks)]
+RateText = Annotated[Any, BeforeValidator(types.rate)]
+Rates = Annotated[Mapping[str, Any], BeforeValidator(types.rates)]
+AtOnce = Annotated[Mapping[str, int], BeforeValidator(types.at_once)]
 Endpoints = Annotated[tuple[Any, ...], BeforeValidator(types.endpoints)]
 
 SECOND = timedelta(seconds=1)
@@ -85,6 +88,9 @@ class Email(Group):
     from_domains: Domains = a(
         (),
         "domains that senders may have, separated by commas; `*` is any; empty means the domain of `from` alone",
+    )
+    rate: RateText | None = a(
+        None, "how fast mails are handed to the SMTP server, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
     )
     connections: int = a(10, "connections to the SMTP server, per worker process", ge=1, le=100)
     messages_per_connection: int = a(1_000, "mails after which a connection is replaced", ge=1, le=100_000)
@@ -217,6 +223,17 @@ class Settings(Group):
         (),
         "endpoints of webhooks: a table `[webhooks.NAME]` each, with `url`, and `secrets` or `secret_files`; in the "
         "environment the same as JSON",
+    )
+
+    rates: Rates = a(
+        {},
+        "how fast the jobs of a queue are begun, by all workers together: a table `[rates]` of queues and rates such as"
+        ' `email = "20/s"`; in the environment `email=20/s, in_app=100/s burst 20`',
+    )
+    concurrency: AtOnce = a(
+        {},
+        "how many jobs of a queue one worker process has in its hands at the same time: a table `[concurrency]` of"
+        " queues and numbers; in the environment `email=5, in_app=20`; absent: as `[worker]` says",
     )
 
     worker: Worker = Worker()

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import yaml
 
+from clarion.domain.rate import FASTEST, MOST_BURST, Rate, parse_rate
 from clarion.domain.workflow import Backoff, OnUncertain, Priority, Workflow
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.mistake import Mistake
@@ -17,8 +18,9 @@ from clarion.project.workflow_steps import read_steps
 from clarion.project.yaml_text import compose
 
 KEYS = frozenset(
-    {"key", "category", "priority", "attempts", "backoff", "expires_after", "on_uncertain", "sender", "steps"}
+    {"key", "category", "priority", "attempts", "backoff", "expires_after", "on_uncertain", "rate", "sender", "steps"}
 )
+RATE_KEYS = frozenset({"per_second", "burst"})
 BACKOFF_KEYS = frozenset({"waits", "factor", "longest", "jitter"})
 
 MOST_ATTEMPTS = 50
@@ -81,9 +83,22 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
         expires_after=table.duration("expires_after", SECOND, YEAR) or defaults.expires_after,
         on_uncertain=table.choice("on_uncertain", _POLICIES),
         sender=table.checked("sender", defaults.check_sender),
+        rate=_rate(table, notes),
     )
     places = tuple(place for _, place in steps)
     return WorkflowFile(workflow=workflow, file=notes.file, says_sender=table.has("sender"), places=places)
+
+
+def _rate(table: Table, notes: Notes) -> Rate | None:
+    """``rate: 20/s``, ``rate: 20/s burst 5`` or the long form."""
+    node = table.at("rate")
+    if not isinstance(node, yaml.MappingNode):
+        return table.checked("rate", parse_rate)
+    long = Table(node, notes, RATE_KEYS)
+    per_second, burst = long.number("per_second", 0.0001, FASTEST), long.number("burst", 1, MOST_BURST, whole=True)
+    if not long.has("per_second"):
+        notes.add(node, "`rate` needs `per_second`", "for example rate: {per_second: 20, burst: 5}")
+    return None if per_second is None else Rate(per_second=per_second, burst=int(burst or 1))
 
 
 def _backoff(table: Table, notes: Notes) -> Backoff:

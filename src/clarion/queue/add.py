@@ -12,7 +12,7 @@ from clarion.queue.job import Connection, NewJob, lane_of
 
 _SQL = sql.load(__file__)
 
-_COPY_COLUMNS = ("id", "tenant_id", "queue", "kind", "priority", "lane", "run_at", "key", "args")
+_COPY_COLUMNS = ("id", "tenant_id", "queue", "kind", "priority", "lane", "run_at", "key", "args", "pace")
 
 
 class Cancelled(StrEnum):
@@ -28,7 +28,7 @@ async def add(connection: Connection, job: NewJob) -> UUID:
 
     Raises asyncpg's UniqueViolationError when its key is taken: `set_by_key` is for keys that may be.
     """
-    await connection.execute(_SQL["insert"], *_row(job), job.fence)
+    await connection.execute(_SQL["insert"], *_row(job), job.fence, job.pace)
     return job.id
 
 
@@ -37,11 +37,11 @@ async def add_many(connection: Connection, jobs: Sequence[NewJob]) -> None:
     moment = None
     if any(job.run_at is None for job in jobs):  # by the database's clock: one that is fast here would put them off
         moment = await connection.fetchval("SELECT clock_timestamp()")
-    await copy(connection, [_row(job, moment) for job in jobs])
+    await copy(connection, [(*_row(job, moment), job.pace) for job in jobs])
 
 
 async def copy(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    """Add rows of (id, tenant_id, queue, kind, priority, lane, run_at, key, args) by COPY."""
+    """Add rows of (id, tenant_id, queue, kind, priority, lane, run_at, key, args, pace) by COPY."""
     await connection.copy_records_to_table("job", records=rows, columns=_COPY_COLUMNS)
 
 
@@ -79,7 +79,7 @@ def _row(job: NewJob, moment: datetime | None = None) -> tuple[object, ...]:
         job.queue,
         job.kind,
         job.priority,
-        lane_of(job.tenant_id),
+        lane_of(job.tenant_id, job.pace),
         run_at,
         job.key,
         job.args,

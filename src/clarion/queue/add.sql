@@ -1,6 +1,6 @@
 -- name: insert
-INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key, args, fence)
-VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp()), $8, $9, $10)
+INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key, args, fence, pace)
+VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp()), $8, $9, $10, $11)
 
 -- name: set
 -- Left running if it runs: the higher rev makes the settle give it back instead of deleting it.

@@ -7,14 +7,14 @@ ORDER BY buried_at, id LIMIT $6
 
 -- name: redrive
 -- $1 queue, $2 tenant or NULL, $3 ids. A job whose key or id is taken is not inserted and so stays buried. The lane is
--- that of `lane_of`: the last bits of the tenant's id.
+-- that of `lane_of`: the last bits of the tenant's id, or that of its pace.
 WITH picked AS MATERIALIZED (
     SELECT * FROM job_buried WHERE id = ANY ($3::uuid[]) AND queue = $1 AND ($2::uuid IS NULL OR tenant_id = $2)
     ORDER BY buried_at, id FOR UPDATE SKIP LOCKED
 ), ready AS (
-    INSERT INTO job (id, tenant_id, queue, kind, key, priority, lane, run_at, fence, args, error)
-    SELECT id, tenant_id, queue, kind, key, priority, get_byte(uuid_send(tenant_id), 15) & 63,
-           clock_timestamp(), fence, args, error
+    INSERT INTO job (id, tenant_id, queue, kind, key, priority, lane, run_at, fence, args, error, pace)
+    SELECT id, tenant_id, queue, kind, key, priority, coalesce(paced_lane, get_byte(uuid_send(tenant_id), 15) & 63),
+           clock_timestamp(), fence, args, error, pace
     FROM picked ORDER BY buried_at, id
     ON CONFLICT DO NOTHING
     RETURNING id

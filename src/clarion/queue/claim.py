@@ -81,6 +81,11 @@ class Claimer:
             self._start_over_took = clock.monotonic() - began
         return jobs
 
+    def rewind(self) -> None:
+        """Begin the next claim at the beginning: jobs were given back untouched that this claimer has passed."""
+        self._looked_around = self._started_over = float("-inf")
+        self._start_over_took = 0.0
+
     async def _claim(
         self,
         connection: Connection,

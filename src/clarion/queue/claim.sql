@@ -32,4 +32,4 @@ WHERE id = ANY (ARRAY (SELECT id FROM picked))
   -- Nobody waits for this commit to reach the disk: whatever is done with the job commits later and takes it along.
   AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
 RETURNING job.id, job.tenant_id, job.queue, job.kind, job.priority, job.lane, job.run_at, job.attempts, job.rescues,
-          job.fence, job.rev, job.key, job.args, job.error
+          job.fence, job.rev, job.key, job.args, job.error, job.pace

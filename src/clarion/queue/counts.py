@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from clarion import sql
-from clarion.queue.job import Connection
+from clarion.queue.job import LANES, Connection
 
 _SQL = sql.load(__file__)
 
@@ -40,6 +40,8 @@ class QueueCounts:
     paused: bool
     #: Due, waiting for a worker.
     ready: Count
+    #: Those of the ready ones that keep to a pace of their own.
+    paced: Count
     #: Due later: delayed, put off.
     scheduled: Count
     #: Leased to a worker.
@@ -63,12 +65,13 @@ async def queues(connection: Connection) -> list[str]:
 
 async def counts(connection: Connection, queue: str) -> QueueCounts:
     """How *queue* stands; all zero for one that nobody ever heard of."""
-    row = await connection.fetchrow(_SQL["counts"], queue, COUNT_LIMIT + 1, RATES_OVER)
+    row = await connection.fetchrow(_SQL["counts"], queue, COUNT_LIMIT + 1, RATES_OVER, LANES)
     assert row is not None
     return QueueCounts(
         queue=queue,
         paused=row["paused"],
         ready=_count(row["ready"]),
+        paced=_count(row["paced"]),
         scheduled=_count(row["scheduled"]),
         running=Count(min(row["running"], COUNT_LIMIT), at_least=row["running_anywhere"] > COUNT_LIMIT),
         buried=_count(row["buried"]),

@@ -26,7 +26,7 @@ UNION SELECT name FROM queue
 ORDER BY queue
 
 -- name: counts
--- $1 queue, $2 how far to count, $3 how long the rates look back. Each priority and lane that exists is found by skipping,
+-- $1 queue, $2 how far to count, $3 how long the rates look back, $4 the first lane of paced jobs. Each priority and lane that exists is found by skipping,
 -- and in each what is ready and what is due later are two ranges of the index: jobs of the future are not in the way of
 -- counting what is ready, nor of finding the oldest.
 WITH RECURSIVE place AS (
@@ -50,6 +50,11 @@ SELECT
             SELECT FROM job WHERE state = 0 AND queue = $1 AND priority = place.priority AND lane = place.lane
               AND run_at <= now() ORDER BY run_at LIMIT $2
         ) AS one LIMIT $2) AS counted) AS ready,
+    (SELECT count(*) FROM (
+        SELECT FROM place CROSS JOIN LATERAL (
+            SELECT FROM job WHERE state = 0 AND queue = $1 AND priority = place.priority AND lane = place.lane
+              AND run_at <= now() ORDER BY run_at LIMIT $2
+        ) AS one WHERE place.lane >= $4 LIMIT $2) AS counted) AS paced,
     (SELECT count(*) FROM (
         SELECT FROM place CROSS JOIN LATERAL (
             SELECT FROM job WHERE state = 0 AND queue = $1 AND priority = place.priority AND lane = place.lane

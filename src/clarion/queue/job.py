@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
+from zlib import crc32
 
 import asyncpg
 
@@ -18,6 +19,9 @@ Pool: TypeAlias = "asyncpg.Pool[Any]"
 #: Tenants are spread over this many lanes; a claim is shared among the lanes that have work.
 LANES = 64
 
+#: Jobs that keep to a pace of their own stand in lanes behind those, so that they are in nobody's way.
+PACED_LANES = 32_000
+
 #: How many characters of an error are kept.
 ERROR_LIMIT = 4000
 
@@ -25,9 +29,9 @@ ERROR_LIMIT = 4000
 LAST_PRIORITY = 3
 
 
-def lane_of(tenant_id: UUID) -> int:
-    """The lane of a tenant: the random end of its id."""
-    return tenant_id.int % LANES
+def lane_of(tenant_id: UUID, pace: str | None = None) -> int:
+    """The lane of a tenant: the random end of its id. Of jobs that keep to *pace*: one for these alone, by its name."""
+    return tenant_id.int % LANES if pace is None else LANES + crc32(pace.encode()) % PACED_LANES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class NewJob:
     #: Where the count of claims begins. For a job whose id another one had before: above what its holders know, for
     #: whoever was frozen with that one must not be taken for a holder of this.
     fence: int = 0
+    #: The name of a limit that it keeps to besides those of its queue; see `queue.limits`.
+    pace: str | None = None
 
 
 class Job(NamedTuple):
@@ -72,6 +78,8 @@ class Job(NamedTuple):
     args: Any
     #: What went wrong last time.
     error: str | None
+    #: The limit that it keeps to besides those of its queue.
+    pace: str | None = None
 
     def __hash__(self) -> int:
         """By id and claim alone: arguments are JSON and cannot be hashed."""

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from clarion import sql
 from clarion.errors import Invalid
@@ -38,6 +39,8 @@ class Reserved:
     at: datetime
     #: How long to wait from then until each slot, in rising order; at most as many as were asked for, at least one.
     delays: tuple[timedelta, ...]
+    #: The slowest of the paces kept to; infinite where there is none.
+    per_second: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +58,63 @@ class Refused:
         return self.wait > LONGEST_PAUSE
 
 
-async def define(connection: Connection, name: str, per_second: float, burst: int = 1) -> None:
+class SetBy(StrEnum):
+    """Who sets a pace."""
+
+    HAND = "hand"  #: an operator, while all runs: stands until an operator drops it
+    SETTINGS = "settings"  #: the settings of the workers
+    WORKFLOW = "workflow"  #: the workflow as it is published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """A limit as it is set."""
+
+    name: str
+    per_second: float
+    burst: int
+    set_by: SetBy
+
+
+async def define(
+    connection: Connection, name: str, per_second: float, burst: int = 1, *, set_by: SetBy = SetBy.HAND
+) -> None:
     """Set the pace *name*: *per_second* on average, *burst* at once after a rest. A pause of it goes on.
 
-    Slots already given stay given. Raises `Invalid` for a pace below one a day or above any number, or a burst below 1.
+    Slots already given stay given. What an operator has set is left alone by settings. Raises `Invalid` for a pace
+    below one a day or above any number, or a burst below 1.
     """
     if not SLOWEST <= per_second < math.inf or burst < 1:
         raise Invalid(
             f"{per_second} a second with a burst of {burst} is not a pace: at least one a day, burst 1 or more"
         )
-    await connection.execute(_SQL["define"], name, per_second, burst)
+    await connection.execute(_SQL["define"], name, per_second, burst, set_by)
 
 
 async def drop(connection: Connection, name: str) -> None:
     """Forget the pace and the pause of *name*: no limit any more."""
     await connection.execute(_SQL["drop"], name)
+
+
+async def free(connection: Connection, name: str) -> bool:
+    """No pace for *name* any more, but a pause of it goes on; whether there was a pace."""
+    return bool(await connection.fetchval(_SQL["free"], name))
+
+
+async def find(connection: Connection, names: Sequence[str]) -> dict[str, Pace]:
+    """Those of *names* that have a pace."""
+    rows = await connection.fetch(_SQL["find"], names)
+    return {row["name"]: Pace(**(dict(row) | {"set_by": SetBy(row["set_by"])})) for row in rows}
+
+
+async def of(connection: Connection, set_by: SetBy) -> set[str]:
+    """The names of all paces that *set_by* has set."""
+    return {row["name"] for row in await connection.fetch(_SQL["of"], set_by)}
+
+
+async def any_workflow(connection: Connection) -> bool:
+    """Whether there is any pace of a workflow."""
+    return bool(await connection.fetchval(_SQL["any_workflow"]))
 
 
 async def reserve(
@@ -88,10 +133,11 @@ async def reserve(
     if not row["granted"]:
         return Refused(wait=row["wait"], reason=row["reason"])
     paces = list(zip(row["firsts"], row["gaps"], strict=True))
+    slowest = max(row["gaps"], default=0.0)
     delays = tuple(
         timedelta(seconds=max([0.0, *(first + gap * slot for first, gap in paces)])) for slot in range(row["granted"])
     )
-    return Reserved(at=row["at"], delays=delays)
+    return Reserved(at=row["at"], delays=delays, per_second=1 / slowest if slowest else math.inf)
 
 
 async def pause(connection: Connection, name: str, after: timedelta, reason: str) -> datetime:

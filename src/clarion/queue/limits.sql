@@ -1,9 +1,34 @@
 -- name: define
-INSERT INTO rate_limit (name, per_second, burst) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET per_second = excluded.per_second, burst = excluded.burst
+-- A new pace does not wait for the slots of the old one, but for those that may just have been given: a second's.
+INSERT INTO rate_limit AS l (name, per_second, burst, set_by) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE
+SET per_second = excluded.per_second, burst = excluded.burst, set_by = excluded.set_by,
+    next_at = CASE WHEN l.per_second = excluded.per_second THEN l.next_at
+                   ELSE least(l.next_at, clock_timestamp() + interval '1 s') END
+WHERE (l.per_second, l.burst, l.set_by) IS DISTINCT FROM (excluded.per_second, excluded.burst, excluded.set_by)
+  AND NOT ($4 = 'settings' AND l.set_by = 'hand')
 
 -- name: drop
 DELETE FROM rate_limit WHERE name = $1
+
+-- name: free
+WITH paused AS (
+    UPDATE rate_limit SET per_second = 'Infinity', burst = 1, set_by = 'pause'
+    WHERE name = $1 AND per_second < 'Infinity' AND paused_until > now() RETURNING name
+), gone AS (
+    DELETE FROM rate_limit
+    WHERE name = $1 AND per_second < 'Infinity' AND (paused_until IS NULL OR paused_until <= now()) RETURNING name
+)
+SELECT true FROM (SELECT FROM paused UNION ALL SELECT FROM gone) AS freed
+
+-- name: find
+SELECT name, per_second, burst, set_by FROM rate_limit WHERE name = ANY ($1::text[]) AND per_second < 'Infinity'
+
+-- name: of
+SELECT name FROM rate_limit WHERE set_by = $1 AND per_second < 'Infinity'
+
+-- name: any_workflow
+SELECT EXISTS (SELECT FROM rate_limit WHERE set_by = 'workflow')
 
 -- name: reserve
 -- $1 names, $2 how many slots, $3 within what time. The rows are locked first, in the order of their names, and the clock
@@ -46,8 +71,8 @@ FROM clock, answer
 
 -- name: pause
 -- A name without a pace gets an endless one.
-INSERT INTO rate_limit AS l (name, per_second, paused_until, reason)
-VALUES ($1, 'Infinity', clock_timestamp() + $2::interval, $3)
+INSERT INTO rate_limit AS l (name, per_second, set_by, paused_until, reason)
+VALUES ($1, 'Infinity', 'pause', clock_timestamp() + $2::interval, $3)
 ON CONFLICT (name) DO UPDATE
 SET paused_until = greatest(l.paused_until, excluded.paused_until),
     reason = CASE WHEN l.paused_until >= excluded.paused_until THEN l.reason ELSE excluded.reason END

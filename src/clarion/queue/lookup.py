@@ -95,7 +95,8 @@ async def list_jobs(
     """
     arguments: tuple[object, ...] = (queue, tenant_id, *(after or _START[state]), limit + 1)
     if state in (JobState.READY, JobState.SCHEDULED):
-        lanes = range(LANES) if tenant_id is None else [lane_of(tenant_id)]
+        paced = [row["lane"] for row in await connection.fetch(_SQL["paced"], queue, LANES)]
+        lanes = [*(range(LANES) if tenant_id is None else [lane_of(tenant_id)]), *paced]
         arguments += ([p for p in range(LAST_PRIORITY + 1) for _ in lanes], [*lanes] * (LAST_PRIORITY + 1))
     rows = await connection.fetch(_SQL[f"list_{state}"], *arguments)
     more = len(rows) > limit

@@ -76,3 +76,18 @@ ORDER BY buried_at DESC, id DESC LIMIT $6
 
 -- name: set_progress
 UPDATE job SET progress = $3 WHERE id = $1 AND fence = $2 AND state = 1 RETURNING true
+
+-- name: paced
+-- The lanes of $1 from $2 on that have jobs: found by skipping from one to the next.
+WITH RECURSIVE place AS (
+    SELECT first.* FROM generate_series(0, 3) AS p (priority) CROSS JOIN LATERAL (
+        SELECT priority, lane FROM job WHERE queue = $1 AND state = 0 AND priority = p.priority AND lane >= $2
+        ORDER BY lane LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT next.* FROM place CROSS JOIN LATERAL (
+        SELECT priority, lane FROM job WHERE queue = $1 AND state = 0 AND priority = place.priority AND lane > place.lane
+        ORDER BY lane LIMIT 1
+    ) AS next
+)
+SELECT DISTINCT lane FROM place ORDER BY lane

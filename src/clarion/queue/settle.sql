@@ -86,11 +86,13 @@ WITH mine AS MATERIALIZED (
 ), gone AS (
     DELETE FROM job WHERE id = ANY (ARRAY (SELECT id FROM mine WHERE NOT again)) RETURNING *
 ), grave AS (
-    INSERT INTO job_buried (id, tenant_id, queue, kind, key, priority, attempts, rescues, fence, args, error)
-    SELECT gone.id, tenant_id, queue, kind, key, priority, attempts, rescues, fence, args, mine.error
+    INSERT INTO job_buried (id, tenant_id, queue, kind, key, priority, attempts, rescues, fence, args, error, pace, paced_lane)
+    SELECT gone.id, tenant_id, queue, kind, key, priority, attempts, rescues, fence, args, mine.error,
+           pace, CASE WHEN pace IS NOT NULL THEN lane END
     FROM gone JOIN mine USING (id) WHERE NOT gone.cancelled
     ON CONFLICT (id) DO UPDATE SET error = excluded.error, attempts = excluded.attempts, rescues = excluded.rescues,
-        fence = excluded.fence, args = excluded.args, buried_at = clock_timestamp()
+        fence = excluded.fence, args = excluded.args, pace = excluded.pace, paced_lane = excluded.paced_lane,
+        buried_at = clock_timestamp()
     RETURNING queue
 ), tally AS (
     INSERT INTO job_tally AS t (queue, minute, slot, buried)

@@ -11,10 +11,12 @@ import structlog
 
 from clarion import clock
 from clarion.queue import settle
-from clarion.queue.claim import Claimer
-from clarion.queue.job import Connection, Job, Pool, PutOff
+from clarion.queue.job import Job, Pool, PutOff
 from clarion.worker.backlog import URGENT, Backlog
+from clarion.worker.gate import Gate
+from clarion.worker.intake import Intake
 from clarion.worker.pace import Pace
+from clarion.worker.rates import Rates
 from clarion.worker.rest import Rest
 from clarion.worker.suspects import single_out
 
@@ -44,20 +46,26 @@ class Consumer:
         worker: str,
         pace: Pace,
         called: asyncio.Event,
+        gate: Gate | None = None,
     ) -> None:
-        """*handlers* by kind of job: other kinds are left for others. *called* is set when there may be new jobs."""
+        """*handlers* by kind of job: other kinds are left for others. *called* is set when there may be new jobs.
+
+        *gate* holds jobs that fall under limits; without one, those with a pace of their own keep to that alone.
+        """
         self.queue = queue
         self._pool = pool
         self._handlers = handlers
         self._pace = pace
         self._called = called
-        self._claimer = Claimer(queue, worker=worker, lease=pace.lease)
         self._backlog = Backlog()
+        self._gate = gate or Gate(pool, Rates(pool, ()), (), most=pace.claim)
+        self._intake = Intake(queue, self._backlog, self._gate, worker=worker, pace=pace)
         self._held: dict[UUID, Job] = {}
         self._rest = Rest(pool, queue, poll=pace.poll, called=called)
         self._ready = asyncio.Event()  # the backlog has something
         self._free = asyncio.Event()  # a handler has finished
         self._busy = 0
+        self._begun = 0  # jobs that handlers have in their hands
         self._stopping = False
 
     @property
@@ -68,6 +76,7 @@ class Consumer:
     async def run(self, stopping: asyncio.Event, drain: timedelta) -> None:
         """Work until *stopping* is set; then finish within *drain* what was begun, and give back the rest."""
         async with asyncio.TaskGroup() as tasks:
+            self._gate.open(tasks.create_task, out=self._let_in, back=self._hand_back, call=self._called.set)
             lanes = [tasks.create_task(self._handle_all(kept=n == 0)) for n in range(self._pace.senders + 1)]
             claiming = tasks.create_task(self._claim_all())
             beating = tasks.create_task(self._keep_leases())
@@ -77,7 +86,7 @@ class Consumer:
             self._called.set()
             await asyncio.wait([claiming], timeout=drain.total_seconds())
             claiming.cancel()
-            await self._give_back(self._backlog.take_all())
+            await self._give_back([*await self._gate.close(drain), *self._backlog.take_all()])
             self._ready.set()
             _, late = await asyncio.wait(lanes, timeout=drain.total_seconds())
             for lane in late:
@@ -86,9 +95,9 @@ class Consumer:
             beating.cancel()
 
     async def run_once(self) -> int:
-        """Claim once and handle all of it; how many jobs that were."""
+        """Claim once and handle all of it at once, whatever the limits; how many jobs that were."""
         async with self._pool.acquire() as connection:
-            jobs = await self._claimer.claim(connection, self._pace.claim)
+            jobs = await self._intake.claim(connection)
         await self._take_on(jobs)
         while len(self._backlog):
             await self._handle(self._backlog.take(self._pace.batch))
@@ -99,27 +108,22 @@ class Consumer:
             self._called.clear()
             self._rest.wanted.clear()
             began = clock.monotonic()
-            full = len(self._backlog) >= self._pace.claim
+            full = self._intake.is_full
             try:
                 async with self._pool.acquire() as connection:
-                    jobs = await self._claim(connection, full=full)
+                    jobs = await self._intake.claim(connection)
             except Exception as error:
                 log.warning("worker.claim_failed", queue=self.queue, error=repr(error))
                 jobs = []
             apart = max(_CLAIMS_APART_S, min(_CLAIMS_APART_TIMES * (clock.monotonic() - began), _CLAIMS_APART_MOST_S))
             if jobs:
                 await self._take_on(jobs)
-            if full or len(self._backlog) >= self._pace.claim:
+            if full or self._intake.is_full:
                 await self._rest.until_wanted()
             elif not jobs:
-                await self._rest.until_due(began)
+                await self._rest.until_due(began, self._gate.lanes)
             if len(jobs) < self._pace.batch:
                 await asyncio.sleep(began + apart - clock.monotonic())
-
-    async def _claim(self, connection: Connection, *, full: bool) -> list[Job]:
-        if full:
-            return await self._claimer.claim(connection, self._pace.batch, without=self._backlog.crowded())
-        return await self._claimer.claim(connection, self._pace.claim)
 
     async def _take_on(self, jobs: Sequence[Job]) -> None:
         jobs, others = single_out(jobs, self._held.values())
@@ -131,9 +135,17 @@ class Consumer:
         if strange:  # a newer version may know them (PROMISES P13)
             await self._give_back(strange, after=_LONGEST_WAIT / 60)
             jobs = [job for job in jobs if job.kind in self._handlers]
+        self._let_in(self._gate.admit(jobs))
+        log.debug("job.claimed", queue=self.queue, jobs=len(jobs))
+
+    def _let_in(self, jobs: Sequence[Job]) -> None:
         self._backlog.add(jobs)
         self._ready.set()
-        log.debug("job.claimed", queue=self.queue, jobs=len(jobs))
+
+    async def _hand_back(self, jobs: Sequence[Job]) -> None:
+        """They would have to wait for long: others may have them, and they are seen where they belong."""
+        await self._give_back(jobs)
+        self._intake.rewind()
 
     async def _handle_all(self, *, kept: bool) -> None:
         while True:
@@ -144,11 +156,16 @@ class Consumer:
                 self._rest.wanted.set()
             if jobs:
                 self._busy += 1
+                self._begun += len(jobs)
+                self._gate.begun(jobs)
                 try:
                     await self._handle(jobs)
                 finally:
                     self._busy -= 1
+                    self._begun -= len(jobs)
                     self._free.set()
+                    if self._pace.at_once is not None:
+                        self._ready.set()
             elif self._stopping:
                 return
             else:
@@ -157,11 +174,14 @@ class Consumer:
 
     def _take(self, *, kept: bool) -> list[Job]:
         """What to handle next; in the place that is *kept*, only what must not wait until another one is free."""
+        most = self._pace.batch
+        if self._pace.at_once is not None:
+            most = min(most, self._pace.at_once - self._begun)
         if not kept:
-            return self._backlog.take(self._pace.batch)
+            return self._backlog.take(most)
         if self._busy < self._pace.senders:
-            return self._backlog.take(self._pace.batch, least_urgent=URGENT)
-        return self._backlog.take(self._pace.batch, without=self._backlog.crowded())
+            return self._backlog.take(most, least_urgent=URGENT)
+        return self._backlog.take(most, without=self._backlog.crowded())
 
     async def _gather(self) -> None:
         """While another handler is at work, let a short list grow: the fixed costs of a list are those of many jobs."""
@@ -220,6 +240,7 @@ class Consumer:
             if gone:
                 log.warning("job.lease_lost", queue=self.queue, jobs=[str(j.id) for j in gone[:10]], count=len(gone))
                 self._backlog.drop(job.id for job in gone)
+                self._gate.drop({job.id for job in gone})
                 self._forget(gone)
 
     def _forget(self, jobs: Sequence[Job]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections.abc import Collection
 from datetime import timedelta
 
 import structlog
@@ -37,18 +38,20 @@ class Rest:
         """Wait until a handler is free; no longer than until called, or the poll."""
         await self._wait(self.called, self.wanted)
 
-    async def until_due(self, since: float) -> None:
+    async def until_due(self, since: float, also: Collection[int] = ()) -> None:
         """Wait until the next job is due by the database's clock; no longer than until called, or the poll.
 
         *since* is when the last look, which found nothing, began. The database is asked only when it has been quiet
-        for a moment: under load, whoever rings brings the work with them.
+        for a moment: under load, whoever rings brings the work with them. *also*: lanes of paced jobs.
         """
         if await self._wait(self.called, at_most=_QUIET_S):
             return
         remains = None
         try:
             async with self._pool.acquire() as connection:
-                remains = await next_due(connection, self._queue, timedelta(seconds=clock.monotonic() - since))
+                remains = await next_due(
+                    connection, self._queue, timedelta(seconds=clock.monotonic() - since), also=also
+                )
         except Exception as error:
             log.warning("worker.claim_failed", queue=self._queue, error=repr(error))
         await self._wait(

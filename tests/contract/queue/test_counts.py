@@ -10,7 +10,7 @@ from tests.support.queue import QUEUE, Rig, explain, tenant_in
 from clarion import clock, sql
 from clarion.queue import counts, settle
 from clarion.queue.counts import Count
-from clarion.queue.job import LAST_PRIORITY, PutOff
+from clarion.queue.job import LANES, LAST_PRIORITY, PutOff
 
 _COUNTS = sql.load(counts.__file__)["counts"]
 
@@ -101,9 +101,9 @@ async def test_a_backlog_does_not_make_counting_dear(rig: Rig) -> None:
     async with rig.pool.acquire() as connection:
         now = await counts.counts(connection, QUEUE)
         assert now.ready == Count(1000) and now.scheduled == Count(counts.COUNT_LIMIT, at_least=True)
-        plan = await explain(connection, _COUNTS, QUEUE, counts.COUNT_LIMIT + 1, counts.RATES_OVER)
+        plan = await explain(connection, _COUNTS, QUEUE, counts.COUNT_LIMIT + 1, counts.RATES_OVER, LANES)
         assert plan.pages < 2000, f"{plan.pages} pages"
         assert all("Index" in scan for scan in plan.scans("job"))
         # All but the counting: the priorities and lanes that have work, and the oldest of each.
-        plan = await explain(connection, _COUNTS, QUEUE, 1, counts.RATES_OVER)
+        plan = await explain(connection, _COUNTS, QUEUE, 1, counts.RATES_OVER, LANES)
         assert plan.pages < 600, f"{plan.pages} pages"

@@ -112,14 +112,14 @@ async def test_a_job_that_cannot_be_had_makes_nobody_look_without_end(rig: Rig) 
     """It is due, and locked by somebody's transaction: claims pass it by."""
     looks = 0
     consumer = Consumer(rig.pool, QUEUE, {}, worker="w", pace=Pace(poll=MINUTE), called=asyncio.Event())
-    original = consumer._claimer.claim
+    original = consumer._intake.claim
 
     async def claim(*arguments: object, **words: object) -> list[Job]:
         nonlocal looks
         looks += 1
         return await original(*arguments, **words)  # type: ignore[arg-type]
 
-    consumer._claimer.claim = claim  # type: ignore[method-assign]
+    consumer._intake.claim = claim  # type: ignore[method-assign]
     await rig.add(at=await rig.pool.fetchval("SELECT clock_timestamp() + interval '0.1 s'"))
     stopping = asyncio.Event()
     async with rig.pool.acquire() as connection, connection.transaction():

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from clarion.api.schema.base import Moment, Paged, Reply, Request
+from clarion.api.schema.base import Moment, Paged, Reply, Request, checked
+from clarion.domain.rate import MOST_BURST, parse_rate
 
 MAX_JOBS = 1_000
 _YEAR_S = 366 * 86_400
@@ -43,6 +44,31 @@ class Clean(Request):
     )
 
 
+def _check_rate(text: str) -> str:
+    parse_rate(text)
+    return text
+
+
+class QueueRate(Request):
+    """How fast the jobs of a queue are begun, by all workers together."""
+
+    rate: Annotated[str, checked(_check_rate), Field(description="`20/s`, `100/m`, `5000/h`, `200/d`, `20/s burst 5`.")]
+    burst: int | None = Field(None, ge=1, le=MOST_BURST, description="How many at once after a rest; 1 unless said.")
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"rate": "20/s", "burst": 5}]}
+    )
+
+
+class RateReply(Reply):
+    """A limit that is in force."""
+
+    limit: str = Field(description="Whose it is: of this queue, or of the provider that it sends by.")
+    rate: str
+    burst: int
+    set_by: Literal["hand", "settings", "workflow"]
+
+
 class QueueReply(Reply):
     """A queue, now."""
 
@@ -50,6 +76,7 @@ class QueueReply(Reply):
     href: str
     paused: bool
     ready: int
+    paced: int = Field(description="Those of the ready ones that wait for the rate of their workflow.")
     scheduled: int
     running: int
     buried: int
@@ -59,6 +86,7 @@ class QueueReply(Reply):
     done_per_s: float
     retried_per_s: float
     buried_per_s: float
+    rates: list[RateReply] = Field(description="The limits that all its jobs keep to; then `ready` waits for them.")
 
 
 class QueuesReply(Reply):

@@ -1,0 +1,405 @@
+"""A rate smooths what comes: a hundred a second in, twenty out, by all workers together, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import pairwise
+from uuid import UUID, uuid4
+
+import pytest
+from tests.support.api import open_api
+from tests.support.steps import open_steps
+from tests.support.wait import wait_until
+
+from clarion import ids
+from clarion.domain.rate import Rate
+from clarion.domain.step import Channel, ChannelStep, DelayStep
+from clarion.domain.workflow import Workflow
+from clarion.flows.apply import apply
+from clarion.flows.rates import set_rates
+from clarion.flows.rows import pace_of
+from clarion.project.project import Draft
+from clarion.queue import add, buried, counts, limits, settle
+from clarion.queue.job import Job, NewJob, lane_of
+from clarion.queue.paced import claim_paced
+from clarion.store.database import Pool, open_pool
+from clarion.templates.source import Bundle
+from clarion.worker.consumer import Consumer
+from clarion.worker.gate import Gate
+from clarion.worker.pace import Pace
+from clarion.worker.rates import Rates
+
+QUEUE = "letters"
+LIMIT = "queue:letters"
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    pool = await open_pool(database, size=12, statement_timeout_s=30, application_name="tests")
+    yield pool
+    await pool.close()
+
+
+class Post:
+    """Workers that note when they begin which job."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.begun: list[tuple[float, UUID]] = []
+        self.calls: list[asyncio.Event] = []
+        self.most = 0
+        self._now = 0
+        self.held: asyncio.Event | None = None
+
+    async def handle(self, jobs: Sequence[Job]) -> None:
+        now = time.monotonic()
+        self.begun += [(now, job.id) for job in jobs]
+        self._now += len(jobs)
+        self.most = max(self.most, self._now)
+        if self.held is not None:
+            await self.held.wait()
+        async with self.pool.acquire() as connection:
+            await settle.settle(connection, jobs)
+        self._now -= len(jobs)
+
+    async def define(self, per_second: float, burst: int = 1, name: str = LIMIT) -> None:
+        set_by = limits.SetBy.HAND if name == LIMIT else limits.SetBy.WORKFLOW
+        async with self.pool.acquire() as connection:
+            await limits.define(connection, name, per_second, burst, set_by=set_by)
+
+    @asynccontextmanager
+    async def worker(self, name: str = "w", **pace: int) -> AsyncIterator[Rates]:
+        """A worker as `open_worker` makes one, for as long as the block lasts; its limits are looked up on request."""
+        rates, called, stopping = Rates(self.pool, [LIMIT]), asyncio.Event(), asyncio.Event()
+        await rates.run_once()
+        taken = Pace(**pace)  # type: ignore[arg-type]
+        gate = Gate(self.pool, rates, [LIMIT], most=taken.claim)
+        consumer = Consumer(
+            self.pool, QUEUE, {"letter": self.handle}, worker=name, pace=taken, called=called, gate=gate
+        )
+        self.calls.append(called)
+        running = asyncio.create_task(consumer.run(stopping, 10 * SECOND))
+        try:
+            yield rates
+        finally:
+            stopping.set()
+            self.calls.remove(called)
+            await running
+            assert consumer.held == 0
+
+    async def add(self, count: int, **fields: object) -> list[UUID]:
+        made = ids.new_many(count)
+        given: dict[str, object] = {"queue": QUEUE, "kind": "letter", "tenant_id": TENANT} | fields
+        async with self.pool.acquire() as connection:
+            await add.add_many(connection, [NewJob(id=id, **given) for id in made])  # type: ignore[arg-type]
+        for called in self.calls:
+            called.set()
+        return made
+
+    async def pour(self, per_second: int, seconds: float) -> list[UUID]:
+        """Add so many jobs a second, evenly, for so long."""
+        began, made = time.monotonic(), list[UUID]()
+        while (passed := time.monotonic() - began) < seconds:
+            if missing := int(min(passed, seconds) * per_second) - len(made):
+                made += await self.add(missing)
+            await asyncio.sleep(0.02)
+        return made
+
+    async def until(self, count: int, timeout: float = 30) -> None:
+        await wait_until(lambda: len(self.begun) >= count, timeout=timeout, what=f"{count} jobs were begun")
+
+    async def ready(self) -> int:
+        async with self.pool.acquire() as connection:
+            return (await counts.counts(connection, QUEUE)).ready.value
+
+
+@pytest.fixture
+def post(pool: Pool) -> Post:
+    return Post(pool)
+
+
+TENANT = uuid4()
+
+
+def most_within(times: Sequence[float], seconds: float) -> int:
+    """The most of *times* that lie in any window of this length."""
+    most = first = 0
+    for last, at in enumerate(times):
+        while times[first] <= at - seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def assert_smooth(times: Sequence[float], per_second: float, *, steady: tuple[float, float]) -> None:
+    """Within 10 % in every window of 5 s of what is *steady*, and never more than 25 % above in one second."""
+    assert most_within(times, 1) <= per_second * 1.25
+    start = steady[0]
+    while start + 5 <= steady[1]:
+        count = sum(start <= at < start + 5 for at in times)
+        assert per_second * 4.5 <= count <= per_second * 5.5, f"{count} in the 5 s from {start - times[0]:.2f} s on"
+        start += 0.1
+
+
+async def test_a_hundred_a_second_in_are_twenty_a_second_out(post: Post) -> None:
+    await post.define(20)
+    began = time.monotonic()
+    async with post.worker("one") as one, post.worker("two") as two:
+        made = await post.pour(100, 6)
+        waiting = await post.ready()
+        assert 400 <= waiting <= 500, "the backlog is seen where it belongs"
+        await wait_until(lambda: time.monotonic() > began + 9, timeout=10, what="nine seconds of it")
+        until = time.monotonic()
+        times = [at for at, _ in post.begun]
+        await post.define(100_000)
+        await asyncio.gather(one.run_once(), two.run_once())
+        await post.until(len(made))
+    assert_smooth(times, 20, steady=(began + 0.5, until))
+    assert Counter(id for _, id in post.begun) == Counter(made), "each once, none lost"
+
+
+async def test_a_restart_makes_no_burst(post: Post) -> None:
+    await post.define(20, burst=5)
+    made = await post.add(100)
+    async with post.worker():
+        await post.until(30)
+    async with post.worker():
+        await post.until(60)
+    assert await post.pool.fetchval("SELECT count(*) FROM job WHERE state <> 0 OR attempts <> 0") == 0, "all given back"
+    async with post.worker() as worker:
+        await post.until(75)
+        await post.define(100_000)
+        await worker.run_once()
+        await post.until(100)
+    times = [at for at, _ in post.begun[:75]]
+    assert most_within(times, 1) <= 27, "the burst of five is only after a rest"
+    assert Counter(id for _, id in post.begun) == Counter(made)
+
+
+async def test_a_burst_goes_at_once_after_a_rest(post: Post) -> None:
+    await post.define(10, burst=5)
+    async with post.worker():
+        await post.add(9)
+        await post.until(9)
+    times = [at for at, _ in post.begun]
+    assert times[4] - times[0] < 0.09
+    assert all(later - earlier > 0.05 for earlier, later in pairwise(times[4:]))
+
+
+async def test_a_pause_in_the_middle_stops_all_and_then_it_goes_on_as_before(post: Post) -> None:
+    await post.define(40)
+    await post.add(400)
+    async with post.worker("one"), post.worker("two"):
+        await post.until(20)
+        async with post.pool.acquire() as connection:
+            await limits.pause(connection, LIMIT, 60 * SECOND, "the provider asked for it")
+            paused = time.monotonic()
+
+            async def is_back() -> bool:
+                return bool(await connection.fetchval("SELECT count(*) = 0 FROM job WHERE state = 1"))
+
+            await wait_until(is_back, what="nobody holds any for so long")
+            before = len(post.begun)
+            assert all(at < paused + 0.7 for at, _ in post.begun), "what had its time already has gone, no other"
+            await limits.lift(connection, LIMIT)
+        await post.until(before + 60)
+    times = [at for at, _ in post.begun]
+    assert most_within(times, 1) <= 50
+    assert times[before + 59] - times[before] == pytest.approx(59 / 40, abs=0.5)
+
+
+async def test_a_limited_workflow_is_in_nobodys_way(post: Post) -> None:
+    """Its thousands wait before and behind the others in the same queue, of the same tenant."""
+    await post.define(20, name="workflow:slow")
+    slow = await post.add(3_000, pace="workflow:slow")
+    async with post.worker("one"), post.worker("two"):
+        await post.until(10)
+        began = time.monotonic()
+        quick = set(await post.add(2_000))
+        await wait_until(lambda: quick <= {id for _, id in post.begun}, what="all others have gone")
+        assert time.monotonic() - began < 4
+        await wait_until(lambda: len(set(slow) & {id for _, id in post.begun}) >= 100, timeout=15, what="some of them")
+    times = [at for at, id in post.begun if id not in quick]
+    assert most_within(times, 1) <= 25
+    async with post.pool.acquire() as connection:
+        counted = await counts.counts(connection, QUEUE)
+    assert counted.paced.value == counted.ready.value == 3_000 - len(times)
+    order = [id for _, id in post.begun if id not in quick]
+    places = {id: place for place, id in enumerate(slow)}
+    assert all(abs(places[id] - place) <= 60 for place, id in enumerate(order)), "in their order, but for two workers"
+
+
+async def test_a_limited_workflow_keeps_to_the_limit_of_its_queue_as_well(post: Post) -> None:
+    await post.define(20)
+    await post.define(10, name="workflow:slow")
+    slow = set(await post.add(300, pace="workflow:slow"))
+    await post.add(300)
+    async with post.worker():
+        await post.until(80)
+    times = [at for at, _ in post.begun]
+    assert most_within(times, 1) <= 25
+    assert most_within([at for at, id in post.begun if id in slow], 1) <= 13
+
+
+async def test_lanes_take_turns_within_a_limit_and_urgent_jobs_do_not_queue(post: Post) -> None:
+    await post.define(20)
+    big = uuid4()
+    small = UUID(int=big.int ^ 1)
+    assert lane_of(big) != lane_of(small)
+    await post.add(2_000, tenant_id=big)
+    async with post.worker("one"), post.worker("two"):
+        await post.until(20)
+        others, urgent = await post.add(3, tenant_id=small), await post.add(1, tenant_id=big, priority=0)
+        before = len(post.begun)
+        await wait_until(lambda: {*others, *urgent} <= {id for _, id in post.begun}, timeout=5, what="they have gone")
+    places = {id: place - before for place, (_, id) in enumerate(post.begun)}
+    assert places[urgent[0]] <= 15
+    assert max(places[id] for id in others) <= 20, "behind no more than what had its turn beside them"
+
+
+async def test_a_job_that_is_cancelled_while_it_waits_is_never_begun(post: Post) -> None:
+    await post.define(5)
+    made = await post.add(20)
+    async with post.worker() as worker:
+        await post.until(1)
+        gone = await post.pool.fetch("DELETE FROM job WHERE id = ANY ($1) AND state = 0 RETURNING id", made[10:])
+        assert len(gone) == 10, "what waits is not in anybody's hands"
+        await post.define(1_000)
+        await worker.run_once()
+        await post.until(10)
+        assert [id for _, id in post.begun] == made[:10]
+
+
+async def test_a_slow_limit_holds_nothing_while_it_waits_and_a_new_one_counts_at_once(post: Post) -> None:
+    await post.define(1 / 3600)
+    await post.add(30)
+    async with post.worker() as worker:
+        await post.until(1)
+
+        async def is_back() -> bool:
+            return bool(await post.pool.fetchval("SELECT count(*) = 29 FROM job WHERE state = 0 AND attempts = 0"))
+
+        await wait_until(is_back, what="the others are given back, no attempt spent")
+        await post.define(100)
+        await worker.run_once()
+        await post.until(30, timeout=15)
+
+
+async def test_a_worker_that_is_held_up_does_not_make_up_for_it(post: Post) -> None:
+    await post.define(20)
+    await post.add(200)
+    async with post.worker():
+        await post.until(10)
+        post.held = asyncio.Event()
+        stood = len(post.begun)
+        await wait_until(lambda: len(post.begun) > stood, what="somebody is held up")
+        time.sleep(0.8)  # noqa: ASYNC251 - the whole process stands still
+        post.held.set()
+        post.held = None
+        await post.until(60)
+    assert most_within([at for at, _ in post.begun], 1) <= 25
+
+
+async def test_so_many_at_once_is_a_setting_that_holds(post: Post) -> None:
+    post.held = asyncio.Event()
+    await post.add(100)
+    async with post.worker(at_once=5):
+        await post.until(5)
+        await wait_until(lambda: post.most == 5, what="five are at work")
+        post.held.set()
+        await post.until(100)
+        assert post.most == 5
+
+
+async def test_without_a_limit_nothing_is_asked(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object, **__: object) -> None:
+        raise AssertionError("there is nothing to reserve")
+
+    reserve: Callable[..., Awaitable[object]] = never
+    monkeypatch.setattr(limits, "reserve", reserve)
+    await post.add(500)
+    async with post.worker():
+        await post.until(500)
+
+
+async def test_a_workflow_with_a_rate_marks_its_jobs_and_one_without_does_not(database: str) -> None:
+    mail = ChannelStep(key="email", channel=Channel.EMAIL, template="email")
+    delayed = DelayStep(key="wait", length=timedelta(hours=1))
+
+    def draft(key: str, rate: Rate | None) -> Draft:
+        workflow = Workflow(key=key, steps=(mail, delayed, mail), rate=rate)
+        return Draft(workflow=workflow, bundle=Bundle(), file=f"workflows/{key}.yaml")
+
+    async with open_steps(database) as steps:
+        async with steps.pool.acquire() as connection:
+            await apply(connection, steps.tenant_id, [draft("w", Rate(per_second=20, burst=5)), draft("free", None)])
+        name = pace_of(steps.tenant_id, "w")
+        await steps.trigger(["ana", "bea"])
+        await steps.trigger(["cem"], key="free")
+        await steps.time_comes()
+        marked = "SELECT pace, lane, count(*) FROM job WHERE kind = 'deliver' GROUP BY 1, 2 ORDER BY 3"
+        assert [tuple(row) for row in await steps.pool.fetch(marked)] == [
+            (None, lane_of(steps.tenant_id), 2),
+            (name, lane_of(steps.tenant_id, name), 4),
+        ]
+        assert lane_of(steps.tenant_id, name) >= 64
+        await steps.assert_well()
+        async with steps.pool.acquire() as connection:
+            (pace,) = (await limits.find(connection, [name])).values()
+            assert (pace.per_second, pace.burst, pace.set_by) == (20, 5, limits.SetBy.WORKFLOW)
+            await apply(connection, steps.tenant_id, [draft("w", None)])
+            assert await limits.find(connection, [name]) == {}, "what waits goes as fast as can be"
+
+
+async def test_a_job_that_was_buried_keeps_to_its_rate_when_it_is_redriven(post: Post) -> None:
+    await post.add(1, pace="workflow:slow")
+    async with post.pool.acquire() as connection:
+        (job,) = await claim_paced(connection, QUEUE, {}, 10, usual=5, worker="w", lease=SECOND)
+        await settle.bury(connection, {job: "of no use"})
+        await buried.redrive(connection, QUEUE)
+        (again,) = await claim_paced(connection, QUEUE, {}, 10, usual=5, worker="w", lease=SECOND)
+    assert (again.id, again.pace, again.lane) == (job.id, job.pace, job.lane)
+
+
+async def test_what_settings_set_and_what_an_operator_set(pool: Pool) -> None:
+    async def found() -> dict[str, float]:
+        async with pool.acquire() as connection:
+            paces = await limits.find(connection, ["queue:email", "queue:in_app", "provider:smtp"])
+        return {name: pace.per_second for name, pace in paces.items()}
+
+    await set_rates(pool, {"queue:email": Rate(per_second=20), "provider:smtp": Rate(per_second=5)})
+    assert await found() == {"queue:email": 20, "provider:smtp": 5}
+    async with pool.acquire() as connection:
+        await limits.define(connection, "queue:email", 50)
+        await limits.pause(connection, "provider:smtp", 60 * SECOND, "asked for")
+    await set_rates(pool, {"queue:email": Rate(per_second=30), "queue:in_app": Rate(per_second=7)})
+    assert await found() == {"queue:email": 50, "queue:in_app": 7}, "by hand it stands; what is set no more is free"
+    async with pool.acquire() as connection:
+        assert await limits.paused(connection, ["provider:smtp"]), "a pause is nobody's setting"
+        assert await limits.free(connection, "queue:email")
+        assert not await limits.free(connection, "queue:email")
+    await set_rates(pool, {"queue:email": Rate(per_second=30)})
+    assert await found() == {"queue:email": 30}
+
+
+async def test_over_http(database: str) -> None:
+    async with open_api(database) as api:
+        path = "/v1/queues/email/rate"
+        answer = await api.call("PUT", path, {"rate": "20/s", "burst": 5})
+        limited = {"limit": "queue:email", "rate": "20/s", "burst": 5, "set_by": "hand"}
+        assert (answer.status, answer.json["rates"]) == (200, [limited])
+        assert (await api.call("GET", "/v1/queues/email")).json["rates"] == [limited]
+        assert (await api.call("PUT", path, {"rate": "100/m burst 3"})).json["rates"][0]["burst"] == 3
+        for body, code in [({"rate": "fast"}, "invalid_rate"), ({"rate": "0/s"}, "invalid_rate"), ({}, "required")]:
+            refused = await api.call("PUT", path, body)
+            assert (refused.status, refused.json["errors"][0]["code"]) == (422, code)
+        assert (await api.call("PUT", path, {"rate": "20/s", "burst": 0})).status == 422
+        assert (await api.call("PUT", "/v1/queues/none/rate", {"rate": "20/s"})).status == 404
+        assert (await api.call("DELETE", path)).json["rates"] == []
+        assert (await api.call("DELETE", path)).status == 200
