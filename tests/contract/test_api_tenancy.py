@@ -20,7 +20,16 @@ from clarion.ids import Prefix
 CREATES = {"putSchedule", "putRecipient", "putTopic", "putTimer"}
 
 #: Queues are shared: their counts are everybody's. What of them is a tenant's own has a test of its own below.
-SHARED = {"getQueue", "pauseQueue", "resumeQueue", "setQueueRate", "liftQueueRate", "redriveQueue", "cleanQueue", "listJobs"}
+SHARED = {
+    "getQueue",
+    "pauseQueue",
+    "resumeQueue",
+    "setQueueRate",
+    "liftQueueRate",
+    "redriveQueue",
+    "cleanQueue",
+    "listJobs",
+}
 
 #: Bodies that ask for something that exists, so that only the tenant stands in the way.
 BODIES: dict[str, Any] = {

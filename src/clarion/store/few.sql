@@ -11,7 +11,7 @@ WITH new_run AS (
            m ->> 6, m ->> 7, m ->> 8, m ->> 9, m ->> 10, m ->> 11, (m ->> 12)::timestamptz
     FROM jsonb_array_elements($2::text::jsonb) AS m
 )
-INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key, args)
+INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key, args, pace)
 SELECT (j ->> 0)::uuid, (j ->> 1)::uuid, j ->> 2, j ->> 3, (j ->> 4)::smallint, (j ->> 5)::smallint, (j ->> 6)::timestamptz,
-       j ->> 7, nullif(j -> 8, 'null')
+       j ->> 7, nullif(j -> 8, 'null'), j ->> 9
 FROM jsonb_array_elements($3::text::jsonb) AS j
