@@ -102,6 +102,7 @@ async def test_answers_are_as_the_document_says(api: Api) -> None:
         "previewSchedule": {"cron": "@daily"},
         "putSchedule": {"cron": "@daily", "do": [{"timer.cancel": {"key": "'other'"}}]},
         "cleanQueue": {"older_than_s": 1_000_000},
+        "setQueueRate": {"rate": "20/s"},
         "putTimer": {"in": "1h", "actions": [{"timer.cancel": {"key": "other"}}]},
     }
     for operation in sorted(OPERATIONS, key=lambda one: (one.method == "DELETE", one.id == "cancelTrigger")):

@@ -12,23 +12,12 @@ from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
-from tests.support.api import open_api
-from tests.support.steps import open_steps
 from tests.support.wait import wait_until
 
 from clarion import ids
-from clarion.domain.rate import Rate
-from clarion.domain.step import Channel, ChannelStep, DelayStep
-from clarion.domain.workflow import Workflow
-from clarion.flows.apply import apply
-from clarion.flows.rates import set_rates
-from clarion.flows.rows import pace_of
-from clarion.project.project import Draft
-from clarion.queue import add, buried, counts, limits, settle
+from clarion.queue import add, counts, limits, settle
 from clarion.queue.job import Job, NewJob, lane_of
-from clarion.queue.paced import claim_paced
 from clarion.store.database import Pool, open_pool
-from clarion.templates.source import Bundle
 from clarion.worker.consumer import Consumer
 from clarion.worker.gate import Gate
 from clarion.worker.pace import Pace
@@ -326,80 +315,3 @@ async def test_without_a_limit_nothing_is_asked(post: Post, monkeypatch: pytest.
     await post.add(500)
     async with post.worker():
         await post.until(500)
-
-
-async def test_a_workflow_with_a_rate_marks_its_jobs_and_one_without_does_not(database: str) -> None:
-    mail = ChannelStep(key="email", channel=Channel.EMAIL, template="email")
-    delayed = DelayStep(key="wait", length=timedelta(hours=1))
-
-    def draft(key: str, rate: Rate | None) -> Draft:
-        workflow = Workflow(key=key, steps=(mail, delayed, mail), rate=rate)
-        return Draft(workflow=workflow, bundle=Bundle(), file=f"workflows/{key}.yaml")
-
-    async with open_steps(database) as steps:
-        async with steps.pool.acquire() as connection:
-            await apply(connection, steps.tenant_id, [draft("w", Rate(per_second=20, burst=5)), draft("free", None)])
-        name = pace_of(steps.tenant_id, "w")
-        await steps.trigger(["ana", "bea"])
-        await steps.trigger(["cem"], key="free")
-        await steps.time_comes()
-        marked = "SELECT pace, lane, count(*) FROM job WHERE kind = 'deliver' GROUP BY 1, 2 ORDER BY 3"
-        assert [tuple(row) for row in await steps.pool.fetch(marked)] == [
-            (None, lane_of(steps.tenant_id), 2),
-            (name, lane_of(steps.tenant_id, name), 4),
-        ]
-        assert lane_of(steps.tenant_id, name) >= 64
-        await steps.assert_well()
-        async with steps.pool.acquire() as connection:
-            (pace,) = (await limits.find(connection, [name])).values()
-            assert (pace.per_second, pace.burst, pace.set_by) == (20, 5, limits.SetBy.WORKFLOW)
-            await apply(connection, steps.tenant_id, [draft("w", None)])
-            assert await limits.find(connection, [name]) == {}, "what waits goes as fast as can be"
-
-
-async def test_a_job_that_was_buried_keeps_to_its_rate_when_it_is_redriven(post: Post) -> None:
-    await post.add(1, pace="workflow:slow")
-    async with post.pool.acquire() as connection:
-        (job,) = await claim_paced(connection, QUEUE, {}, 10, usual=5, worker="w", lease=SECOND)
-        await settle.bury(connection, {job: "of no use"})
-        await buried.redrive(connection, QUEUE)
-        (again,) = await claim_paced(connection, QUEUE, {}, 10, usual=5, worker="w", lease=SECOND)
-    assert (again.id, again.pace, again.lane) == (job.id, job.pace, job.lane)
-
-
-async def test_what_settings_set_and_what_an_operator_set(pool: Pool) -> None:
-    async def found() -> dict[str, float]:
-        async with pool.acquire() as connection:
-            paces = await limits.find(connection, ["queue:email", "queue:in_app", "provider:smtp"])
-        return {name: pace.per_second for name, pace in paces.items()}
-
-    await set_rates(pool, {"queue:email": Rate(per_second=20), "provider:smtp": Rate(per_second=5)})
-    assert await found() == {"queue:email": 20, "provider:smtp": 5}
-    async with pool.acquire() as connection:
-        await limits.define(connection, "queue:email", 50)
-        await limits.pause(connection, "provider:smtp", 60 * SECOND, "asked for")
-    await set_rates(pool, {"queue:email": Rate(per_second=30), "queue:in_app": Rate(per_second=7)})
-    assert await found() == {"queue:email": 50, "queue:in_app": 7}, "by hand it stands; what is set no more is free"
-    async with pool.acquire() as connection:
-        assert await limits.paused(connection, ["provider:smtp"]), "a pause is nobody's setting"
-        assert await limits.free(connection, "queue:email")
-        assert not await limits.free(connection, "queue:email")
-    await set_rates(pool, {"queue:email": Rate(per_second=30)})
-    assert await found() == {"queue:email": 30}
-
-
-async def test_over_http(database: str) -> None:
-    async with open_api(database) as api:
-        path = "/v1/queues/email/rate"
-        answer = await api.call("PUT", path, {"rate": "20/s", "burst": 5})
-        limited = {"limit": "queue:email", "rate": "20/s", "burst": 5, "set_by": "hand"}
-        assert (answer.status, answer.json["rates"]) == (200, [limited])
-        assert (await api.call("GET", "/v1/queues/email")).json["rates"] == [limited]
-        assert (await api.call("PUT", path, {"rate": "100/m burst 3"})).json["rates"][0]["burst"] == 3
-        for body, code in [({"rate": "fast"}, "invalid_rate"), ({"rate": "0/s"}, "invalid_rate"), ({}, "missing")]:
-            refused = await api.call("PUT", path, body)
-            assert (refused.status, refused.json["errors"][0]["code"]) == (422, code)
-        assert (await api.call("PUT", path, {"rate": "20/s", "burst": 0})).status == 422
-        assert (await api.call("PUT", "/v1/queues/none/rate", {"rate": "20/s"})).status == 404
-        assert (await api.call("DELETE", path)).json["rates"] == []
-        assert (await api.call("DELETE", path)).status == 200
