@@ -145,7 +145,7 @@ async def test_plans_stay_right(rig: Rig) -> None:
         assert (await rig.intend(connection, await _nobodys(rig))).numbers == {}
         made = ids.new_many(20_000)
         await connection.execute(_MESSAGES, made, rig.tenant, rig.trigger)
-        rows = [(id, rig.tenant, QUEUE, "letter", 2, 7, None, None, None) for id in made]
+        rows = [(id, rig.tenant, QUEUE, "letter", 2, 7, None, None, None, None) for id in made]
         await add.copy(connection, [(*row[:6], ids.made_at(row[0]), *row[7:]) for row in rows])
         jobs = sorted(await rig.claim(100), key=lambda job: job.id)
         before = await _read(connection)
