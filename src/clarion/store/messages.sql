@@ -30,6 +30,8 @@ SELECT ids, numbers, remains FROM intend_1($1, $2, $3, $4, $5, $6, $7)
 -- there was none), $11 what to note in the timeline (NULL: nothing); $12 slot; $13 the fence of the claim whose job leaves
 -- with this, and without which the message does not move (NULL: no job leaves here). The ids are in order, in which the jobs
 -- are locked; they leave as in the queue's own `settle`, in the same statement, as most lists end so.
+-- The bounds are subqueries so that partitions are chosen while it runs, not when it begins: where both are done, PostgreSQL
+-- 18 finds no rows in them any more once a job's row was changed meanwhile, as by who keeps leases.
 WITH news AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::bool[],
                          $10::text[], $11::text[], $13::int[])
@@ -54,13 +56,14 @@ WITH news AS MATERIALIZED (
         sent_at = CASE WHEN n.status IN ('sent', 'delivered') THEN clock_timestamp() ELSE m.sent_at END,
         ended_at = CASE WHEN n.status = 'queued' THEN NULL ELSE clock_timestamp() END
     FROM ours n
-    WHERE m.id = n.id AND m.id BETWEEN $2 AND $3 AND m.status = n.expected AND m.attempts = n.number
+    WHERE m.id = n.id AND m.id BETWEEN (SELECT $2::uuid) AND (SELECT $3::uuid)
+      AND m.status = n.expected AND m.attempts = n.number
     RETURNING m.id, m.tenant_id, m.trigger_id, m.channel, n.expected, n.status, n.event, n.reason
 ), tried AS (
     UPDATE attempt a
     SET status = n.attempt, ended_at = clock_timestamp(), reason = n.reason, provider_message_id = n.provider_message_id
     FROM ours n
-    WHERE a.message_id = n.id AND a.message_id BETWEEN $2 AND $3 AND a.number = n.number
+    WHERE a.message_id = n.id AND a.message_id BETWEEN (SELECT $2::uuid) AND (SELECT $3::uuid) AND a.number = n.number
       AND n.attempt IS NOT NULL AND a.status = 'intent'
 ), noted AS (
     INSERT INTO message_event (message_id, tenant_id, kind, detail)

@@ -12,12 +12,13 @@ WHERE r.id = ANY ($1::uuid[]) AND r.id BETWEEN $2 AND $3 AND r.status = 'running
 -- $1 ids, in order, $2-$3 their bounds, $4 the new status, $5 the step at which they now wait (NULL: as it was), $6 slot.
 -- Nobody waits for this commit to reach the disk: what is lost in a crash is found waiting still, with its job, and is done
 -- again; a message of it that was sent has its intent on disk, and with it all that was committed before.
+-- Why the bounds are subqueries is said with the `record` of messages.
 WITH news AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $4::text[], $5::smallint[]) AS n (id, status, step)
 ), moved AS (
     UPDATE run r SET status = n.status, step = coalesce(n.step, r.step)
     FROM news n
-    WHERE r.id = n.id AND r.id BETWEEN $2 AND $3 AND r.status = 'running'
+    WHERE r.id = n.id AND r.id BETWEEN (SELECT $2::uuid) AND (SELECT $3::uuid) AND r.status = 'running'
       AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
     RETURNING r.id, r.trigger_id, r.tenant_id, r.status
 ), counted AS (
