@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -105,11 +106,34 @@ async def test_buried_jobs_are_redriven_and_cleaned_by_their_owner(api: Api) -> 
     assert (await api.call("POST", "/v1/queues/odd/redrive", of_one, tenant="two")).json == {"ready": 0, "taken": 0}
     assert (await api.call("POST", "/v1/queues/odd/clean", {"older_than_s": 0}, tenant="two")).json == {"deleted": 1}
     assert (await api.call("GET", "/v1/queues/odd")).json["buried"] == 1
+    assert (await api.call("POST", "/v1/queues/odd/clean", {})).json == {"deleted": 0}, "they are kept longer"
     assert (await api.call("POST", "/v1/queues/odd/redrive", {})).json == {"ready": 1, "taken": 0}
     assert "odd" in api.rung
     job = await api.call("GET", f"/v1/jobs/{of_one['ids'][0]}")
     assert (job.json["state"], job.json["queue"]) == ("ready", "odd")
     assert (await api.call("POST", "/v1/queues/none/redrive", {})).status == 404
+
+
+async def test_records_of_completed_jobs_are_cleaned_by_their_owner_and_queue(api: Api) -> None:
+    kept, over = timedelta(days=89), timedelta(days=91)  # the settings of this API keep everything for 90 days
+    for tenant, queue, age in (
+        *(("one", "publish", kept), ("one", "publish", over), ("one", "email", over), ("two", "publish", over)),
+    ):
+        await api.pool.execute(
+            "INSERT INTO job_done (id, tenant_id, queue, kind, priority, attempts, done_at)"
+            " VALUES ($1, $2, $3, 'x', 2, 1, now() - $4::interval)",
+            *(ids.new(), api.tenants[tenant], queue, age),
+        )
+
+    async def clean(**asked: object) -> object:
+        return (await api.call("POST", "/v1/queues/publish/clean", asked)).json
+
+    assert await clean(older_than_s=0) == {"deleted": 0}, "none failed"
+    assert await clean(state="completed") == {"deleted": 1}
+    assert await clean(state="completed", older_than_s=0) == {"deleted": 1}
+    left = await api.pool.fetch("SELECT queue, tenant_id FROM job_done ORDER BY queue")
+    assert [tuple(row) for row in left] == [("email", api.tenants["one"]), ("publish", api.tenants["two"])]
+    assert (await api.call("POST", "/v1/queues/publish/clean", {"state": "done"})).status == 422
 
 
 async def test_two_tenants_may_use_the_same_names(api: Api, things: Things) -> None:

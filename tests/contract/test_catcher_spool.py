@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tracemalloc
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.smtp import sample
 
+from clarion import clock
 from clarion.dev.catcher.distinct import Distinct
 from clarion.dev.catcher.mail import pack, unpack_summary
 from clarion.dev.catcher.reading import read
@@ -172,3 +174,31 @@ def test_mails_that_are_broken_on_purpose_can_be_read(raw: bytes) -> None:
 def test_a_mail_nested_beyond_reason_is_shown_as_its_source() -> None:
     raw = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(3000))
     assert read(raw).text is not None
+
+
+def test_mails_go_with_their_age_and_ids_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = clock.now_ms()
+    day, hour = timedelta(days=1), timedelta(hours=1)
+
+    def pass_time(by: timedelta) -> None:
+        nonlocal now
+        now += by // timedelta(milliseconds=1)
+
+    monkeypatch.setattr(clock, "now_ms", lambda: now)
+    spool = Spool(tmp_path)
+    fill(spool, range(1, 4))
+    pass_time(2 * hour)
+    fill(spool, range(4, 6))
+    assert len(files(tmp_path)) == 2, "a file is written to for an hour"
+    assert spool.prune(3 * hour) == 0
+    pass_time(2 * hour)
+    assert spool.older(3 * hour) == spool.prune(3 * hour) == 3
+    assert (spool.raw(3), spool.raw(4)) == (None, sample(4, 1000))
+    pass_time(day)
+    assert spool.prune(day) == 2
+    assert (spool.counts().kept, spool.counts().received) == (0, 5)
+    spool.close()
+    spool = Spool(tmp_path)
+    assert spool.append([arrival(6)]) == 6
+    assert spool.prune(timedelta(0)) == 0, "it is not older than it is"
+    spool.close()

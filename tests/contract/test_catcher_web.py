@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import aiohttp
 import pytest
 from tests.support.smtp import Conversation, sample
 
+from clarion import clock
 from clarion.dev.catcher import Catcher
 
 EVIL = "<script>alert(1)</script>\"'&"
@@ -189,3 +191,34 @@ async def test_every_view_of_every_shape_of_mail_shows(catcher: Catcher, browser
         for view in ("html", "text", "headers", "source", "attachments"):
             assert "</html>" in await page_of(browser, f"/mails/{id}?view={view}")
     assert "Download all of it" in await page_of(browser, "/mails/5?view=source")
+
+
+async def test_old_mails_are_counted_and_deleted(
+    browser: aiohttp.ClientSession, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await send(catcher, sample(1, 100), sample(2, 100))
+    now = clock.now_ms()
+    monkeypatch.setattr(clock, "now_ms", lambda: now + 8 * 86_400_000)
+
+    async def delete(query: str) -> Any:
+        async with browser.delete(f"/api/mails?{query}") as response:
+            return await response.json() if response.status == 200 else response.status
+
+    assert await delete("older_than_s=864000") == {"deleted": 0}
+    assert await delete("older_than_s=604800&dry_run=true") == {"deleted": 2}
+    assert (await json_of(browser, "/api/counts"))["kept"] == 2
+    assert await delete("older_than_s=604800") == {"deleted": 2}
+    assert (await json_of(browser, "/api/counts"))["kept"] == 0
+    assert await delete("older_than_s=-1") == 422
+
+
+async def test_it_looks_for_old_mails_when_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "another"
+    async with Catcher(folder) as first:
+        await send(first, sample(1, 100))
+    now = clock.now_ms()
+    monkeypatch.setattr(clock, "now_ms", lambda: now + 8 * 86_400_000)
+    async with Catcher(folder, keep_for=timedelta(days=9)) as kept:
+        assert kept.counts().kept == 1
+    async with Catcher(folder, keep_for=timedelta(days=7)) as old:
+        assert old.counts().kept == 0

@@ -15,9 +15,13 @@ from clarion.domain.scope import Scope
 from clarion.errors import NotFound
 from clarion.flows.queues import NAMES
 from clarion.flows.rates import paces_of, queue_pace
-from clarion.queue import buried, control, counts, limits
+from clarion.flows.retention import What
+from clarion.queue import buried, control, counts, limits, retention
 from clarion.queue.counts import QueueCounts
 from clarion.store.database import Connection
+
+#: How a job ended → what deletes such records, and how long they are kept unless said.
+_ENDED = {"completed": (retention.clean_done, What.COMPLETED_JOBS), "failed": (buried.clean, What.FAILED_JOBS)}
 
 
 async def list_all(services: Services, call: Call[None]) -> Answer:
@@ -78,11 +82,13 @@ async def redrive(services: Services, call: Call[Redrive]) -> Answer:
 
 
 async def clean(services: Services, call: Call[Clean]) -> Answer:
-    """Delete old buried jobs."""
-    age = timedelta(seconds=call.input.older_than_s)
+    """Delete old records of jobs that completed or failed."""
+    of, what = _ENDED[call.input.state]
+    seconds = call.input.older_than_s
+    age = services.ages[what] if seconds is None else timedelta(seconds=seconds)
     async with services.connection() as connection:
         await _find(connection, call)
-        deleted = await buried.clean(connection, call.path["name"], age, tenant_id=call.tenant_id)
+        deleted = await of(connection, call.path["name"], age, tenant_id=call.tenant_id)
     return Answer(content={"deleted": deleted})
 
 
@@ -201,7 +207,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         id="cleanQueue",
         method="POST",
         path="/v1/queues/{name}/clean",
-        summary="Delete buried jobs",
+        summary="Delete old jobs that completed or failed",
         scope=Scope.QUEUES_WRITE,
         run=clean,
         input=Clean,

@@ -32,7 +32,8 @@ def catcher(
     settings = load_settings({"project": project, "data_dir": data_dir}, environment() if late else None)
 
     async def body(stopping: asyncio.Event) -> None:
-        async with Catcher(settings.data_dir / "caught", "127.0.0.1", smtp_port, http_port) as one:
+        keep_for = settings.retention.caught_mails
+        async with Catcher(settings.data_dir / "caught", "127.0.0.1", smtp_port, http_port, keep_for=keep_for) as one:
             if child:
                 tell_parent(smtp_port=one.smtp_port, http_port=one.http_port)
             else:

@@ -20,7 +20,11 @@ _Rate = Annotated[
 ]
 _Redrive = Annotated[bool, typer.Option("--redrive", help="Give its buried jobs another chance.")]
 _Clean = Annotated[
-    str | None, typer.Option("--clean", metavar="AGE", help="Delete jobs that were buried longer ago, e.g. 7d.")
+    str | None, typer.Option("--clean", metavar="AGE", help="Delete jobs that failed longer ago, e.g. 7d.")
+]
+_State = Annotated[
+    str | None,
+    typer.Option("--state", metavar="STATE", help="With --clean: completed or failed ones; failed unless said."),
 ]
 _Jobs = Annotated[
     str | None, typer.Option("--jobs", metavar="STATE", help="List its ready, scheduled, running, done or buried jobs.")
@@ -34,6 +38,7 @@ def queues(
     rate: _Rate = None,
     redrive: _Redrive = False,
     clean: _Clean = None,
+    state: _State = None,
     jobs: _Jobs = None,
     limit: Limit = 20,
     url: Url = None,
@@ -48,13 +53,16 @@ def queues(
     wanted = sum((pause, resume, rate is not None, redrive, clean is not None, jobs is not None))
     if wanted > 1:
         raise typer.BadParameter("one of --pause, --resume, --rate, --redrive, --clean and --jobs at a time")
+    if state is not None and clean is None:
+        raise typer.BadParameter("it goes with --clean", param_hint="--state")
     if wanted and name is None:
         raise typer.BadParameter("say which queue", param_hint="NAME")
     system = remote(url, api_key, project, data_dir)
     if name is not None and redrive:
         _tell(system.post("queues", name, "redrive", body={}), as_json=json)
     elif name is not None and clean is not None:
-        _tell(system.post("queues", name, "clean", body={"older_than_s": _seconds(clean)}), as_json=json)
+        body = {"state": state or "failed", "older_than_s": _seconds(clean)}
+        _tell(system.post("queues", name, "clean", body=body), as_json=json)
     elif name is not None and jobs is not None:
         _list_jobs(system, name, jobs, limit, as_json=json)
     else:

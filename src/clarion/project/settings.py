@@ -157,6 +157,7 @@ class Retention(Group):
     feed: Duration = a(90 * DAY, "items of the in-app feed", ge=DAY, le=366 * DAY)
     timers: Duration = a(7 * DAY, "timers that fired or were cancelled", ge=0 * DAY, le=366 * DAY)
     schedule_runs: Duration = a(30 * DAY, "what schedules did", ge=DAY, le=366 * DAY)
+    caught_mails: Duration = a(7 * DAY, "mails that the mail catcher took", ge=HOUR, le=366 * DAY)
 
 
 class Defaults(Group):

@@ -6,6 +6,7 @@ Each call deletes one batch, in the caller's transaction if there is one; a full
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from clarion import sql
 from clarion.queue.job import Connection
@@ -22,6 +23,21 @@ _FINE = timedelta(hours=2)
 async def prune_done(connection: Connection, older_than: timedelta, limit: int = BATCH) -> int:
     """Delete at most *limit* records of finished jobs; how many went."""
     return await _delete(connection, "prune_done", older_than, limit)
+
+
+async def clean_done(
+    connection: Connection, queue: str, older_than: timedelta, *, tenant_id: UUID | None = None
+) -> int:
+    """Delete the records of the jobs of *queue* that finished longer ago than *older_than*; how many went.
+
+    In batches, each a statement, as `buried.clean` does with those that failed.
+    """
+    gone = 0
+    while True:
+        batch: int = await connection.fetchval(_SQL["clean_done"], queue, older_than, tenant_id, BATCH)
+        gone += batch
+        if batch < BATCH:
+            return gone
 
 
 async def prune_buried(connection: Connection, older_than: timedelta, limit: int = BATCH) -> int:

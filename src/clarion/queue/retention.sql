@@ -17,6 +17,17 @@ WITH RECURSIVE name AS (
 )
 SELECT count(*) FROM gone
 
+-- name: clean_done
+-- $1 queue, $2 how old, $3 tenant or NULL, $4 at most how many.
+WITH gone AS (
+    DELETE FROM job_done WHERE id = ANY (ARRAY (
+        SELECT id FROM job_done
+        WHERE queue = $1 AND done_at <= now() - $2::interval AND ($3::uuid IS NULL OR tenant_id = $3)
+        ORDER BY done_at LIMIT $4 FOR UPDATE SKIP LOCKED
+    )) RETURNING 1
+)
+SELECT count(*) FROM gone
+
 -- name: prune_buried
 WITH RECURSIVE name AS (
     (SELECT queue FROM job_buried ORDER BY queue LIMIT 1)

@@ -35,12 +35,18 @@ class Redrive(Request):
 
 
 class Clean(Request):
-    """Which buried jobs go."""
+    """Which ended jobs go."""
 
-    older_than_s: float = Field(ge=0, le=_YEAR_S, description="Those that were buried longer ago than this.")
+    state: Literal["completed", "failed"] = Field("failed", description="The records of those that ended so.")
+    older_than_s: float | None = Field(
+        None, ge=0, le=_YEAR_S, description="Those that ended longer ago than this; else than the settings keep them."
+    )
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"older_than_s": 604800}]}
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"older_than_s": 604800}, {"state": "completed", "older_than_s": 86400}]},
     )
 
 

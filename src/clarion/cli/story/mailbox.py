@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -29,12 +30,21 @@ class Mailbox:
         mail: dict[str, Any] = self._get(f"/api/mails/{listed[0]['id']}")
         return mail
 
+    def prune(self, older_than: timedelta, *, dry_run: bool = False) -> int:
+        """Delete the mails that are older, or only count them; how many."""
+        asked = {"older_than_s": int(older_than.total_seconds()), "dry_run": str(dry_run).lower()}
+        deleted: int = self._ask("DELETE", "/api/mails?" + urlencode(asked))["deleted"]
+        return deleted
+
     def _get(self, target: str) -> Any:
+        return self._ask("GET", target)
+
+    def _ask(self, method: str, target: str) -> Any:
         parts = urlsplit(self.address)
         assert parts.hostname is not None
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
         try:
-            connection.request("GET", target)
+            connection.request(method, target)
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -18,6 +18,8 @@ from clarion.dev.catcher.reading import decode, read
 from clarion.dev.catcher.spool import Spool
 
 MOST = 1000
+#: A hundred years.
+_MOST_S = 36_525 * 86_400
 
 
 def routes(spool: Spool) -> list[Route]:
@@ -69,9 +71,17 @@ def routes(spool: Spool) -> list[Route]:
         """``GET /api/counts``: exact, see `Counts`."""
         return _json(asdict(spool.counts()))
 
-    async def clear(_: Request) -> Response:
-        """``DELETE /api/mails``: forget everything, the counts too."""
-        return _json({"deleted": spool.clear()})
+    async def clear(request: Request) -> Response:
+        """``DELETE /api/mails``: forget everything, the counts too.
+
+        With ``?older_than_s=`` only what is older, and with ``&dry_run=true`` it is only said how much that is.
+        """
+        age = number(request.query_params.get("older_than_s"), None, _MOST_S, least=0)
+        if age is None:
+            return _json({"deleted": spool.clear()})
+        length = timedelta(seconds=age)
+        only_said = request.query_params.get("dry_run") == "true"
+        return _json({"deleted": spool.older(length) if only_said else spool.prune(length)})
 
     return [
         Route("/api/mails", mails, methods=["GET"]),
@@ -122,12 +132,12 @@ def matcher(*, to: str = "", subject: str = "", anywhere: str = "") -> Callable[
     return matches
 
 
-def number(text: str | None, default: int | None, most: int = 1 << 60) -> int | None:
-    """A whole number from 1 to *most* of the query. Raises 422 when it is none."""
+def number(text: str | None, default: int | None, most: int = 1 << 60, *, least: int = 1) -> int | None:
+    """A whole number from *least* to *most* of the query. Raises 422 when it is none."""
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most):
-        raise HTTPException(422, f"Expected a whole number from 1 to {most}.")
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise HTTPException(422, f"Expected a whole number from {least} to {most}.")
     return int(text)
 
 

@@ -63,6 +63,10 @@ class Segment:
             summary = os.pread(self._file, length, offset + HEAD.size)
         return unpack_summary(id, summary, size, at)
 
+    def received_at_ms(self, id: int) -> int:
+        """When mail *id*, which must lie here, was received."""
+        return self._head(os.pread(self._file, HEAD.size, self._offsets[id - self.first]))[2]
+
     def raw(self, id: int) -> bytes:
         """Mail *id*, which must lie here, byte for byte."""
         offset = self._offsets[id - self.first]

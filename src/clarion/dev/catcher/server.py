@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,11 +20,14 @@ from clarion.dev.catcher.spool import Counts, Spool
 from clarion.dev.catcher.web import application
 from clarion.errors import ConfigError
 
+#: How often it is looked for mails that are old.
+_PRUNE_EVERY_S = 600
+
 
 class Catcher:
     """Takes mails on *smtp_port* and shows them on *http_port*, both on *host*; 0 means a free port.
 
-    Mails are kept in *folder*, also over restarts, up to *keep_bytes* of them.
+    Mails are kept in *folder*, also over restarts, up to *keep_bytes* of them, and for *keep_for* where that is given.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Catcher:
         *,
         limits: Limits | None = None,
         keep_bytes: int = 1 << 30,
+        keep_for: timedelta | None = None,
     ) -> None:
         self.host = host
         self.smtp_port = smtp_port
@@ -42,12 +47,14 @@ class Catcher:
         self._folder = folder
         self._limits = limits or Limits()
         self._keep_bytes = keep_bytes
+        self._keep_for = keep_for
         self._connections: set[Connection] = set()
         self._spool: Spool | None = None
         self._intake: Intake | None = None
         self._smtp: asyncio.Server | None = None
         self._http: _Http | None = None
         self._http_task: asyncio.Task[None] | None = None
+        self._next_prune: asyncio.TimerHandle | None = None
         #: The last error that kept a mail from being written, for whoever watches.
         self.last_failure: OSError | None = None
 
@@ -74,6 +81,7 @@ class Catcher:
         """Open the spool and both ports. Raises `ConfigError` when a port or the folder is taken."""
         try:
             self._spool = Spool(self._folder, keep_bytes=self._keep_bytes)
+            self._prune()
             self._intake = intake = Intake(self._spool, self._note)
             smtp = _listen(self.host, self.smtp_port)
             self._smtp = await asyncio.get_running_loop().create_server(
@@ -93,6 +101,8 @@ class Catcher:
 
     async def stop(self) -> None:
         """Close both ports; what was answered for is in the spool. Does nothing when it is not running."""
+        if self._next_prune is not None:
+            self._next_prune.cancel()
         if self._smtp is not None:
             self._smtp.close()
         for connection in list(self._connections):
@@ -117,6 +127,12 @@ class Catcher:
         """Mail *id* byte for byte; None when it is not kept. It must be running."""
         assert self._spool is not None, "the catcher is not running"
         return self._spool.raw(id)
+
+    def _prune(self) -> None:
+        """Delete what is old now, and again after a while."""
+        if self._spool is not None and self._keep_for is not None:
+            self._spool.prune(self._keep_for)
+            self._next_prune = asyncio.get_running_loop().call_later(_PRUNE_EVERY_S, self._prune)
 
     def _note(self, failure: OSError) -> None:
         self.last_failure = failure

@@ -7,6 +7,8 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
 
 from clarion import clock
@@ -17,6 +19,9 @@ from clarion.errors import ConfigError
 
 #: Mails that a search looks at before it lets other work run: some milliseconds.
 _SLICE = 500
+#: How long a file is written to: mails are deleted by their age as whole files.
+_HOUR = timedelta(hours=1)
+_MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +144,40 @@ class Spool:
         self._forget()
         return deleted
 
+    def prune(self, older_than: timedelta) -> int:
+        """Delete the mails that are older; how many went. What has arrived stays counted.
+
+        They go as whole files, each written to for an hour at most: so an hour late, at most.
+        """
+        gone = 0
+        for segment in self._older(older_than):
+            if len(self._segments) == 1:
+                self._open(self._next_id())  # its name keeps the ids rising
+            gone += len(segment)
+            self._segments.remove(segment)
+            segment.remove()
+        return gone
+
+    def older(self, than: timedelta) -> int:
+        """How many mails `prune` would delete."""
+        return sum(map(len, self._older(than)))
+
+    def _older(self, than: timedelta) -> list[Segment]:
+        before = clock.now_ms() - than / _MS
+        filled = [one for one in self._segments if len(one)]
+        return list(takewhile(lambda one: one.received_at_ms(one.first + len(one) - 1) < before, filled))
+
     def _current(self) -> Segment:
-        """The file to write to; begins a new one when it is full, and drops the oldest beyond what may be kept."""
-        if not self._segments or self._segments[-1].size >= self._segment_bytes:
+        """The file to write to; begins a new one when it is full or an hour old, and drops the oldest if need be."""
+        last = self._segments[-1] if self._segments else None
+        if last is None or last.size >= self._segment_bytes or self._is_hour_old(last):
             self._open(self._next_id())
             while len(self._segments) > 1 and sum(one.size for one in self._segments) > self._keep_bytes:
                 self._segments.pop(0).remove()
         return self._segments[-1]
+
+    def _is_hour_old(self, segment: Segment) -> bool:
+        return len(segment) > 0 and segment.received_at_ms(segment.first) < clock.now_ms() - _HOUR / _MS
 
     def _open(self, first: int) -> None:
         self._segments.append(Segment(self._folder / f"{first:012d}.mails", first))
