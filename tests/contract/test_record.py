@@ -82,7 +82,7 @@ async def _record(connection: Connection, jobs: Sequence[Job]) -> tuple[set[UUID
 
 @pytest.mark.parametrize("touched", ["first", "last", "all"])
 async def test_attempts_end_with_their_messages_while_leases_are_kept(rig: QueueRig, touched: str) -> None:
-    """The worker keeps its leases in the very moment: the record waits for the rows of the jobs, and finds them changed."""
+    """The worker keeps its leases in the very moment: the record waits for the jobs, and finds them changed."""
     await rig.pool.execute(_MESSAGES, ids.new_many(20_000), rig.tenant, ids.new())
     await rig.pool.execute(_BEFORE)
     jobs = await _sending(rig, ids.new(), 3)
