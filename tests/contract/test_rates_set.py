@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from tests.support.api import open_api
+from tests.support.cluster import open_cluster, people
 from tests.support.steps import open_steps
 
 from clarion.domain.rate import Rate
@@ -109,3 +111,20 @@ async def test_over_http(database: str) -> None:
         assert (await api.call("PUT", "/v1/queues/none/rate", {"rate": "20/s"})).status == 404
         assert (await api.call("DELETE", path)).json["rates"] == []
         assert (await api.call("DELETE", path)).status == 200
+
+
+async def test_mails_of_two_worker_processes_leave_at_the_rate_of_the_server(database: str, tmp_path: Path) -> None:
+    async with open_cluster(database, tmp_path) as cluster:
+        await cluster.sink()
+        for _ in range(2):
+            await cluster.worker(email_rate="20/s", concurrency="email=5")
+        await cluster.trigger("mail-retry", people("guest", 100))
+        await cluster.until("(SELECT count(*) FROM attempt WHERE status = 'accepted') >= $1", 70)
+        rows = await cluster.pool.fetch("SELECT intended_at, worker FROM attempt ORDER BY intended_at")
+        times = [row["intended_at"] for row in rows]
+        most = max(sum(at <= later < at + SECOND for later in times) for at in times)
+        assert most <= 25
+        assert times[69] - times[0] >= timedelta(seconds=69 / 20 - 0.3)
+        assert len({row["worker"] for row in rows}) == 2
+        await cluster.pool.execute("UPDATE rate_limit SET per_second = 10000 WHERE name = 'provider:smtp'")
+        await cluster.until("(SELECT count(*) FROM message WHERE status = 'sent') = $1", 100)

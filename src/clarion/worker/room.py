@@ -171,8 +171,9 @@ class Room:
             self._learn(answer)
             return
         wait = answer.wait.total_seconds()
+        # Asked again before whoever has times asks for more: or all of them would be theirs for ever.
         if wait <= _LONG_S or len(self._permits):  # times that were given stay given, for the second that they lie in
-            self._ask_at = now + min(wait, 1 if len(self._permits) else _LONG_S) * random.uniform(1, 1.1)  # noqa: S311 - keeps no secret
+            self._ask_at = now + min(wait, 1 if len(self._permits) else _LONG_S) * random.uniform(0.5, 1)  # noqa: S311
             return
         self._ask_at = self._shut_until = now + min(wait, _ASK_AGAIN_S)
         self._target = 1  # to ask with
