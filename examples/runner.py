@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
@@ -52,6 +53,8 @@ async def perform_all(
     width = max(map(len, wanted), default=0)
     verdicts = []
     for number, name in enumerate(wanted):
+        if sys.stderr.isatty():
+            print(f"{name} …", end="\r", file=sys.stderr, flush=True)  # the line follows in its place
         try:
             line = await perform(name, folder / str(number), small=small, tell=tell)
         except Missing as missing:

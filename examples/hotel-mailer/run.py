@@ -23,6 +23,7 @@ async def run(stage: Stage, small: bool) -> Line:
         await clarion.start()
         other = await producer.tells("other")
         await producer.ended()
+        await clarion.until_caught(jobs)
 
         async def all_ended() -> bool:
             counts: dict[str, int] = (await _books(stage))["counts"]
@@ -34,7 +35,8 @@ async def run(stage: Stage, small: bool) -> Line:
         caught = await clarion.caught()
         differences = [
             *differing(jobs, completed_in_Bull=books["counts"]["completed"], **_mails(caught)),
-            *differing(1, failed_in_Bull=books["counts"]["failed"]),
+            *differing(1, failed_in_Bull=books["counts"]["failed"], workers_in_Bull=len(books["workers"])),
+            *differing(2, connections_to_Redis=len(books["connections"])),
             *_other(books["failed"], other),
             *await _unlabelled(clarion),
             *await clarion.broken(),

@@ -82,5 +82,5 @@ async def node_with(folder: Path) -> Path:
     try:
         await node.install(folder, found, [npm])
     except ProgramFailed as error:
-        missing("What the Node programs need", f"{error}")
+        missing("What the Node programs need", str(error).partition("\n")[0])
     return found
