@@ -136,8 +136,7 @@ class Room:
                 pass
 
     def _let_go(self) -> None:
-        free = self._rate.within(_TOLERANCE_S) - len(self._unbegun)
-        count = self._permits.due(clock.monotonic(), max(0, min(free, len(self._waiting))))
+        count = self._permits.due(clock.monotonic(), min(self._free, len(self._waiting)))
         if not count:
             return
         jobs: list[Job] = []
@@ -149,10 +148,16 @@ class Room:
         if len(self._waiting) <= self._target // 2:
             self._call()
 
+    @property
+    def _free(self) -> int:
+        """How many may be let go before others of them are begun."""
+        return max(0, self._rate.within(_TOLERANCE_S) - len(self._unbegun))
+
     def _must_ask(self) -> bool:
-        """Times are asked for many at once, before those that are there have run out."""
+        """Times are asked for many at once, before those that are there have run out; not while nobody uses them."""
         return (
-            len(self._waiting) > len(self._permits)
+            self._free > 0
+            and len(self._waiting) > len(self._permits)
             and len(self._permits) <= self._target // 4
             and clock.monotonic() >= self._ask_at
         )
@@ -197,10 +202,8 @@ class Room:
         elif not self._waiting and self._target == 1:
             self._call()  # it has just been opened again
             until = now + _ASK_AGAIN_S
-        if self._waiting:
-            free = self._rate.within(_TOLERANCE_S) > len(self._unbegun)
-            if free:
-                until = min(until, self._permits.next)
+        if self._waiting and self._free:
+            until = min(until, self._permits.next)
             if len(self._waiting) > len(self._permits):
                 until = min(until, max(self._ask_at, now + _TICK_S))
         return max(until - now, _TICK_S if self._rate.per_second > 1 / _TICK_S else 0.0005)
