@@ -6,14 +6,19 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 import psutil
+from tests.support.clock import pass_time_for_jobs
 from tests.support.command import Ended, Program, Up, clarion
 from tests.support.wait import wait_until
 
+from clarion.app import open_database
+from clarion.config import load_settings
+from clarion.store.database import open_pool
 from examples.peer import Broken
 
 #: What one page of the API, and of the catcher, has at most.
@@ -21,7 +26,10 @@ _PAGE = 100
 
 
 class Clarion:
-    """`clarion up` on a project folder, with a mail catcher of its own, which outlives what is killed."""
+    """`clarion up` on a project folder, with a mail catcher of its own, which outlives what is killed.
+
+    A ``CLARION_SMTP_URL`` among the settings takes the mails instead.
+    """
 
     def __init__(self, project: Path, folder: Path, settings: Mapping[str, str], *more: object) -> None:
         """*folder* has its data and its words; *settings* are its environment; *more* follows `clarion up`."""
@@ -43,7 +51,7 @@ class Clarion:
         await self._catcher.__aenter__()
         try:
             self.catcher = await self._catcher.says(r"shown at (\S+)")
-            self._settings["CLARION_SMTP_URL"] = await self._catcher.says(r"Mail to (\S+)")
+            self._settings.setdefault("CLARION_SMTP_URL", await self._catcher.says(r"Mail to (\S+)"))
             await self.start()
         except BaseException:
             await self.__aexit__()
@@ -141,6 +149,14 @@ class Clarion:
         """Promises that `clarion verify` finds broken."""
         ended = await self.run("verify")
         return [] if ended.code == 0 else [f"clarion verify: {ended.out} {ended.err}".strip()]
+
+    async def pass_time(self, by: timedelta) -> None:
+        """Let *by* pass at once for all jobs that wait for their time."""
+        settings = load_settings({"project": self.project, "data_dir": self.data}, {})
+        async with open_database(settings) as url:
+            pool = await open_pool(url, size=1, statement_timeout_s=30, application_name="the example")
+            async with pool:
+                await pass_time_for_jobs(pool, by)
 
     async def caught(self) -> dict[str, int]:
         """How many mails the catcher has: ``received``, ``distinct_message_ids``, ``distinct_recipients``."""

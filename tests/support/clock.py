@@ -19,6 +19,14 @@ _PAST = """
 """
 
 
+_JOBS = "UPDATE job SET run_at = run_at - $1::interval::interval"
+
+
+async def pass_time_for_jobs(pool: Pool, by: timedelta) -> None:
+    """Let *by*, of any length, pass for jobs alone: retries, timers, delays."""
+    await pool.execute(_JOBS, by)
+
+
 async def pass_time(pool: Pool, by: timedelta) -> None:
     """Let *by* pass for everything that waits in the database: jobs, and schedules with what they did.
 
@@ -28,7 +36,7 @@ async def pass_time(pool: Pool, by: timedelta) -> None:
     async with pool.acquire() as connection, connection.transaction():
         # Workers may be at it: in the middle of a run there is no time to pass.
         await connection.execute("LOCK TABLE schedule, schedule_run, job IN EXCLUSIVE MODE")
-        await connection.execute("UPDATE job SET run_at = run_at - $1::interval::interval", by)
+        await connection.execute(_JOBS, by)
         await connection.execute("UPDATE schedule SET next_at = next_at - $1::interval::interval", by)
         # Far away first: half-way one would meet the unique time of another.
         await connection.execute(_PAST, by + _AWAY)
