@@ -40,7 +40,7 @@ class Unreadable:
 
 def storable(text: str) -> str:
     """*text* with what PostgreSQL cannot keep (NUL, halves of characters) made visible as U+FFFD."""
-    return _UNSTORABLE.sub("\ufffd", text)
+    return text if text.isprintable() else _UNSTORABLE.sub("\ufffd", text)
 
 
 def read_event(*, id: str, body: bytes, subject: str, headers: Mapping[str, str], source: str) -> Event | Unreadable:
@@ -111,8 +111,8 @@ def _attributes(headers: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name, value in headers.items():
         lower = name.lower()
-        prefix = next((prefix for prefix in _PREFIXES if lower.startswith(prefix)), None)
-        if prefix is not None:
+        if lower.startswith(_PREFIXES):
+            prefix = next(prefix for prefix in _PREFIXES if lower.startswith(prefix))
             found[lower.removeprefix(prefix)] = _unescaped(value) if prefix == "ce-" else value
     return found
 

@@ -97,7 +97,7 @@ class Fire:
     async def _fire(self, connection: Connection, jobs: Sequence[Job], slot: int) -> tuple[list[Fired], set[str]]:
         jobs = await self._quarantine(connection, jobs, slot)
         rows = await timers.fire(connection, {_name(job): job.id for job in jobs})
-        early = {(row["tenant_id"], row["key"]): row["remains"] for row in rows if row["remains"] is not None}
+        early = {row["id"]: row["remains"] for row in rows if row["remains"] is not None}
         due = [row for row in rows if row["actions"] is not None]
         fired = [_fired(row) for row in due]
         queues = await self._do(connection, due, fired)
@@ -108,10 +108,10 @@ class Fire:
                 [(one.id, one.rev, list(one.errors), _reason(one.errors)) for _, one in failed],
             )
         # A failed action's job is kept with the buried ones: the timer has fired, and a redrive does what is left.
-        reasons = {(one.tenant_id, one.key): _reason(one.errors) for one in fired if one.errors}
-        bury = {job: reasons[_name(job)] for job in jobs if _name(job) in reasons}
-        later = [PutOff(job=job, after=early[_name(job)], spent=False) for job in jobs if _name(job) in early]
-        over = [job for job in jobs if _name(job) not in early.keys() | reasons.keys()]
+        reasons = {one.id: _reason(one.errors) for one in fired if one.errors}
+        bury = {job: reasons[job.id] for job in jobs if job.id in reasons}
+        later = [PutOff(job=job, after=early[job.id], spent=False) for job in jobs if job.id in early]
+        over = [job for job in jobs if job.id not in early and job.id not in reasons]
         # A job that is lost by now does not matter: what was decided was decided by the row of the timer.
         await settle.settle(connection, over, slot=slot)
         await self._bury(connection, bury, slot)
@@ -161,8 +161,15 @@ def _name(job: Job) -> timers.Name:
 
 
 def _fired(row: timers.Row) -> Fired:
-    names = ("id", "tenant_id", "key", "rev", "fire_at", "fired_at", "metadata")
-    return Fired(**{name: row[name] for name in names})
+    return Fired(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        key=row["key"],
+        rev=row["rev"],
+        fire_at=row["fire_at"],
+        fired_at=row["fired_at"],
+        metadata=row["metadata"],
+    )
 
 
 def _reason(errors: Mapping[int, str]) -> str:

@@ -14,7 +14,7 @@ from uuid import UUID
 from clarion import clock, ids
 from clarion.domain.action import Publish
 from clarion.queue import add
-from clarion.queue.job import NewJob
+from clarion.queue.add import Alike
 from clarion.store.database import Connection
 
 QUEUE = "publish"
@@ -41,22 +41,21 @@ async def add_publications(connection: Connection, publications: Sequence[NewPub
     # When they were caused, not when they are tried: a body that tells it is the same at every attempt.
     at = clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
     made = zip(ids.new_many(len(publications)), publications, strict=True)
-    await add.add_many(
-        connection,
-        [NewJob(id=id, queue=QUEUE, kind=KIND, tenant_id=one.tenant_id, args=_args(one, at)) for id, one in made],
-    )
+    jobs = [Alike(id, one.tenant_id, _args(one, at)) for id, one in made]
+    await add.add_alike(connection, queue=QUEUE, kind=KIND, jobs=jobs)
     return {QUEUE}
 
 
 def _args(publication: NewPublication, at: str) -> dict[str, Any]:
     """What a worker needs, and people see in the job; what is absent is left out."""
     publish = publication.publish
-    args: dict[str, Any] = {
-        "id": publication.id,
-        "kind": publish.kind,
-        "broker": publish.broker,
-        "target": dict(publish.target),
-        "headers": dict(publish.headers),
-        "at": at,
-    }
-    return {name: value for name, value in args.items() if value not in (None, {})} | {"body": publish.body}
+    args: dict[str, Any] = {"id": publication.id, "kind": publish.kind}
+    if publish.broker is not None:
+        args["broker"] = publish.broker
+    if publish.target:
+        args["target"] = publish.target
+    if publish.headers:
+        args["headers"] = publish.headers
+    args["at"] = at
+    args["body"] = publish.body
+    return args

@@ -159,16 +159,20 @@ def check_names(request: Request, workflow: Workflow, *, unknown: Iterable[str],
 
 def channel_faults(request: Request, workflow: Workflow) -> list[Fault]:
     """A fault for each channel that *workflow* does not have."""
+    if not request.channels:
+        return []
     has = {step.channel.value for step in workflow.channel_steps}
     return [
         Fault(f"/channels/{i}", f"workflow {workflow.key!r} has no step on channel {channel!r}", "unknown_channel")
-        for i, channel in enumerate(request.channels or ())
+        for i, channel in enumerate(request.channels)
         if channel not in has
     ]
 
 
-def new_trigger(tenant_id: UUID, request: Request, workflow: Workflow, version_id: UUID) -> triggers.NewTrigger:
-    """The row of *request*; raises `Invalid` when it could not be delivered in time."""
+def new_trigger(
+    tenant_id: UUID, request: Request, workflow: Workflow, version_id: UUID, *, id: UUID | None = None
+) -> triggers.NewTrigger:
+    """The row of *request*, with *id* or a new one; raises `Invalid` when it could not be delivered in time."""
     now = clock.now()
     begins = max(request.send_at or now, now)
     expires_at = request.expires_at or begins + workflow.expires_after
@@ -177,6 +181,7 @@ def new_trigger(tenant_id: UUID, request: Request, workflow: Workflow, version_i
         raise Invalid("The request cannot be delivered in time.", code="out_of_range", faults=[fault])
     ids_given = sorted({*request.recipient_ids, *(recipient.id for recipient in request.inline)})
     return triggers.NewTrigger(
+        id=id or ids.new(),
         tenant_id=tenant_id,
         workflow_key=workflow.key,
         workflow_version_id=version_id,

@@ -27,7 +27,8 @@ def read(action: Trigger, now: datetime) -> Request:
     """
     audience = read_audience(action.recipients)
     faults = [*audience.faults, *faults_of_times(action.send_at, action.expires_at, now), *_of_words(action)]
-    read_own(action.metadata, "/metadata", faults)
+    if action.metadata != {}:
+        read_own(action.metadata, "/metadata", faults)
     payload: Any = {}
     if isinstance(action.payload, Mapping):
         try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from clarion import ids
 from clarion.domain.identifier import check_identifier
 from clarion.domain.recipient import Recipient
 from clarion.errors import ClarionError, Invalid
@@ -14,7 +15,7 @@ from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, QUEUE
 from clarion.flows.trigger import Request, check_names, new_trigger, no_workflow
 from clarion.queue import add
-from clarion.queue.job import NewJob
+from clarion.queue.add import Alike
 from clarion.store import many_triggers, recipients, triggers
 from clarion.store.database import Connection
 
@@ -41,12 +42,15 @@ async def trigger_many(
     if not asked:
         return []
     batch = _Batch(await _look_up(connection, asked))
-    accepted = [await _judge(connection, batch, tenant_id, request, definitions) for tenant_id, request in asked]
+    accepted = [
+        await _judge(connection, batch, id, tenant_id, request, definitions)
+        for id, (tenant_id, request) in zip(ids.new_many(len(asked)), asked, strict=True)
+    ]
     for tenant_id, people in sorted(batch.people.items()):  # in order, as everybody locks them
         await recipients.merge_many(connection, tenant_id, list(people.values()))
     if batch.triggers:
         await many_triggers.accept(connection, batch.triggers)
-        await add.add_many(connection, [_job(new) for new, _ in batch.triggers])
+        await add.add_alike(connection, queue=QUEUE, kind=KIND, jobs=[_job(new) for new, _ in batch.triggers])
     return accepted
 
 
@@ -58,20 +62,20 @@ async def _look_up(connection: Connection, asked: Sequence[tuple[UUID, Request]]
 
 
 async def _judge(
-    connection: Connection, batch: _Batch, tenant_id: UUID, request: Request, definitions: Definitions
+    connection: Connection, batch: _Batch, id: UUID, tenant_id: UUID, request: Request, definitions: Definitions
 ) -> Accepted:
-    """The id of the trigger that *request* becomes, now among those of *batch*; or why it does not."""
+    """*id* for the trigger that *request* becomes, now among those of *batch*; or why it does not become one."""
     names, described = batch.names, batch.people.get(tenant_id, {})
     version_id = names.versions.get((tenant_id, request.workflow))
     if version_id is None:
         return no_workflow(request.workflow)
     workflow = await definitions.get(connection, version_id)
     definitions.found(tenant_id, request.workflow, version_id)
-    unknown = [id for id in request.recipient_ids if (tenant_id, id) in names.unknown and id not in described]
+    unknown = [one for one in request.recipient_ids if (tenant_id, one) in names.unknown and one not in described]
     topics = {key for key in request.topics if (tenant_id, key) in names.members}
     try:
         check_names(request, workflow, unknown=unknown, topics=topics)
-        new = new_trigger(tenant_id, request, workflow, version_id)
+        new = new_trigger(tenant_id, request, workflow, version_id, id=id)
     except Invalid as error:
         return error
     for person in request.inline:
@@ -81,8 +85,8 @@ async def _judge(
     return new.id
 
 
-def _job(new: triggers.NewTrigger) -> NewJob:
-    return NewJob(id=new.id, tenant_id=new.tenant_id, queue=QUEUE, kind=KIND, priority=new.priority, run_at=new.send_at)
+def _job(new: triggers.NewTrigger) -> Alike:
+    return Alike(id=new.id, tenant_id=new.tenant_id, priority=new.priority, run_at=new.send_at)
 
 
 def _can_be_named(key: str) -> bool:

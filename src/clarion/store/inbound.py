@@ -114,4 +114,4 @@ async def clear(connection: Connection, ids: Sequence[UUID]) -> None:
 
 def _joined(triggers: Sequence[UUID]) -> str | None:
     """As text: arrays of arrays must be of equal length in PostgreSQL."""
-    return "{" + ",".join(map(str, triggers)) + "}" if triggers else None
+    return "{" + ",".join([id.hex for id in triggers]) + "}" if triggers else None
