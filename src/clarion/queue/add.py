@@ -52,12 +52,12 @@ async def add_many(connection: Connection, jobs: Sequence[NewJob]) -> None:
 
 
 async def add_alike(connection: Connection, *, queue: str, kind: str, jobs: Sequence[Alike]) -> None:
-    """The same for jobs of one kind without keys, at half the cost."""
+    """The same for jobs of one kind without keys and paces, at half the cost."""
     moment = await connection.fetchval("SELECT clock_timestamp()")
     await copy(
         connection,
         [
-            (id, tenant, queue, kind, priority, lane_of(tenant), run_at or moment, None, args)
+            (id, tenant, queue, kind, priority, lane_of(tenant), run_at or moment, None, args, None)
             for id, tenant, args, priority, run_at in jobs
         ],
     )
