@@ -26,6 +26,7 @@ from clarion.store.database import Pool
 if TYPE_CHECKING:
     from clarion.api.server import ApiServer
     from clarion.flows.bindings import Bindings
+    from clarion.flows.handover import Handover
     from clarion.flows.hearing import Hearing
     from clarion.flows.retention import What
     from clarion.worker.consumer import Handler
@@ -91,6 +92,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
 
     from clarion.flows import timers
     from clarion.flows.bindings import Bindings
+    from clarion.flows.handover import Handover
     from clarion.flows.hearing import Hearing
     from clarion.flows.rates import paces_of, set_rates
     from clarion.queue.workers import SIGN_EVERY
@@ -107,7 +109,8 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     bindings = Bindings(pool)
     await bindings.refresh()
     hearing = Hearing(bindings, wake=notifier.ring)
-    handlers = await _handlers(stack, settings, pool, notifier.ring, name, bindings, hearing)
+    handover = Handover(name, settings.worker.lease)
+    handlers = await _handlers(stack, settings, pool, notifier.ring, name, bindings, hearing, handover)
     wanted = settings.worker.queues or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
         raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
@@ -129,6 +132,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         gate = Gate(pool, rates, paces_of(queue), most=taken.claim)
         called = notifier.subscribe(queue)
         consumers.append(Consumer(pool, queue, handlers[queue], worker=name, pace=taken, called=called, gate=gate))
+    handover.takers = {consumer.queue: consumer for consumer in consumers if consumer.queue in tuple(Channel)}
     presence = Presence(pool, name, host=socket.gethostname(), pid=os.getpid(), queues=wanted)
     stack.push_async_callback(presence.leave)
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
@@ -178,6 +182,7 @@ async def _handlers(
     worker: str,
     bindings: Bindings,
     hearing: Hearing,
+    handover: Handover,
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Who does what: by queue, then by kind of job."""
     from clarion.brokers.open_sink import Sinks
@@ -204,7 +209,14 @@ async def _handlers(
     provider = SmtpProvider(smtp_settings(settings))
     stack.push_async_callback(provider.close)
     expanding = expand.Expand(
-        pool, published, page=settings.worker.expand_page, wake=wake, slots=slots, hearing=hearing
+        pool,
+        published,
+        page=settings.worker.expand_page,
+        wake=wake,
+        slots=slots,
+        hearing=hearing,
+        handover=handover,
+        contexts=contexts,
     )
     sender = settings.email.sender or ""
     email = DeliverEmail(pool, contexts, provider, sender=sender, worker=worker, slots=slots, hearing=hearing)

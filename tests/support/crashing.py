@@ -117,9 +117,8 @@ def _at_commit(flow: str, when: str, strike: Strike) -> None:
     replace(Transaction, "__aexit__", make)
 
 
-def _at_statement(name: str, flow: str, when: str, strike: Strike) -> None:
-    """Strike before or after *name* of `store.messages`, where it is a transaction by itself within *flow*."""
-    from clarion.store import messages
+def _at_statement(module: Any, name: str, flow: str, when: str, strike: Strike) -> None:
+    """Strike before or after the statement *name* of *module*, where it is a transaction by itself within *flow*."""
 
     def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def statement(connection: Any, *args: Any, **kwargs: Any) -> Any:
@@ -133,7 +132,7 @@ def _at_statement(name: str, flow: str, when: str, strike: Strike) -> None:
 
         return statement
 
-    replace(messages, name, make)
+    replace(module, name, make)
 
 
 def _accept(when: str) -> Callable[[Strike], None]:
@@ -163,9 +162,11 @@ def _before_reply(strike: Strike) -> None:
 def _expand(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
         from clarion.flows.expand import Expand
+        from clarion.store import few
 
         _in_flow(Expand, "_commit", "expand")
         _at_commit("expand", when, strike)
+        _at_statement(few, "expand", "expand", when, strike)
 
     return install
 
@@ -197,9 +198,10 @@ def _page(strike: Strike) -> None:
 def _intent(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
         from clarion.flows.deliver import DeliverEmail
+        from clarion.store import messages
 
         _in_flow(DeliverEmail, "_intend", "intent", lambda _self, _connection, _jobs, batch, _slot: bool(batch.mails))
-        _at_statement("intend", "intent", when, strike)
+        _at_statement(messages, "intend", "intent", when, strike)
 
     return install
 
@@ -207,10 +209,11 @@ def _intent(when: str) -> Callable[[Strike], None]:
 def _record(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
         from clarion.flows import deliver
+        from clarion.store import messages
 
         _in_flow(deliver, "record_surely", "record")
         _at_commit("record", when, strike)
-        _at_statement("record", "record", when, strike)
+        _at_statement(messages, "record", "record", when, strike)
 
     return install
 

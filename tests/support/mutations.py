@@ -81,22 +81,16 @@ def _no_fence() -> None:
 
 def _no_polling() -> None:
     """Look for work only when called."""
-    from clarion.worker.consumer import Consumer
+    from clarion.worker.rest import Rest
 
-    def make(_original: Any) -> Callable[..., Awaitable[None]]:
-        async def rest(self: Any, *, until_wanted: bool = False) -> None:
-            waits = [asyncio.create_task(self._called.wait())]
-            if until_wanted:
-                waits.append(asyncio.create_task(self._wanted.wait()))
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
+    def make(_original: Any) -> Callable[..., Awaitable[bool]]:
+        async def wait(self: Any, _at_most: float = 0) -> bool:
+            await self.called.wait()
+            return True
 
-        return rest
+        return wait
 
-    replace(Consumer, "_rest", make)
+    replace(Rest, "_wait", make)
 
 
 def _no_notify() -> None:

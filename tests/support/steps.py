@@ -16,9 +16,11 @@ from clarion.domain.step import Step
 from clarion.domain.workflow import Workflow
 from clarion.flows import cancel, trigger
 from clarion.flows.advance import Advance
+from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, Expand
 from clarion.flows.finish import Finish
+from clarion.flows.handover import Handover
 from clarion.flows.published import Published
 from clarion.flows.rows import ADVANCE, WAITING
 from clarion.flows.slots import Slots
@@ -129,7 +131,14 @@ async def open_steps(url: str) -> AsyncIterator[Steps]:
     async with pool:
         published, slots, rung = Published(default_locale="en"), Slots(), list[str]()
         advance = Advance(pool, published, wake=rung.append, slots=slots)
-        expand = Expand(pool, published, page=100_000, wake=rung.append, slots=slots)
+        expand = Expand(
+            *(pool, published),
+            page=100_000,
+            wake=rung.append,
+            slots=slots,
+            handover=Handover("w", PACE.lease),
+            contexts=Contexts(published),
+        )
 
         def consumer(queue: str, kind: str, handler: Any) -> Consumer:
             return Consumer(pool, queue, {kind: handler}, worker="w", pace=PACE, called=asyncio.Event())

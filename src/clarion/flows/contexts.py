@@ -66,6 +66,12 @@ class Contexts:
         self._keep = keep
         self._contexts: OrderedDict[UUID, Context] = OrderedDict()
 
+    def keep(self, made: Iterable[tuple[Mapping[str, Any], Version]]) -> None:
+        """Keep what was just in hand: rows of `triggers.load` with their versions."""
+        for row, version in made:
+            self._contexts[row["id"]] = Context(row, version)
+        self._let_go(self._keep)
+
     async def get(self, connection: Connection, trigger_ids: Iterable[UUID]) -> dict[UUID, Context]:
         """The contexts of these triggers, by id."""
         wanted = set(trigger_ids)
@@ -78,6 +84,9 @@ class Contexts:
         found = {id: self._contexts[id] for id in wanted if id in self._contexts}
         for id in found:
             self._contexts.move_to_end(id)
-        while len(self._contexts) > max(self._keep, len(wanted)):
-            self._contexts.popitem(last=False)
+        self._let_go(max(self._keep, len(wanted)))
         return found
+
+    def _let_go(self, most: int) -> None:
+        while len(self._contexts) > most:
+            self._contexts.popitem(last=False)

@@ -7,6 +7,7 @@ half the page has been taken, so that a million recipients need the room of a th
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from clarion.domain.plan import plan
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Channel
 from clarion.errors import LostLease
+from clarion.flows.contexts import Contexts
+from clarion.flows.handover import Handover
 from clarion.flows.hearing import Hearing
 from clarion.flows.published import Published, Version
 from clarion.flows.quarantine import quarantine
@@ -29,8 +32,8 @@ from clarion.flows.rows import Rows, recipient_of
 from clarion.flows.slots import Slots
 from clarion.flows.variables import trigger_variables
 from clarion.queue import add, settle
-from clarion.queue.job import Job, NewJob
-from clarion.store import triggers
+from clarion.queue.job import Job, NewJob, first_claim
+from clarion.store import few, triggers
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
@@ -39,12 +42,11 @@ log = structlog.get_logger()
 QUEUE = "expand"
 KIND = "expand"
 
+#: After so many recipients others have a turn of the loop: a page of a thousand would hold them up for 10 ms.
+_TURN = 100
+
 #: A trigger with at most this many ids and no topic is expanded together with others.
 _SMALL = 100
-
-
-class _Overtaken(Exception):
-    """The trigger is not as it was when its page was read."""
 
 
 @dataclass(slots=True)
@@ -69,15 +71,23 @@ class Expand:
         page: int,
         wake: Callable[[str], None],
         slots: Slots,
+        handover: Handover,
+        contexts: Contexts,
         hearing: Hearing | None = None,
     ) -> None:
-        """*page* is how many recipients go into one transaction; *wake* is told which queues have new jobs."""
+        """*page* is how many recipients go into one transaction; *wake* is told which queues have new jobs.
+
+        What few recipients come to goes to the consumers of this process by *handover*, and *contexts* are spared the
+        look for what is in hand here.
+        """
         self._pool = pool
         self._published = published
         self._page = page
         self._wake = wake
         self._slots = slots
         self._hearing = hearing
+        self._handover = handover
+        self._contexts = contexts
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Expand a page of each job's trigger: the small ones together, the large ones one after the other."""
@@ -101,16 +111,18 @@ class Expand:
         for recipient in recipients:
             found[recipient["trigger_id"]].append(recipient)
         for row in group:
-            _write_trigger(page, row, versions[row["workflow_version_id"]], found[row["id"]], self._page)
+            await _write_trigger(page, row, versions[row["workflow_version_id"]], found[row["id"]], self._page)
         try:
-            await self._commit(connection, page, jobs, slot)
+            claimed = await self._commit(connection, page, jobs, slot)
         except LostLease:
             log.warning("expand.lost_lease", triggers=[str(job.id) for job in jobs])
             return
-        except _Overtaken:  # a cancel came in between: whoever claims them again sees which
+        except triggers.Overtaken:  # a cancel came in between: whoever claims them again sees which
             await settle.release(connection, jobs, slot=slot)
             return
-        for queue in page.rows.queues:
+        if claimed:
+            self._contexts.keep((row, versions[row["workflow_version_id"]]) for row in group)
+        for queue in page.rows.queues - self._handover.give(claimed):
             self._wake(queue)
         log.info(
             "trigger.expanded",
@@ -119,18 +131,38 @@ class Expand:
             messages=len(page.rows.messages),
         )
 
-    async def _commit(self, connection: Connection, page: _Page, jobs: Sequence[Job], slot: int) -> None:
+    async def _commit(self, connection: Connection, page: _Page, jobs: Sequence[Job], slot: int) -> list[Job]:
+        """Write the page; the new jobs that are this worker's already. Raises `LostLease` and `Overtaken`."""
+        if page.rows.few and all(cursor.last for cursor in page.cursors):
+            return await self._commit_few(connection, page, slot)
         async with connection.transaction():
             if await settle.settle(connection, jobs, slot=slot):
                 raise LostLease
             if not await triggers.expanded(connection, page.cursors):
-                raise _Overtaken
+                raise triggers.Overtaken
             await page.rows.write(connection, slot=slot)
             for job in page.next:
                 await add.add(connection, job)
+        return []
+
+    async def _commit_few(self, connection: Connection, page: _Page, slot: int) -> list[Job]:
+        rows, handover = page.rows, self._handover
+        claimed = await few.expand(
+            connection,
+            page.cursors,
+            page.fences,
+            runs=rows.runs,
+            messages=rows.messages,
+            jobs=rows.jobs,
+            claim=handover.open(),
+            worker=handover.worker,
+            lease=handover.lease,
+            slot=slot,
+        )
+        return [first_claim(*row) for row in rows.jobs if row[0] in claimed]  # type: ignore[arg-type]
 
 
-def _write_trigger(
+async def _write_trigger(
     page: _Page, row: Mapping[str, Any], version: Version, recipients: Sequence[Mapping[str, Any]], size: int
 ) -> None:
     """Add one trigger's page: a run for each recipient, and what each comes to."""
@@ -139,12 +171,14 @@ def _write_trigger(
     scope = _scope(row) if version.has_expressions else None
     minted = iter(ids.new_many(len(known) * (len(version.steps) + 1)))
     first_job = len(page.rows.jobs)
-    waiting = [_write_run(page.rows, row, version, recipient_of(r), scope, minted) for r in known]
+    waiting = False
+    for number, r in enumerate(known, 1):
+        waiting |= _write_run(page.rows, row, version, recipient_of(r), scope, minted)
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
     cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]
     page.cursors.append(
-        triggers.Expanded(
-            id=row["id"], behind=row["cursor"], cursor=cursor, more=len(known), last=last, waits=any(waiting)
-        )
+        triggers.Expanded(id=row["id"], behind=row["cursor"], cursor=cursor, more=len(known), last=last, waits=waiting)
     )
     if not last:
         _write_next(page, row, page.rows.jobs[first_job:])

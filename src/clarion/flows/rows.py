@@ -14,8 +14,9 @@ from clarion.domain.recipient import Recipient
 from clarion.domain.status import Status
 from clarion.queue import add
 from clarion.queue.job import lane_of
-from clarion.store import few, runs, triggers
+from clarion.store import runs, triggers
 from clarion.store.database import Connection
+from clarion.store.few import FEW
 
 #: The kind of the jobs of messages; each is in the queue of its channel.
 DELIVER = "deliver"
@@ -99,15 +100,17 @@ class Rows:
         self.waiting[trigger["id"], tenant_id] += 1
         self.queues.add(WAITING)
 
+    @property
+    def few(self) -> bool:
+        """Whether they are so few that the number of statements counts, and none is of a run that waits."""
+        return not self.waiting and max(len(self.runs), len(self.messages), len(self.jobs)) <= FEW
+
     async def write(self, connection: Connection, *, slot: int) -> None:
         """Write all of it in the caller's transaction."""
-        if max(len(self.runs), len(self.messages), len(self.jobs)) <= few.FEW:
-            await few.insert(connection, self.runs, self.messages, self.jobs)
-        else:
-            if self.runs:
-                await connection.copy_records_to_table("run", records=self.runs, columns=_RUN)
-            await connection.copy_records_to_table("message", records=self.messages, columns=_MESSAGE)
-            await add.copy(connection, self.jobs)
+        if self.runs:
+            await connection.copy_records_to_table("run", records=self.runs, columns=_RUN)
+        await connection.copy_records_to_table("message", records=self.messages, columns=_MESSAGE)
+        await add.copy(connection, self.jobs)
         await triggers.count(connection, self.counts, slot=slot)
         await runs.count(connection, self.waiting, slot=slot)
 

@@ -86,6 +86,22 @@ class Job(NamedTuple):
         return hash((self.id, self.fence))
 
 
+def first_claim(
+    id: UUID,
+    tenant_id: UUID,
+    queue: str,
+    kind: str,
+    priority: int,
+    lane: int,
+    run_at: datetime,
+    key: str | None,
+    args: Any,
+    pace: str | None,
+) -> Job:
+    """A job that was added as claimed: the row that COPY takes, as its first claim would show it."""
+    return Job(id, tenant_id, queue, kind, priority, lane, run_at, 1, 0, 1, 0, key, args, None, pace)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOff:
     """A job to be given back for later."""

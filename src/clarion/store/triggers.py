@@ -21,6 +21,10 @@ _LAST_ID = UUID(int=(1 << 128) - 1)
 Counts = dict[str, dict[str, int]]
 
 
+class Overtaken(Exception):
+    """A trigger is not as it was when its page was read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTrigger:
     """A trigger to accept, checked."""

@@ -93,6 +93,17 @@ class Consumer:
                 log.warning("worker.drain_timeout", queue=self.queue, held=len(self._held))
                 lane.cancel()
             beating.cancel()
+        await self._give_back(self._backlog.take_all())  # offered at the last moment
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it would take jobs that are brought to it by `offer`."""
+        return not self._stopping and not self._intake.is_full and self._gate.whole is None
+
+    def offer(self, jobs: Sequence[Job]) -> None:
+        """Take on *jobs* that were added as claimed by this worker, as if it had just claimed them itself."""
+        self._held.update((job.id, job) for job in jobs)
+        self._let_in(jobs)
 
     async def run_once(self) -> int:
         """Claim once and handle all of it at once, whatever the limits; how many jobs that were."""
@@ -106,7 +117,6 @@ class Consumer:
     async def _claim_all(self) -> None:
         while not self._stopping:
             self._called.clear()
-            self._rest.wanted.clear()
             began = clock.monotonic()
             full = self._intake.is_full
             try:
@@ -118,9 +128,9 @@ class Consumer:
             apart = max(_CLAIMS_APART_S, min(_CLAIMS_APART_TIMES * (clock.monotonic() - began), _CLAIMS_APART_MOST_S))
             if jobs:
                 await self._take_on(jobs)
-            if full or self._intake.is_full:
-                await self._rest.until_wanted()
-            elif not jobs:
+            if self._intake.is_full:
+                await self._rest.until_room()
+            elif not jobs and not full:
                 await self._rest.until_due(began, self._gate.lanes)
             if len(jobs) < self._pace.batch:
                 await asyncio.sleep(began + apart - clock.monotonic())
@@ -152,8 +162,8 @@ class Consumer:
             if not kept:
                 await self._gather()
             jobs = self._take(kept=kept)
-            if len(self._backlog) < self._pace.claim:
-                self._rest.wanted.set()
+            if not self._intake.is_full:
+                self._rest.room()
             if jobs:
                 self._busy += 1
                 self._begun += len(jobs)

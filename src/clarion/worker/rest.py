@@ -23,7 +23,7 @@ _MOMENT_S = 0.001
 
 
 class Rest:
-    """The waits of one consumer."""
+    """The waits of one consumer. All are for one event: each one more to wait for costs turns of a busy loop."""
 
     def __init__(self, pool: Pool, queue: str, *, poll: timedelta, called: asyncio.Event) -> None:
         self._pool = pool
@@ -31,12 +31,20 @@ class Rest:
         self._poll = poll
         #: Set when there may be new jobs; whoever looks for some clears it before.
         self.called = called
-        #: Set when a handler is free; cleared like the other.
-        self.wanted = asyncio.Event()
+        self._full = False
 
-    async def until_wanted(self) -> None:
-        """Wait until a handler is free; no longer than until called, or the poll."""
-        await self._wait(self.called, self.wanted)
+    def room(self) -> None:
+        """There is room for more jobs: end `until_room`."""
+        if self._full:
+            self.called.set()
+
+    async def until_room(self) -> None:
+        """Wait until there is room; no longer than until called, or the poll."""
+        self._full = True
+        try:
+            await self._wait()
+        finally:
+            self._full = False
 
     async def until_due(self, since: float, also: Collection[int] = ()) -> None:
         """Wait until the next job is due by the database's clock; no longer than until called, or the poll.
@@ -44,7 +52,7 @@ class Rest:
         *since* is when the last look, which found nothing, began. The database is asked only when it has been quiet
         for a moment: under load, whoever rings brings the work with them. *also*: lanes of paced jobs.
         """
-        if await self._wait(self.called, at_most=_QUIET_S):
+        if await self._wait(_QUIET_S):
             return
         remains = None
         try:
@@ -54,17 +62,14 @@ class Rest:
                 )
         except Exception as error:
             log.warning("worker.claim_failed", queue=self._queue, error=repr(error))
-        await self._wait(
-            self.called, at_most=math.inf if remains is None else max(remains.total_seconds() + _MOMENT_S, 0)
-        )
+        await self._wait(math.inf if remains is None else max(remains.total_seconds() + _MOMENT_S, 0))
 
-    async def _wait(self, *events: asyncio.Event, at_most: float = math.inf) -> bool:
-        """Whether one of *events* was set before the poll was due; with jitter, so that workers do not poll in step."""
-        waits = [asyncio.create_task(event.wait()) for event in events]
+    async def _wait(self, at_most: float = math.inf) -> bool:
+        """Whether the event was set before the poll was due; with jitter, so that workers do not poll in step."""
         seconds = min(self._poll.total_seconds() * random.uniform(0.75, 1.25), at_most)  # noqa: S311
         try:
-            called, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        return bool(called)
+            async with asyncio.timeout(seconds):
+                await self.called.wait()
+        except TimeoutError:
+            return False
+        return True

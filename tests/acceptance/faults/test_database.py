@@ -74,13 +74,14 @@ async def test_a_connection_is_cut_at_a_commit(together: Together) -> None:
 
 
 async def _cut_at_a_commit(cluster: Cluster, how: How) -> None:
-    expansion, intent, record, feed = (
+    small, expansion, intent, record, feed = (
+        Cut("expand_few_1", how),
         Cut("UPDATE trigger t", how),
         Cut("FROM intend_1", how, nth=2),
         Cut("UPDATE attempt a", how, nth=2),
         Cut("INSERT INTO feed_item", how),
     )
-    async with DatabaseProxy(upstream=cluster.url, cuts=[expansion, intent, record, feed]) as proxy:
+    async with DatabaseProxy(upstream=cluster.url, cuts=[small, expansion, intent, record, feed]) as proxy:
         for workflow in ("mail-retry", "mail-hold", "both"):
             await cluster.trigger(workflow, people(workflow, 12))
         worker = await cluster.worker(database_url=proxy.url)
