@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
-from clarion.connections import notifier_for, pool_for, smtp_settings
-from clarion.domain.rate import Rate
+from clarion.connections import notifier_for, pool_for, rates_of, smtp_settings
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -124,7 +123,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     # Firing is all the database's work: long lists, and few of them at a time.
     paces = {timers.QUEUE: replace(pace, claim=1_000, batch=500, senders=2)}
     rates = Rates(pool, (limit for queue in wanted for limit in paces_of(queue)))
-    await set_rates(pool, _rates(settings))
+    await set_rates(pool, rates_of(settings))
     await rates.run_once()
     consumers = []
     for queue in wanted:
@@ -145,17 +144,6 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         [signs, noticing, limiting, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)],
         sources,
     )
-
-
-def _rates(settings: Settings) -> dict[str, Rate]:
-    """The limits that settings set, by their names."""
-    from clarion.channels.email.smtp import SmtpProvider
-    from clarion.flows.rates import provider_pace, queue_pace
-
-    found = {queue_pace(queue): rate for queue, rate in settings.rates.items()}
-    if settings.email.rate is not None:
-        found[provider_pace(SmtpProvider.name)] = settings.email.rate
-    return found
 
 
 def _sources(

@@ -17,6 +17,7 @@ from clarion.store.database import Pool, check_durable, open_pool, set_up
 
 if TYPE_CHECKING:
     from clarion.channels.email.settings import SmtpSettings
+    from clarion.domain.rate import Rate
 
 #: Where mail goes when no SMTP server is configured and no catcher runs.
 _NO_SMTP = "There is no SMTP server: set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or use `clarion up`."
@@ -88,3 +89,14 @@ async def _close(pool: Pool) -> None:
             await pool.close()
     except TimeoutError:
         pool.terminate()
+
+
+def rates_of(settings: Settings) -> dict[str, Rate]:
+    """The limits that settings set, by their names."""
+    from clarion.channels.email.smtp import SmtpProvider
+    from clarion.flows.rates import provider_pace, queue_pace
+
+    found = {queue_pace(queue): rate for queue, rate in settings.rates.items()}
+    if settings.email.rate is not None:
+        found[provider_pace(SmtpProvider.name)] = settings.email.rate
+    return found

@@ -46,6 +46,7 @@ class Steps:
     sweeping: Consumer
     finish: Finish
     rung: list[str]
+    handover: Handover
     _definitions: Definitions = field(default_factory=Definitions)
 
     async def publish(self, *steps: Step, key: str = "w", expires_after: timedelta = timedelta(hours=1)) -> None:
@@ -58,13 +59,18 @@ class Steps:
 
     async def trigger(self, who: Iterable[str] = ("ana",), *, key: str = "w", **given: Any) -> UUID:
         """Trigger the workflow for these people, who have an address each, and expand it."""
+        id = await self.accept(who, key=key, **given)
+        await self.expanding.run_once()
+        return id
+
+    async def accept(self, who: Iterable[str] = ("ana",), *, key: str = "w", **given: Any) -> UUID:
+        """Trigger the workflow for these people, and do no more about it."""
         people = [Recipient(id=id, email=f"{id}@example.com") for id in who]
         request = trigger.Request(workflow=key, inline=people, **given)
         async with self.pool.acquire() as connection:
             accepted = await trigger.trigger(
                 connection, self.tenant_id, request, definitions=self._definitions, wake=self.rung.append
             )
-        await self.expanding.run_once()
         return accepted.id
 
     async def topic(self, key: str, who: Sequence[str]) -> None:
@@ -131,12 +137,13 @@ async def open_steps(url: str) -> AsyncIterator[Steps]:
     async with pool:
         published, slots, rung = Published(default_locale="en"), Slots(), list[str]()
         advance = Advance(pool, published, wake=rung.append, slots=slots)
+        handover = Handover("w", PACE.lease)
         expand = Expand(
             *(pool, published),
             page=100_000,
             wake=rung.append,
             slots=slots,
-            handover=Handover("w", PACE.lease),
+            handover=handover,
             contexts=Contexts(published),
         )
 
@@ -154,4 +161,5 @@ async def open_steps(url: str) -> AsyncIterator[Steps]:
             sweeping=consumer(cancel.QUEUE, cancel.KIND, cancel.SweepCancelled(pool, slots=slots)),
             finish=Finish(pool),
             rung=rung,
+            handover=handover,
         )

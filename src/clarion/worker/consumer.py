@@ -10,11 +10,11 @@ from uuid import UUID
 import structlog
 
 from clarion import clock
-from clarion.queue import settle
-from clarion.queue.job import Job, Pool, PutOff
+from clarion.queue.job import Job, Pool
 from clarion.worker.backlog import URGENT, Backlog
 from clarion.worker.gate import Gate
 from clarion.worker.intake import Intake
+from clarion.worker.leases import Leases
 from clarion.worker.pace import Pace
 from clarion.worker.rates import Rates
 from clarion.worker.rest import Rest
@@ -24,8 +24,8 @@ log = structlog.get_logger()
 
 Handler = Callable[[Sequence[Job]], Awaitable[None]]
 
-#: A handler that raises is a bug or an outage of the database: tried again after this, growing to the longest wait.
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=10)
+#: Jobs of a kind that nobody here knows are looked at again after this.
+_STRANGE = timedelta(seconds=10)
 #: After this the next of the jobs that may have killed workers gets its turn.
 _NEXT_SUSPECT = timedelta(seconds=0.1)
 #: Claims that find little come so far apart, longer where they take long: it is cheaper to take several jobs at once.
@@ -60,7 +60,7 @@ class Consumer:
         self._backlog = Backlog()
         self._gate = gate or Gate(pool, Rates(pool, ()), (), most=pace.claim)
         self._intake = Intake(queue, self._backlog, self._gate, worker=worker, pace=pace)
-        self._held: dict[UUID, Job] = {}
+        self._leases = Leases(pool, queue, lease=pace.lease)
         self._rest = Rest(pool, queue, poll=pace.poll, called=called)
         self._ready = asyncio.Event()  # the backlog has something
         self._free = asyncio.Event()  # a handler has finished
@@ -71,7 +71,7 @@ class Consumer:
     @property
     def held(self) -> int:
         """How many jobs are leased to this consumer."""
-        return len(self._held)
+        return len(self._leases)
 
     async def run(self, stopping: asyncio.Event, drain: timedelta) -> None:
         """Work until *stopping* is set; then finish within *drain* what was begun, and give back the rest."""
@@ -79,21 +79,21 @@ class Consumer:
             self._gate.open(tasks.create_task, out=self._let_in, back=self._hand_back, call=self._called.set)
             lanes = [tasks.create_task(self._handle_all(kept=n == 0)) for n in range(self._pace.senders + 1)]
             claiming = tasks.create_task(self._claim_all())
-            beating = tasks.create_task(self._keep_leases())
+            beating = tasks.create_task(self._leases.keep(self._lost))
             await stopping.wait()
             self._stopping = True
             # A claim that is under way ends by itself: given up, it might be made all the same, and by nobody known.
             self._called.set()
             await asyncio.wait([claiming], timeout=drain.total_seconds())
             claiming.cancel()
-            await self._give_back([*await self._gate.close(drain), *self._backlog.take_all()])
+            await self._leases.give_back([*await self._gate.close(drain), *self._backlog.take_all()])
             self._ready.set()
             _, late = await asyncio.wait(lanes, timeout=drain.total_seconds())
             for lane in late:
-                log.warning("worker.drain_timeout", queue=self.queue, held=len(self._held))
+                log.warning("worker.drain_timeout", queue=self.queue, held=len(self._leases))
                 lane.cancel()
             beating.cancel()
-        await self._give_back(self._backlog.take_all())  # offered at the last moment
+        await self._leases.give_back(self._backlog.take_all())  # offered at the last moment
 
     @property
     def has_room(self) -> bool:
@@ -102,7 +102,7 @@ class Consumer:
 
     def offer(self, jobs: Sequence[Job]) -> None:
         """Take on *jobs* that were added as claimed by this worker, as if it had just claimed them itself."""
-        self._held.update((job.id, job) for job in jobs)
+        self._leases.add(jobs)
         self._let_in(jobs)
 
     async def run_once(self) -> int:
@@ -136,14 +136,14 @@ class Consumer:
                 await asyncio.sleep(began + apart - clock.monotonic())
 
     async def _take_on(self, jobs: Sequence[Job]) -> None:
-        jobs, others = single_out(jobs, self._held.values())
-        self._held.update((job.id, job) for job in jobs)
+        jobs, others = single_out(jobs, self._leases.jobs())
+        self._leases.add(jobs)
         if others:
-            await self._give_back(others, after=_NEXT_SUSPECT)
+            await self._leases.give_back(others, after=_NEXT_SUSPECT)
             asyncio.get_running_loop().call_later(_NEXT_SUSPECT.total_seconds(), self._called.set)
         strange = [job for job in jobs if job.kind not in self._handlers]
         if strange:  # a newer version may know them (PROMISES P13)
-            await self._give_back(strange, after=_LONGEST_WAIT / 60)
+            await self._leases.give_back(strange, after=_STRANGE)
             jobs = [job for job in jobs if job.kind in self._handlers]
         self._let_in(self._gate.admit(jobs))
         log.debug("job.claimed", queue=self.queue, jobs=len(jobs))
@@ -154,7 +154,7 @@ class Consumer:
 
     async def _hand_back(self, jobs: Sequence[Job]) -> None:
         """They would have to wait for long: others may have them, and they are seen where they belong."""
-        await self._give_back(jobs)
+        await self._leases.give_back(jobs)
         self._intake.rewind()
 
     async def _handle_all(self, *, kept: bool) -> None:
@@ -213,48 +213,10 @@ class Consumer:
                 for job in jobs:
                     await self._handle([job])
             else:
-                await self._put_off(jobs[0])
+                await self._leases.put_off(jobs[0])
         finally:
-            self._forget(jobs)
+            self._leases.forget(jobs)
 
-    async def _put_off(self, job: Job) -> None:
-        wait = min(_FIRST_WAIT * 2 ** min(job.attempts - 1, 10), _LONGEST_WAIT)
-        try:
-            async with self._pool.acquire() as connection:
-                await settle.put_off(connection, [PutOff(job=job, after=wait, error="its handler raised; see the log")])
-        except Exception as error:
-            log.warning("job.put_off_failed", job=str(job.id), error=repr(error))
-
-    async def _give_back(self, jobs: Sequence[Job], after: timedelta | None = None) -> None:
-        try:
-            async with self._pool.acquire() as connection:
-                await settle.put_off(connection, [PutOff(job=job, after=after, spent=False) for job in jobs])
-        except Exception as error:
-            log.warning("worker.give_back_failed", queue=self.queue, jobs=len(jobs), error=repr(error))
-        self._forget(jobs)
-        if jobs:
-            log.info("worker.gave_back", queue=self.queue, jobs=len(jobs))
-
-    async def _keep_leases(self) -> None:
-        while True:
-            await asyncio.sleep(self._pace.lease.total_seconds() / 3)
-            held = list(self._held.values())
-            try:
-                async with self._pool.acquire() as connection:
-                    lost = await settle.extend(connection, held, self._pace.lease)
-            except Exception as error:
-                log.warning("worker.heartbeat_failed", queue=self.queue, error=repr(error))
-                continue
-            # Not those that were finished meanwhile, nor those that were lost and are ours again by a later claim.
-            gone = [job for job in held if job.id in lost and self._held.get(job.id) is job]
-            if gone:
-                log.warning("job.lease_lost", queue=self.queue, jobs=[str(j.id) for j in gone[:10]], count=len(gone))
-                self._backlog.drop(job.id for job in gone)
-                self._gate.drop({job.id for job in gone})
-                self._forget(gone)
-
-    def _forget(self, jobs: Sequence[Job]) -> None:
-        """These claims are over; one that was lost meanwhile and made again is another."""
-        for job in jobs:
-            if self._held.get(job.id) is job:
-                del self._held[job.id]
+    def _lost(self, ids: set[UUID]) -> None:
+        self._gate.drop(ids)
+        self._backlog.drop(ids)
