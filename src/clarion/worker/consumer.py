@@ -162,7 +162,7 @@ class Consumer:
             if not kept:
                 await self._gather()
             jobs = self._take(kept=kept)
-            if not self._intake.is_full:
+            if len(self._backlog) < self._pace.claim:
                 self._rest.room()
             if jobs:
                 self._busy += 1
