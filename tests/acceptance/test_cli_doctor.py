@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import asyncpg
 import pytest
 from tests.support.command import HOTEL, clarion
 from tests.support.smtp_server import SmtpServer
+
+from clarion.domain.schedule import Schedule
+from clarion.flows import schedules
+from clarion.store import tenants
 
 
 @pytest.fixture
@@ -99,3 +104,36 @@ async def test_folders_that_cannot_be_used(settings: dict[str, str], tmp_path: P
     code, findings = await examine({**settings, "CLARION_PROJECT": str(project)})
     assert (code, findings["project"]["level"]) == (1, "fail")
     assert findings["sender"]["level"] == "warn"
+
+
+async def test_brokers_that_are_configured_are_called_on(settings: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        urls = {
+            "CLARION_NATS_URL": f"nats://me:hidden@127.0.0.1:{port}",
+            "CLARION_BROKERS": f"orders=amqp://me:hidden@127.0.0.1:1 news=nats://127.0.0.1:{port},nats://127.0.0.1:1",
+        }
+        code, findings = await examine({**settings, **urls})
+    assert code == 0
+    assert (findings["NATS"]["level"], findings["NATS"]["says"]) == ("ok", f"127.0.0.1:{port} answers")
+    assert findings["broker orders"]["level"] == findings["broker news"]["level"] == "warn"
+    assert findings["broker orders"]["says"].startswith("127.0.0.1:1 cannot be reached: ")
+    assert "hidden" not in str(findings)
+    assert "Redis" not in findings
+
+
+async def test_schedules_that_nobody_is_there_for(settings: dict[str, str]) -> None:
+    connection = await asyncpg.connect(settings["CLARION_DATABASE_URL"])
+    try:
+        assert (await examine(settings))[1]["schedules"]["level"] == "ok"
+        async with connection.transaction():
+            tenant = await tenants.ensure(connection, "default")
+            given = Schedule(key="report", cron="@daily", actions=[{"trigger": {"workflow": "w"}}])
+            await schedules.put(connection, tenant, [given], origin="api")
+        told = (await examine(settings))[1]["schedules"]
+        assert (told["level"], told["says"]) == ("warn", "1 will not run: no worker is there for them")
+        async with connection.transaction():
+            await schedules.pause(connection, tenant, "report")
+        assert (await examine(settings))[1]["schedules"]["level"] == "ok"
+    finally:
+        await connection.close()

@@ -53,11 +53,11 @@ async def _jobs(pool: Any, tenant: Any, table: str, at: str, ages: list[float], 
 
 async def test_each_kind_by_its_age(board: Board) -> None:
     pool = board.pool
-    await _jobs(pool, board.tenant, "job_done", "done_at", [0, 23, 25, 1_000])
-    await _jobs(pool, board.tenant, "job_buried", "buried_at", [0, 167, 169], error="'no'", rescues="0")
     await board.put("report", "@daily", most=100)
     await pass_time(pool, 40 * DAY)
     await board.work()
+    await _jobs(pool, board.tenant, "job_done", "done_at", [0, 23, 25, 1_000])
+    await _jobs(pool, board.tenant, "job_buried", "buried_at", [0, 167, 169], error="'no'", rescues="0")
     old = ids.first_at(datetime.now(UTC) - 31 * DAY)
     await pool.execute(
         "UPDATE schedule_run SET id = $1 WHERE id = (SELECT id FROM schedule_run ORDER BY nominal_at LIMIT 1)", old

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
+from tests.support.clock import pass_time
 from tests.support.timers import FAR, PAST, Timers, expired
 
 from clarion import ids
@@ -43,6 +44,18 @@ async def test_what_is_due_fires_once_with_an_id_made_from_the_firing(timers: Ti
     assert timers.rung == [publications.QUEUE]
     assert await timers.agree() == 1
     assert await timers.run() == []
+
+
+async def test_a_timer_of_next_week_fires_when_a_week_has_passed(timers: Timers) -> None:
+    now = await timers.pool.fetchval("SELECT now()")
+    await timers.set(timers.new("o-1", now + timedelta(days=7)), timers.new("o-2", now + timedelta(days=9)))
+    await pass_time(timers.pool, timedelta(days=6))
+    assert await timers.run() == []
+    await pass_time(timers.pool, timedelta(days=2))
+    assert len(await timers.run()) == 1
+    row = await timers.row("o-1")
+    assert (row["status"], row["fired_at"] >= row["fire_at"] > now - timedelta(days=2)) == ("fired", True)
+    assert await timers.agree() == 1
 
 
 async def test_what_did_not_commit_is_done_again_under_the_same_id(timers: Timers) -> None:

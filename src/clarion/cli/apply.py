@@ -16,10 +16,9 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
 
     from clarion import logs
     from clarion.cli.database import connected
-    from clarion.cli.publish import publish, read_project
+    from clarion.cli.publish import Published, publish, read_project
     from clarion.cli.table import Column, write_list
     from clarion.config import load_settings, wants_colour
-    from clarion.flows.apply import Applied, AppliedBinding
     from clarion.flows.bootstrap import ensure_tenant
 
     settings = load_settings({"project": project, "data_dir": data_dir})
@@ -27,16 +26,17 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
 
-    async def body() -> tuple[list[Applied], list[AppliedBinding]]:
+    async def body() -> Published:
         async with connected(settings) as connection:
             return await publish(connection, await ensure_tenant(connection), found)
 
     logs.configure(
         format=settings.log_format, level="warning", process="apply", colour=wants_colour()
     )  # the table says it all
-    applied, bound = asyncio.run(body())
+    published = asyncio.run(body())
     workflows = [
-        {"workflow": one.key, "version": one.version, "status": "new" if one.is_new else "unchanged"} for one in applied
+        {"workflow": one.key, "version": one.version, "status": "new" if one.is_new else "unchanged"}
+        for one in published.workflows
     ]
     columns = [Column("version", "version", right=True), Column("", "status")]
     write_list(
@@ -45,6 +45,9 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
         as_json=json,
         empty="There are no workflows to publish.",
     )
-    if bound:
-        bindings = [{"binding": one.key, "version": one.version, "status": one.status} for one in bound]
+    if published.bindings:
+        bindings = [{"binding": one.key, "version": one.version, "status": one.status} for one in published.bindings]
         write_list(bindings, [Column("binding", "binding"), *columns], as_json=json, empty="")
+    if published.schedules:
+        schedules = [{"schedule": key, "status": status} for key, status in published.schedules.items()]
+        write_list(schedules, [Column("schedule", "schedule"), columns[-1]], as_json=json, empty="")

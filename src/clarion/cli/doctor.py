@@ -22,7 +22,8 @@ def doctor(
 ) -> None:
     """Look at everything Clarion stands on; say how to mend it.
 
-    Database, mail server, clocks, folders, disk, project and settings. Exits with 1 when something fails.
+    Database, workers, mail server, brokers, clocks, folders, disk, project and settings. Exits with 1 when something
+    fails.
     """
     import asyncio
 
@@ -41,6 +42,7 @@ def doctor(
 
 async def _examine(settings: Settings, *, as_json: bool) -> list[Finding]:
     """Everything, each told as soon as it is known."""
+    from clarion.cli.checkup.brokers import check_brokers
     from clarion.cli.checkup.database import check_database
     from clarion.cli.checkup.machine import check_machine
     from clarion.cli.checkup.mail import check_mail
@@ -48,7 +50,7 @@ async def _examine(settings: Settings, *, as_json: bool) -> list[Finding]:
     findings = list(check_machine(settings))
     for finding in findings:
         _tell(finding, as_json=as_json)
-    for check in (check_database(settings), check_mail(settings)):
+    for check in (check_database(settings), check_mail(settings), check_brokers(settings)):
         async for finding in check:
             _tell(finding, as_json=as_json)
             findings.append(finding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from clarion.config import Settings
@@ -27,11 +28,22 @@ def read_project(settings: Settings) -> tuple[Project, list[Mistake]]:
     return project, mistakes
 
 
-async def publish(
-    connection: Connection, tenant_id: UUID, project: Project
-) -> tuple[list[Applied], list[AppliedBinding]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What publishing did."""
+
+    workflows: list[Applied]
+    bindings: list[AppliedBinding]
+    #: By key: ``new``, ``changed``, ``unchanged`` or ``removed``.
+    schedules: dict[str, str]
+
+
+async def publish(connection: Connection, tenant_id: UUID, project: Project) -> Published:
     """Publish all of *project* for one tenant, or nothing."""
     async with connection.transaction():
         workflows = await apply(connection, tenant_id, project.workflows)
-        await replace(connection, tenant_id, project.schedules)
-        return workflows, await apply_bindings(connection, tenant_id, project.bindings)
+        put, gone = await replace(connection, tenant_id, project.schedules)
+        bindings = await apply_bindings(connection, tenant_id, project.bindings)
+    schedules = {one.key: "new" if one.created else "changed" if one.changed else "unchanged" for one in put}
+    schedules |= dict.fromkeys(gone, "removed")
+    return Published(workflows=workflows, bindings=bindings, schedules=dict(sorted(schedules.items())))

@@ -7,8 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.runs import runs
 
 app = typer.Typer(no_args_is_help=True, help="What is to happen at a time, unless it is cancelled.")
+# What waits in a delay of a workflow waits for its time, too.
+app.command("runs")(runs)
 
 _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the timer, or its id.")]
 _Status = Annotated[str | None, typer.Option("--status", help="Those that are pending, fired or cancelled.")]

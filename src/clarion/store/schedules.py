@@ -110,6 +110,12 @@ async def advance(connection: Connection, moves: Mapping[Name, tuple[datetime | 
         )
 
 
+async def waiting(connection: Connection) -> int:
+    """How many schedules of tenants have a next time and are not paused."""
+    found: int = await connection.fetchval(_SQL["waiting"], SYSTEM)
+    return found
+
+
 async def jobless(connection: Connection, queue: str) -> Sequence[Row]:
     """Those that are not paused and have no job in *queue*: at most a thousand."""
     return await connection.fetch(_SQL["jobless"], queue)

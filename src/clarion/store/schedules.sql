@@ -46,3 +46,7 @@ SELECT s.* FROM schedule s
 WHERE s.paused_at IS NULL AND s.next_at IS NOT NULL
   AND NOT EXISTS (SELECT FROM job j WHERE j.tenant_id = s.tenant_id AND j.queue = $1 AND j.key = s.key)
 ORDER BY s.tenant_id, s.key LIMIT 1000
+
+-- name: waiting
+-- For one who examines the whole system: of all tenants but the one with the system's own, $1.
+SELECT count(*) FROM schedule WHERE tenant_id <> $1 AND paused_at IS NULL AND next_at IS NOT NULL

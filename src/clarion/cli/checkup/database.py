@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from clarion.app import open_database
 from clarion.cli.checkup.finding import Finding, Level, fail, ok, warn
-from clarion.cli.checkup.work import check_triggers, check_workers
+from clarion.cli.checkup.work import check_schedules, check_triggers, check_workers
 from clarion.cli.database import connect, revision
 from clarion.config import Settings
 from clarion.errors import ClarionError
@@ -34,6 +34,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
             yield await _connections(connection, settings)
             if migrations.level is not Level.FAIL:
                 yield await check_workers(connection)
+                yield await check_schedules(connection)
                 yield await check_triggers(connection)
     except ClarionError as error:
         yield fail("database", error.message, "clarion doctor again, once that is done")

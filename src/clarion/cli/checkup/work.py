@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from clarion import ids
 from clarion.cli.checkup.finding import Finding, ok, warn
+from clarion.flows.schedules import QUEUE
 from clarion.queue import counts, workers
+from clarion.store import schedules
 from clarion.store.database import Connection
 from clarion.store.verify_stuck import stuck
 
@@ -33,6 +35,17 @@ async def check_workers(connection: Connection) -> Finding:
         return ok(what, f"{says}, and nothing waits for one")
     named = "; ".join(f"{worker.id}: {', '.join(worker.queues)}" for worker in living[:_NAMED])
     return ok(what, f"{says} ({named}{'; …' if len(living) > _NAMED else ''})")
+
+
+async def check_schedules(connection: Connection) -> Finding:
+    """Whether somebody is there for the schedules, before the first is late."""
+    what = "schedules"
+    wait = await schedules.waiting(connection)
+    taken = {queue for worker in await workers.living(connection) for queue in worker.queues}
+    if wait and QUEUE not in taken:
+        how = f"start `clarion worker`, or let one take the queue `{QUEUE}` as well (worker.queues)"
+        return warn(what, f"{wait} will not run: no worker is there for them", how)
+    return ok(what, f"{wait} have their next time" if wait else "there is none that has a next time")
 
 
 async def check_triggers(connection: Connection) -> Finding:
