@@ -15,6 +15,7 @@ from tests.support.smtp_server import SmtpServer
 from clarion.domain.schedule import Schedule
 from clarion.flows import schedules
 from clarion.store import tenants
+from clarion.store.database import open_pool
 
 
 @pytest.fixture
@@ -123,17 +124,15 @@ async def test_brokers_that_are_configured_are_called_on(settings: dict[str, str
 
 
 async def test_schedules_that_nobody_is_there_for(settings: dict[str, str]) -> None:
-    connection = await asyncpg.connect(settings["CLARION_DATABASE_URL"])
-    try:
+    given = Schedule(key="report", cron="@daily", actions=[{"trigger": {"workflow": "w"}}])
+    pool = await open_pool(settings["CLARION_DATABASE_URL"], size=1, statement_timeout_s=5, application_name="tests")
+    async with pool, pool.acquire() as connection:
         assert (await examine(settings))[1]["schedules"]["level"] == "ok"
         async with connection.transaction():
             tenant = await tenants.ensure(connection, "default")
-            given = Schedule(key="report", cron="@daily", actions=[{"trigger": {"workflow": "w"}}])
             await schedules.put(connection, tenant, [given], origin="api")
         told = (await examine(settings))[1]["schedules"]
         assert (told["level"], told["says"]) == ("warn", "1 will not run: no worker is there for them")
         async with connection.transaction():
             await schedules.pause(connection, tenant, "report")
         assert (await examine(settings))[1]["schedules"]["level"] == "ok"
-    finally:
-        await connection.close()
