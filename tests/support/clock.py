@@ -30,8 +30,8 @@ _MOVED = {
 async def pass_time_for_jobs(pool: Pool, by: timedelta) -> None:
     """Let *by*, of any length, pass for all but schedules: retries, timers, delays."""
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("LOCK TABLE timer, job IN EXCLUSIVE MODE")
-        await _move(connection, by, "job", "job_done", "job_buried", "timer")
+        # In the order in which workers lock them.
+        await _move(connection, by, "timer", "job", "job_done", "job_buried")
 
 
 async def pass_time(pool: Pool, by: timedelta) -> None:
