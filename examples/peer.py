@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +84,7 @@ class Peer:
         """End it, if it lives: asked first, then killed."""
         self._close_input()
         try:
-            if self.alive:
-                self._process.terminate()
+            self._signal(signal.SIGTERM)
             async with asyncio.timeout(10):
                 await self._process.wait()
         except TimeoutError:
@@ -93,8 +94,12 @@ class Peer:
 
     def kill(self) -> None:
         """End it as a crash would."""
-        if self.alive:
-            self._process.kill()
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To all of it: a `node` from the wheel starts the real one, and what it is told does not reach that."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     def _close_input(self) -> None:
         if self._process.stdin is not None:

@@ -35,6 +35,7 @@ def load(name: str) -> Run:
     spec = importlib.util.spec_from_file_location(f"examples.{name.replace('-', '_')}", HOME / name / "run.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for the names in their annotations
     spec.loader.exec_module(module)
     run: Run = module.run
     return run

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
 from tests.support.database_proxy import Cut, DatabaseProxy, How
 from tests.support.ingest import Greets, Intake, make_intake, message, messages
+from tests.support.timers import expired
 
 from clarion import clock, ids
+from clarion.domain.action import Action, CancelTimer, SetTimer
 from clarion.domain.event import Event
 from clarion.domain.event_reading import LARGEST
 from clarion.flows.ingest import Outcome
@@ -68,6 +70,29 @@ async def test_everything_again_makes_nothing_new(intake: Intake) -> None:
     assert [one.outcome.value for one in twice] == ["accepted", "repeated", "quarantined", "quarantined"]
     assert twice[0].triggers == twice[1].triggers
     assert await intake.count("trigger") == 51
+    await is_well(intake)
+
+
+class KeepsTime:
+    """A binding that sets a timer for an order that is created, and takes it back for one that is completed."""
+
+    def actions(self, event: Event, now: datetime) -> Sequence[Action]:
+        assert isinstance(event.data, dict)
+        key = event.data["order"]
+        if event.data["is"] == "completed":
+            return [CancelTimer(key=key)]
+        return [SetTimer(key=key, at=now + timedelta(hours=1), actions=[expired(key)])]
+
+
+async def test_what_comes_together_is_done_in_the_order_in_which_it_came(intake: Intake) -> None:
+    """Also where one of the list cannot be stored, and it is taken in by parts."""
+    intake.bindings[:] = [KeepsTime()]
+    created = [message(f"new-{n}", {"order": f"o-{n}", "is": "created"}) for n in range(20)]
+    completed = [message(f"paid-{n}", {"order": f"o-{n}", "is": "completed"}) for n in range(0, 20, 2)]
+    answers = await intake.take([*created, message("bad", {"order": "o\x00", "is": "created"}), *completed])
+    assert [answer.outcome.value for answer in answers] == ["accepted"] * 20 + ["quarantined"] + ["accepted"] * 10
+    rows = await intake.pool.fetch("SELECT key FROM timer WHERE status = 'pending'")
+    assert {row["key"] for row in rows} == {f"o-{n}" for n in range(1, 20, 2)}
     await is_well(intake)
 
 

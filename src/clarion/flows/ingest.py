@@ -45,7 +45,9 @@ class Ingest:
         Raises what the database raises when it is away: then nothing may be, and the same may be handed over again.
         """
         keys = [inbound_id(origin.tenant_id, origin.source, delivery.id) for delivery in deliveries]
-        once = dict(zip(reversed(keys), reversed(deliveries), strict=True))  # of two alike the first counts
+        once: dict[UUID, Delivery] = {}
+        for key, delivery in zip(keys, deliveries, strict=True):
+            once.setdefault(key, delivery)  # of two alike the first counts; all stay in the order in which they came
         async with self._pool.acquire() as connection:
             found = await self._take(connection, origin, bindings, once)
         answers, seen = [], set()

@@ -86,7 +86,8 @@ class Settle:
                 if not is_of_data(error) or all(one.reason for one in readings):
                     raise
                 if len(readings) > 1:
-                    for half in (readings[::2], readings[1::2]):
+                    middle = len(readings) // 2
+                    for half in (readings[:middle], readings[middle:]):
                         answers |= await self(connection, origin, half, suspects=suspects)
                     return answers
                 readings = [_put_aside(readings[0], f"cannot_be_stored: {error}")]
