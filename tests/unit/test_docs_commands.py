@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from typing import Any
 
 import pytest
@@ -35,9 +36,15 @@ def _words(line: str) -> list[str]:
     return words
 
 
+@cache
+def _everything() -> Any:
+    """All commands: making them takes longer than all that is asked of them."""
+    return typer.main.get_command(app)
+
+
 def _command(words: list[str]) -> tuple[Any, list[str]]:
     """The command that *words* name, and what follows its name."""
-    command: Any = typer.main.get_command(app)
+    command = _everything()
     while words and hasattr(command, "commands") and words[0] in command.commands:
         command, words = command.commands[words[0]], words[1:]
     return command, words

@@ -87,7 +87,7 @@ def test_an_object_has_a_thousand_keys_at_most() -> None:
 
     assert len(json_body.decode(members(1_000))) == 1_000  # type: ignore[arg-type]
     assert pointers(refuse(members(1_001))) == [("", "too_many_keys")]
-    assert refuse(b'{"a":' + members(1_000_000) + b"}").code == "too_many_keys"
+    assert refuse(b'{"a":' + members(100_000) + b"}").code == "too_many_keys"
     assert refuse(b"{" + b",".join([b'"a":0'] * 1_001) + b"}").code == "too_many_keys"
 
 
