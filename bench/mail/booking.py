@@ -92,7 +92,7 @@ def guests(count: int, *, start: int = 0, prefix: str = "guest") -> Iterator[dic
 
 
 def write_bookings(file: Path, count: int) -> None:
-    """The same mails as jobs of system S1, a line of JSON each: ``{to, subject, params}``."""
+    """The same mails as jobs of the hotel mailer, a line of JSON each: ``{to, subject, params}``."""
     with file.open("w") as out:
         for recipient in guests(count):
             params = {"payload": PAYLOAD, "recipient": recipient}

@@ -10,7 +10,7 @@ SENDER = "Hotel Aurora <bookings@aurora.example>"
 
 
 def write(folder: Path) -> Path:
-    """Write the project to *folder* and answer it. One email step: S1 sends mail and nothing else."""
+    """Write the project to *folder* and answer it. One email step: the hotel mailer sends mail and nothing else."""
     words = folder / "templates" / booking.WORKFLOW
     words.mkdir(parents=True, exist_ok=True)
     (folder / "workflows").mkdir(exist_ok=True)

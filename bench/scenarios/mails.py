@@ -1,4 +1,4 @@
-"""Mails a second, end to end: system S1 rebuilt on Node, against one worker process of ours."""
+"""Mails a second, end to end: the hotel mailer rebuilt on Node, against one worker process of ours."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bench.stage import Stage
 GOAL = 4.0
 
 
-class S1(Peer):
+class HotelMailer(Peer):
     """BullMQ, Handlebars and a nodemailer pool: one producer process, one worker process, no database."""
 
     def __init__(self, mails: int, *, concurrency: int, connections: int) -> None:
         settings = f"concurrency {concurrency}, {connections} SMTP connections, addBulk, completed jobs removed"
-        super().__init__("S1 on Node", "mails/s", settings)
+        super().__init__("hotel mailer on Node", "mails/s", settings)
         self.mails = mails
         self.concurrency = concurrency
         self.connections = connections
@@ -41,7 +41,7 @@ class S1(Peer):
             "smtp": (await stage.sink()).port,
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        return [(await stage.node()).program, NODE / "s1.js", *arguments]
+        return [(await stage.node()).program, NODE / "mailer.js", *arguments]
 
     async def run(self, stage: Stage) -> Sample:
         sink = await stage.sink()
@@ -49,7 +49,9 @@ class S1(Peer):
         sample = await super().run(stage)
         await sink.reaches(before + self.mails, timeout_s=5)
         if sink.count != before + self.mails:
-            raise ProgramFailed(f"S1 says it sent {self.mails} mails, the sink took {sink.count - before}")
+            raise ProgramFailed(
+                f"the hotel mailer says it sent {self.mails} mails, the sink took {sink.count - before}"
+            )
         return sample
 
 
@@ -61,10 +63,10 @@ class Mails(Scenario):
 
     def sides(self, stage: Stage) -> Sequence[Side]:
         count = 1_000 if stage.quick else 10_000
-        return [S1(count, concurrency=100, connections=20), Broadcast(count)]
+        return [HotelMailer(count, concurrency=100, connections=20), Broadcast(count)]
 
     def judge(self, samples: Samples) -> Sequence[Verdict]:
-        if "clarion" not in samples or "S1 on Node" not in samples:
+        if "clarion" not in samples or "hotel mailer on Node" not in samples:
             return ()
-        times = ratio(samples["clarion"], samples["S1 on Node"])
-        return [Verdict(goal="at least 4 times S1", value=times, unit="times", reached=times >= GOAL)]
+        times = ratio(samples["clarion"], samples["hotel mailer on Node"])
+        return [Verdict(goal="at least 4 times the hotel mailer", value=times, unit="times", reached=times >= GOAL)]

@@ -1,4 +1,4 @@
-// The hotel booking mailer (system S1) as described, with the best settings found: one worker process that takes
+// The hotel booking mailer as described, with the best settings found: one worker process that takes
 // `email-producer` jobs from `mailer-queue`, renders a Handlebars template, and sends by a pooled nodemailer.
 // The producer is a process of its own. Prints one line of JSON.
 
@@ -36,7 +36,7 @@ const transport = nodemailer.createTransport({
   maxMessages: Infinity,
 });
 
-// One shared connection for everything, which is what S1 has.
+// One shared connection for everything, which is what the mailer has.
 const connection = new IORedis(option("redis"), { maxRetriesPerRequest: null });
 
 let accepted = 0;
@@ -83,7 +83,7 @@ worker.on("error", (error) => {
 });
 
 await worker.waitUntilReady();
-producer = fork(new URL("./s1-producer.js", import.meta.url), process.argv.slice(2));
+producer = fork(new URL("./mailer-producer.js", import.meta.url), process.argv.slice(2));
 producer.on("message", (message) => {
   first = message.first;
 });

@@ -1,4 +1,4 @@
-// The producer of system S1: adds a job per booking, in bulk because that is its fastest way.
+// The producer of the hotel mailer: adds a job per booking, in bulk because that is its fastest way.
 
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
