@@ -19,8 +19,8 @@ $(READY): requirements/dev.txt pyproject.toml
 
 demo: $(READY) ## run the main job: one call, 10,001 people reached; then brokers, with programs in Node around them
 	@$(BIN)/clarion demo
-	@echo && echo "Behind a queue of BullMQ, with the real Redis and programs in Node:"
-	@$(BIN)/python -m examples --small --only hotel-mailer
+	@echo && echo "Among programs in Node, on a real Redis and a real NATS:"
+	@$(BIN)/python -m examples --small --only hotel-mailer ticket-expiration
 
 up: $(READY) ## a running system on the hotel example
 	@$(BIN)/clarion up --project examples/hotel
