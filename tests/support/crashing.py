@@ -181,6 +181,19 @@ def _fire(when: str) -> Callable[[Strike], None]:
     return install
 
 
+def _before_fire(strike: Strike) -> None:
+    from clarion.flows.fire import Fire
+
+    def make(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def fire(self: Any, jobs: Any) -> None:
+            strike()
+            await original(self, jobs)
+
+        return fire
+
+    replace(Fire, "__call__", make)
+
+
 def _page(strike: Strike) -> None:
     from clarion.store import triggers
 
@@ -336,6 +349,7 @@ POINTS: dict[str, Callable[[Strike], None]] = {
     "record:after_commit": _record("after_commit"),
     "in_app:before_commit": _in_app("before_commit"),
     "in_app:after_commit": _in_app("after_commit"),
+    "fire:before": _before_fire,
     "fire:before_commit": _fire("before_commit"),
     "fire:after_commit": _fire("after_commit"),
     "advance:before_commit": _advance("before_commit"),

@@ -8,13 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from clarion import ids
 from clarion.domain.action import Action, Publish
-from clarion.domain.timer import Cancelled
+from clarion.domain.timer import Cancelled, cause_of
+from clarion.flows import publish_action
 from clarion.flows.act import Act
 from clarion.flows.definitions import Definitions
 from clarion.flows.fire import Fire
 from clarion.flows.slots import Slots
 from clarion.flows.timers import QUEUE, NewTimer, cancel_timers, set_timers
+from clarion.flows.verify import verify
+from clarion.ids import Prefix
 from clarion.queue.claim import Claimer
 from clarion.queue.job import Job
 from clarion.store.database import Pool
@@ -78,3 +82,10 @@ class Timers:
         jobs = await self.pool.fetch("SELECT id, tenant_id, key FROM job WHERE queue = $1 ORDER BY id", QUEUE)
         assert pending == jobs
         return len(pending)
+
+    async def assert_told_once(self, fired: Sequence[UUID]) -> None:
+        """Each of *fired* is told of once, under the id that any other try of it would have had."""
+        causes = [cause_of(ids.show(Prefix.TIMER, id), 1, 0) for id in fired]
+        assert sorted(await self.publications()) == sorted(publish_action.id_of(self.tenant, cause) for cause in causes)
+        async with self.pool.acquire() as connection:
+            assert await verify(connection, lease=timedelta(seconds=2)) == []

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.cluster import Cluster, open_cluster, people
 from tests.support.database_proxy import Cut, DatabaseProxy, How
 from tests.support.nursery import Nursery
 from tests.support.oracle import assert_survived
+from tests.support.timers import Timers
 from tests.support.together import Together
 from tests.support.wait import wait_until
 
@@ -66,6 +68,20 @@ async def test_it_is_gone_for_a_while_under_load(shaky: Cluster, server: Embedde
     assert worker.alive and api.alive, shaky.log()
     findings = await assert_survived(shaky)
     assert findings.messages == 20 * 5 * 2
+
+
+async def test_timers_fall_due_while_it_is_gone(shaky: Cluster, server: EmbeddedPostgres) -> None:
+    """They fire when it is back: each once, and none before its time."""
+    timers = Timers(pool=shaky.pool, tenant=shaky.tenant_id)
+    worker = await shaky.worker(worker_queues="timers")
+    now = await shaky.pool.fetchval("SELECT clock_timestamp()")
+    fired = await timers.set(*(timers.new(f"o-{n}", now + timedelta(milliseconds=500 + 5 * n)) for n in range(400)))
+    await shaky.until("(SELECT count(*) FROM timer WHERE status = 'fired') > 20")
+    await _break(shaky, server, "stopped at once")
+    await shaky.until("(SELECT count(*) FROM timer WHERE status = 'fired') = 400")
+    assert worker.alive, shaky.log()
+    assert await shaky.pool.fetchval("SELECT min(fired_at - fire_at) FROM timer") >= timedelta(0)
+    await timers.assert_told_once(fired)
 
 
 async def test_a_connection_is_cut_at_a_commit(together: Together) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import pytest
 from tests.support.cluster import Cluster
@@ -11,11 +10,6 @@ from tests.support.process import Injection
 from tests.support.timers import Timers
 from tests.support.wait import wait_until
 
-from clarion import ids
-from clarion.domain.timer import cause_of
-from clarion.flows import publish_action
-from clarion.flows.verify import verify
-from clarion.ids import Prefix
 from clarion.queue.job import lane_of
 
 SECOND = timedelta(seconds=1)
@@ -31,15 +25,6 @@ async def _now(cluster: Cluster) -> datetime:
     return now
 
 
-async def _assert_told_once(cluster: Cluster, fired: list[UUID]) -> None:
-    """Each of *fired* is told of once, under the id that any other try of it would have had."""
-    causes = [cause_of(ids.show(Prefix.TIMER, id), 1, 0) for id in fired]
-    told = await _timers(cluster).publications()
-    assert sorted(told) == sorted(publish_action.id_of(cluster.tenant_id, cause) for cause in causes)
-    async with cluster.pool.acquire() as connection:
-        assert await verify(connection, lease=2 * SECOND) == []
-
-
 @pytest.mark.parametrize("at", ["fire:before_commit", "fire:after_commit"])
 async def test_a_worker_that_dies_while_it_fires_loses_and_repeats_nothing(cluster: Cluster, at: str) -> None:
     timers, now = _timers(cluster), await _now(cluster)
@@ -48,7 +33,23 @@ async def test_a_worker_that_dies_while_it_fires_loses_and_repeats_nothing(clust
     await doomed.until_struck()
     await cluster.worker(worker_queues="timers")
     await cluster.until(_FIRED, 1_000)
-    await _assert_told_once(cluster, fired)
+    await timers.assert_told_once(fired)
+
+
+async def test_a_worker_that_stood_still_with_timers_in_hand_finds_that_another_fired_them(cluster: Cluster) -> None:
+    timers = _timers(cluster)
+    fired = await timers.set(*(timers.new(f"o-{n}") for n in range(300)))
+    frozen = await cluster.worker(Injection("fire:before", "freeze"), worker_queues="timers")
+    await frozen.until_frozen()
+    held = await cluster.pool.fetchval("SELECT count(*) FROM job WHERE queue = 'timers' AND state = 1")
+    assert held > 0, "it stands still with some in hand"
+    await cluster.worker(worker_queues="timers")
+    await cluster.until(_FIRED, 300)
+    frozen.resume()
+    later = await timers.set(timers.new("later"))
+    await cluster.until(_FIRED, 301)
+    assert await frozen.stop() == 0
+    await timers.assert_told_once(fired + later)
 
 
 @pytest.mark.parametrize("wrong", ["clock_off=3600", "clock_off=-3600", "clock_jumps=3600", "clock_jumps=-3600"])
@@ -66,7 +67,7 @@ async def test_a_worker_whose_clock_is_an_hour_off_is_neither_early_nor_late(clu
     assert max(one for one in late if one is not None) < 10 * SECOND, "far from an hour, on a busy machine too"
     assert (await timers.row("in an hour"))["status"] == "pending"
     assert not await cluster.pool.fetchval("SELECT count(*) FROM job WHERE queue = 'publish' AND run_at > now()")
-    await _assert_told_once(cluster, first + rest)
+    await timers.assert_told_once(first + rest)
 
 
 @pytest.mark.torture
@@ -101,4 +102,4 @@ async def test_with_a_million_pending_none_is_late(cluster: Cluster) -> None:
     assert late is not None
     assert timedelta(0) <= late["least"] <= late["median"] < SECOND / 10, late
     assert late["most"] <= 2 * SECOND, late
-    await _assert_told_once(cluster, fired)
+    await timers.assert_told_once(fired)
