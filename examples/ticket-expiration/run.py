@@ -34,7 +34,7 @@ async def run(stage: Stage, small: bool) -> Line:
             began = now()
             play = Play(service, clarion, broker.url)
             wrong = await play.single_orders()
-            calm = await play.all_in_one_moment(100 if small else 5_000)
+            calm = await play.all_in_one_moment(100 if small else 3_000)
             await play.all_killed(broker, 200 if small else 10_000, in_s=6 if small else 20)
             took = now() - began
             books = await Books.of(service, clarion, broker.url)
