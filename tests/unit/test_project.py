@@ -64,6 +64,12 @@ def test_a_small_project(tmp_path: Path) -> None:
     assert list(draft.bundle.layouts) == ["base"]
 
 
+def test_bindings_alone_are_a_project() -> None:
+    project, mistakes = load_project(Path(__file__).parents[2] / "examples" / "ticket-expiration")
+    assert mistakes == []
+    assert project is not None and {one.key for one in project.bindings} == {"order-created", "order-completed"}
+
+
 def test_everything_a_workflow_can_say() -> None:
     workflow, mistakes = workflow_of(
         """

@@ -81,7 +81,7 @@ def _workflows(folder: Path, defaults: WorkflowDefaults) -> tuple[list[WorkflowF
             workflow, wrong = None, [Mistake(file=file, message=error.message)]
         mistakes += wrong
         found += [workflow] if workflow else []
-    if not paths:
+    if not paths and not any(any((folder / other).glob("*.yaml")) for other in ("bindings", "schedules")):
         message = "there are no workflows yet"
         hint = "write workflows/<key>.yaml"
         mistakes.append(Mistake(file="workflows", message=message, hint=hint, severity=Severity.WARNING))
