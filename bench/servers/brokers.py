@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from tests.support.nats import Nats, nats_server
 from tests.support.rabbitmq import RabbitMQ, rabbitmq_server
+from tests.support.server import Missing
 
 from bench.servers.process import ProgramFailed, run
 
@@ -21,7 +21,7 @@ async def rabbitmq(work: Path) -> AsyncIterator[RabbitMQ]:
     folder = _empty(work / "rabbitmq")
     try:
         server = rabbitmq_server(folder)
-    except pytest.skip.Exception as missing:
+    except Missing as missing:
         raise ProgramFailed(str(missing)) from None
     try:
         await server.start()
@@ -37,7 +37,7 @@ async def nats(work: Path) -> AsyncIterator[Nats]:
     folder = _empty(work / "nats")
     try:
         server = nats_server(folder)
-    except pytest.skip.Exception as missing:
+    except Missing as missing:
         raise ProgramFailed(str(missing)) from None
     try:
         await server.start()
