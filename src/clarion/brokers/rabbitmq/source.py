@@ -23,8 +23,9 @@ from clarion.domain.source import RabbitSource
 
 #: At most so many are handed over as one list.
 _BATCH = 500
-#: How long company is awaited for a message that has come: each is read in several steps of the event loop.
-_GATHER_S = 0.002
+#: How long company is awaited for a message that has come, again and again while some comes, and at most: each is read
+#: in several steps of the event loop, and a long list costs less a message than a short one.
+_GATHER_S, _GATHER_MOST_S = 0.002, 0.01
 #: How long a message is held back at most before it is given back: RabbitMQ itself cannot wait.
 _HOLD_S = 60.0
 
@@ -83,9 +84,7 @@ class RabbitMQSource(Source):
             self._raise_if_lost()
             pause = await self._give_back_due()
             if self._arrived:
-                if len(self._arrived) < _BATCH:
-                    await asyncio.sleep(_GATHER_S)
-                    self._raise_if_lost()
+                await self._gather()
                 yield [self._take(self._arrived.popleft()) for _ in range(min(len(self._arrived), _BATCH))]
                 continue
             self._news.clear()
@@ -174,6 +173,14 @@ class RabbitMQSource(Source):
         if self._channel is None or self._channel.is_closed:
             raise Disconnected(f"{self.name} is not open")
         return self._channel
+
+    async def _gather(self) -> None:
+        """Let the list grow that has begun, while it does. Raises `Disconnected`."""
+        until, had = monotonic() + _GATHER_MOST_S, 0
+        while had < len(self._arrived) < _BATCH and monotonic() < until:
+            had = len(self._arrived)
+            await asyncio.sleep(_GATHER_S)
+            self._raise_if_lost()
 
     def _take(self, message: DeliveredMessage) -> Delivery:
         headers = headers_of(message)
