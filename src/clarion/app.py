@@ -120,8 +120,9 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         lease=settings.worker.lease,
         poll=settings.worker.poll_interval,
     )
-    # Firing is all the database's work: long lists, and few of them at a time.
-    paces = {timers.QUEUE: replace(pace, claim=2_000, batch=1_000, senders=2)}
+    # Firing is all the database's work: long lists, few at a time; and few claims, for where all are due at once each
+    # wades through what the ones before it took.
+    paces = {timers.QUEUE: replace(pace, claim=4_000, batch=1_000, senders=2)}
     rates = Rates(pool, (limit for queue in wanted for limit in paces_of(queue)))
     await set_rates(pool, rates_of(settings))
     await rates.run_once()
