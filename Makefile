@@ -28,8 +28,8 @@ up: $(READY) ## a running system on the hotel example
 examples: $(READY) ## run the examples on real components, a line for each
 	@$(BIN)/python -m examples
 
-test: $(READY) ## all tests
-	@$(BIN)/python -m pytest
+test: $(READY) ## all tests, in two halves at once
+	@$(BIN)/python tools/test.py
 
 bench: $(READY) ## measure everything, the peers beside us, in one run (takes long)
 	@$(BIN)/python -m bench

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,17 +31,30 @@ async def node(work: Path) -> Node:
 
 
 async def install(folder: Path, program: Path, npm: Sequence[str | Path]) -> str:
-    """Install what the lock file in *folder* says, by *npm*, where that is not done yet; the version of *program*."""
+    """Install what the lock file in *folder* says, by *npm*, where that is not done yet; the version of *program*.
+
+    One at a time: the halves of the tests may come here at once.
+    """
     version = (await run([program, "--version"], timeout_s=10)).strip()
     stamp = folder / "node_modules" / ".made-from"
     wanted = hashlib.sha256((folder / "package-lock.json").read_bytes() + version.encode()).hexdigest()
-    if not (stamp.exists() and stamp.read_text() == wanted):
+    with locked(folder / "package-lock.json"):
+        if stamp.exists() and stamp.read_text() == wanted:
+            return version.removeprefix("v")
         # Not `npm ci`: it fails where a registry lacks the optional binaries of platforms other than this one.
         # This too takes versions and hashes from the lock file, and leaves that file alone.
         quiet = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         await run([*npm, "install", *quiet], cwd=folder, timeout_s=600)
         stamp.write_text(wanted)
     return version.removeprefix("v")
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold *file* for this process alone; waits for others that do."""
+    with file.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 async def _programs(work: Path) -> tuple[Path, list[str | Path]]:
