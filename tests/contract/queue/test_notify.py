@@ -209,7 +209,7 @@ async def test_the_notifier_never_opens_a_transaction(rig: Rig) -> None:
     async with connection.transaction():
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, "[]")
     await connection.close()
-    assert len(watch.inside_transactions()) == 1
+    await wait_until(lambda: len(watch.inside_transactions()) == 1, what="it is logged")
 
 
 async def test_nothing_that_the_queue_does_in_a_transaction_notifies(rig: Rig) -> None:

@@ -110,8 +110,8 @@ class RabbitMQSink(Sink):
         exchange, key = one.target.get("exchange", ""), one.target.get("routing_key", "")
         match error:
             case aiormq.exceptions.PublishError():
-                reason = f"no queue is bound to exchange {exchange!r} for {key!r}: it would go nowhere"
-                return Reject(reason, "unroutable")
+                # Bindings come and go, and a broker that starts again may have none for a moment.
+                return Retry(f"unroutable: no queue is bound to exchange {exchange!r} for {key!r}")
             case aiormq.exceptions.DeliveryError():
                 return Retry("RabbitMQ could not take it: the queue is full, or not enough of its nodes are there")
             case ChannelNotFoundEntity():
