@@ -208,8 +208,9 @@ async def test_the_notifier_never_opens_a_transaction(rig: Rig) -> None:
     connection = watch.log(await asyncpg.connect(rig.url))
     async with connection.transaction():
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, "[]")
+        # What the watch notes of it is where the connection stands when it is told, a moment after.
+        await wait_until(lambda: len(watch.inside_transactions()) == 1, what="it is logged")
     await connection.close()
-    await wait_until(lambda: len(watch.inside_transactions()) == 1, what="it is logged")
 
 
 async def test_nothing_that_the_queue_does_in_a_transaction_notifies(rig: Rig) -> None:
