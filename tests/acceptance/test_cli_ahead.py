@@ -79,8 +79,12 @@ async def test_sources_show_what_came_and_tail_what_became_of_it(house: House) -
     assert (first["state"], first["workflows"], second["state"]) == ("accepted", ["received"], "quarantined")
     assert "received trg_" in (await house.well("tail", "--count", "1")).out
     assert (await house.well("triggers", first["triggers"][0], "--watch")).err.rstrip().endswith("1 delivered")
-    (source,) = (await house.well("sources", "--json")).lines
-    assert (source["accepted"], source["quarantined"]) == (1, 1)
+
+    async def counted() -> bool:  # workers tell of their counts once a second
+        (source,) = (await house.well("sources", "--json")).lines
+        return (source["accepted"], source["quarantined"]) == (1, 1)
+
+    await wait_until(counted, 20, "what came is counted")
     assert "connected" in (await house.well("sources")).out
 
 
