@@ -98,12 +98,8 @@ async def database(databases: Databases) -> AsyncIterator[str]:
 async def session_rabbitmq() -> AsyncIterator[RabbitMQ]:
     """The session's RabbitMQ, started when first asked for."""
     with memory.folder("clarion-tests-") as folder:
-        server = rabbitmq_server(Path(folder))
-        try:
-            await server.start()
+        async with rabbitmq_server(Path(folder)).running() as server:
             yield server
-        finally:
-            await server.close()
 
 
 @pytest.fixture
@@ -117,12 +113,8 @@ async def rabbitmq(session_rabbitmq: RabbitMQ) -> RabbitMQ:
 async def session_nats() -> AsyncIterator[Nats]:
     """The session's NATS server, started when first asked for."""
     with memory.folder("clarion-tests-") as folder:
-        server = nats_server(Path(folder))
-        try:
-            await server.start()
+        async with nats_server(Path(folder)).running() as server:
             yield server
-        finally:
-            await server.stop()
 
 
 @pytest.fixture
@@ -136,12 +128,8 @@ async def nats(session_nats: Nats) -> Nats:
 async def session_redis() -> AsyncIterator[Redis]:
     """The session's Redis, started when first asked for: the oldest that BullMQ wants."""
     with memory.folder("clarion-tests-") as folder:
-        server = redis_server(Path(folder) / "redis")
-        try:
-            await server.start()
+        async with redis_server(Path(folder) / "redis").running() as server:
             yield server
-        finally:
-            await server.stop()
 
 
 @pytest.fixture

@@ -4,46 +4,45 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from tests.support.nats import Nats, nats_server
 from tests.support.rabbitmq import RabbitMQ, rabbitmq_server
-from tests.support.server import Missing
+from tests.support.server import Missing, Server
 
 from bench.servers.process import ProgramFailed, run
+
+S = TypeVar("S", bound=Server)
 
 
 @asynccontextmanager
 async def rabbitmq(work: Path) -> AsyncIterator[RabbitMQ]:
     """One node with nothing in it. Raises `ProgramFailed` where there is none to be started."""
-    folder = _empty(work / "rabbitmq")
-    try:
-        server = rabbitmq_server(folder)
-    except Missing as missing:
-        raise ProgramFailed(str(missing)) from None
-    try:
-        await server.start()
+    async with _running(work / "rabbitmq", rabbitmq_server) as server:
         yield server
-    finally:
-        await server.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
 async def nats(work: Path) -> AsyncIterator[Nats]:
     """One server with JetStream, nothing in it. Raises `ProgramFailed` where there is none to be started."""
-    folder = _empty(work / "nats")
+    async with _running(work / "nats", nats_server) as server:
+        yield server
+
+
+@asynccontextmanager
+async def _running(folder: Path, make: Callable[[Path], S]) -> AsyncIterator[S]:
+    _empty(folder)
     try:
-        server = nats_server(folder)
+        made = make(folder)
     except Missing as missing:
         raise ProgramFailed(str(missing)) from None
     try:
-        await server.start()
-        yield server
+        async with made.running() as server:
+            yield server
     finally:
-        await server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

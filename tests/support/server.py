@@ -10,9 +10,10 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from tests.support.process import PATIENCE_S
 from tests.support.wait import wait_until
@@ -75,6 +76,19 @@ class Server(ABC):
             await self._ended(PATIENCE_S)
         except AssertionError:
             await self.kill()
+
+    async def close(self) -> None:
+        """Stop it for good, and what was started with it."""
+        await self.stop()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """It runs meanwhile."""
+        try:
+            await self.start()
+            yield self
+        finally:
+            await self.close()
 
     async def kill(self) -> None:
         """End it at once, as a crash would (kill -9)."""

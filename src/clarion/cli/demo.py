@@ -36,10 +36,11 @@ def demo(people: _People = 10_000) -> None:
 
 def _perform(folder: Path, people: int) -> int:
     from clarion.cli.main import INTERRUPTED
-    from clarion.cli.process import run, unless
+    from clarion.cli.process import run
     from clarion.cli.story.hotel import hotel
     from clarion.cli.system import System
     from clarion.config import load_settings
+    from clarion.worker.waiting import unless
 
     quiet = {"CLARION_LOG_LEVEL": "warning"}
     # An environment of its own: a database or a mail server configured here is none of the demonstration's.

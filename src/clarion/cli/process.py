@@ -7,9 +7,9 @@ import gc
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -53,21 +53,6 @@ def spare_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What *work* answers; None when *stopping* was set before it was done: then it was cancelled and has ended."""
-    working = asyncio.create_task(work)
-    waiting = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        return None
-    finally:
-        for task in (working, waiting):
-            task.cancel()
-        await asyncio.gather(working, waiting, return_exceptions=True)
 
 
 async def _run(body: Callable[[asyncio.Event], Awaitable[T]], *, child: bool) -> T:

@@ -25,9 +25,10 @@ def up(
     them. What is saved in the project folder is published. ^C stops all of it.
     """
     from clarion.cli.port import check_free
-    from clarion.cli.process import run, unless
+    from clarion.cli.process import run
     from clarion.cli.system import System
     from clarion.config import load_settings
+    from clarion.worker.waiting import unless
 
     settings = load_settings(
         {"project": project, "data_dir": data_dir, "host": host, "port": port, "worker.processes": processes}

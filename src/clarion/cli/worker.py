@@ -38,8 +38,9 @@ def worker(
     from clarion.app import open_database, open_worker
     from clarion.cli.database import connect
     from clarion.cli.late import environment
-    from clarion.cli.process import run, spare_collector, tell_parent, unless
+    from clarion.cli.process import run, spare_collector, tell_parent
     from clarion.config import load_settings
+    from clarion.worker.waiting import unless
 
     settings = load_settings(
         {
