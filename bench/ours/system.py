@@ -25,10 +25,9 @@ READY_S = 60.0
 #: Nothing listens there: nothing is sent.
 NOWHERE = "smtp://127.0.0.1:9"
 
-#: How many connections workers have: a worker has some as soon as it looks for work.
-WORKERS = """
-    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'clarion worker%'
-"""
+#: How many workers are at work: one puts itself on the list when it begins to look for jobs, and not before, so that a
+#: measurement begins with a worker that has started, as it does with the peers' workers.
+WORKERS = "SELECT count(*) FROM worker"
 
 #: One for all systems of a run, as databases are copied: the same key, and the secret that it is hashed with.
 KEY = new_key()
