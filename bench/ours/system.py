@@ -22,6 +22,9 @@ from clarion.flows.bootstrap import DEFAULT_TENANT, new_key
 
 CLARION = Path(sys.executable).with_name("clarion")
 READY_S = 60.0
+#: So long a worker is left alone once it is ready: what its start leaves to do is done then. The Node mailer has as long,
+#: for its producer is a process that starts after the worker has said that it is ready.
+SETTLE_S = 0.5
 #: Nothing listens there: nothing is sent.
 NOWHERE = "smtp://127.0.0.1:9"
 
@@ -64,6 +67,7 @@ class System:
                     if process.returncode is not None:
                         raise ProgramFailed(f"clarion worker ended with status {process.returncode}: {tail(log)}")
                     await asyncio.sleep(0.05)
+            await asyncio.sleep(SETTLE_S)
             async with watched(process.pid) as peak:
                 yield peak
 
