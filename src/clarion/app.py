@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
-from clarion.connections import notifier_for, pool_for, rates_of, smtp_settings
+from clarion.connections import ages, notifier_for, pool_for, rates_of
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -25,10 +25,7 @@ from clarion.store.database import Pool
 if TYPE_CHECKING:
     from clarion.api.server import ApiServer
     from clarion.flows.bindings import Bindings
-    from clarion.flows.handover import Handover
     from clarion.flows.hearing import Hearing
-    from clarion.flows.retention import What
-    from clarion.worker.consumer import Handler
     from clarion.worker.service import Worker
     from clarion.worker.sources import Sources
 
@@ -94,6 +91,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     from clarion.flows.handover import Handover
     from clarion.flows.hearing import Hearing
     from clarion.flows.rates import paces_of, set_rates
+    from clarion.handlers import build_handlers
     from clarion.queue.workers import SIGN_EVERY
     from clarion.worker.consumer import Consumer
     from clarion.worker.duties import duties
@@ -109,7 +107,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     await bindings.refresh()
     hearing = Hearing(bindings, wake=notifier.ring)
     handover = Handover(name, settings.worker.lease)
-    handlers = await _handlers(stack, settings, pool, notifier.ring, name, bindings, hearing, handover)
+    handlers = build_handlers(stack, settings, pool, notifier.ring, name, bindings, hearing, handover)
     wanted = settings.worker.queues or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
         raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
@@ -161,84 +159,6 @@ def _sources(
     ingest = Ingest(pool, Act(Definitions()), worker=worker, wake=wake)
     make = partial(new_source, url_of=partial(broker_url, settings), worker=worker)
     return Sources(pool, bindings, ingest, make, follow=Follow(pool, hearing), worker=worker)
-
-
-async def _handlers(
-    stack: AsyncExitStack,
-    settings: Settings,
-    pool: Pool,
-    wake: Callable[[str], None],
-    worker: str,
-    bindings: Bindings,
-    hearing: Hearing,
-    handover: Handover,
-) -> Mapping[str, Mapping[str, Handler]]:
-    """Who does what: by queue, then by kind of job."""
-    from clarion.brokers.open_sink import Sinks
-    from clarion.channels.email.smtp import SmtpProvider
-    from clarion.domain.publishing import Patience
-    from clarion.flows import advance, cancel, expand, publications, rows, schedules, timers
-    from clarion.flows import hearing as hear
-    from clarion.flows.act import Act
-    from clarion.flows.contexts import Contexts
-    from clarion.flows.definitions import Definitions
-    from clarion.flows.deliver import DeliverEmail
-    from clarion.flows.deliver_in_app import DeliverInApp
-    from clarion.flows.do_runs import DoRuns
-    from clarion.flows.fire import Fire
-    from clarion.flows.publish import PublishAll
-    from clarion.flows.published import Published
-    from clarion.flows.react import React
-    from clarion.flows.run_schedules import RunSchedules
-    from clarion.flows.slots import Slots
-    from clarion.flows.system_schedules import Duties
-
-    slots, published = Slots(), Published(default_locale=settings.default_locale)
-    contexts = Contexts(published)
-    provider = SmtpProvider(smtp_settings(settings))
-    stack.push_async_callback(provider.close)
-    expanding = expand.Expand(
-        pool,
-        published,
-        page=settings.worker.expand_page,
-        wake=wake,
-        slots=slots,
-        hearing=hearing,
-        handover=handover,
-        contexts=contexts,
-    )
-    sender = settings.email.sender or ""
-    email = DeliverEmail(pool, contexts, provider, sender=sender, worker=worker, slots=slots, hearing=hearing)
-    in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
-    own = settings.publish
-    sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
-    stack.push_async_callback(sinks.close)
-    patience = Patience.of(own.attempts, own.first_wait, own.longest_wait)
-    publishing = PublishAll(pool, sinks.get, patience=patience, slots=slots, hearing=hearing)
-    act = Act(Definitions())
-    scheduled = RunSchedules(pool, DoRuns(act), wake=wake, slots=slots)
-    firing = Fire(pool, act, wake=wake, slots=slots, hear=hearing.timers, hearing=hearing)
-    return {
-        expand.QUEUE: {expand.KIND: expanding},
-        Channel.EMAIL.value: {expand.KIND: expanding, rows.DELIVER: email},
-        Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
-        rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots, hearing=hearing)},
-        timers.QUEUE: {timers.KIND: firing},
-        cancel.QUEUE: {
-            cancel.KIND: cancel.SweepCancelled(pool, slots=slots),
-            **Duties(pool, ages(settings), slots=slots).handlers,
-        },
-        schedules.QUEUE: {schedules.RUN: scheduled.run, schedules.RUN_NOW: scheduled.run_now},
-        publications.QUEUE: {publications.KIND: publishing},
-        hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
-    }
-
-
-def ages(settings: Settings) -> Mapping[What, timedelta]:
-    """How long what is kept, by kind."""
-    from clarion.flows.retention import What
-
-    return {what: getattr(settings.retention, what.value) for what in What}
 
 
 def pepper(settings: Settings) -> bytes:

@@ -20,7 +20,7 @@ from clarion.project.aliases import read_aliases
 from clarion.project.broker_urls import SCHEMES
 from clarion.project.mistake import Mistake
 from clarion.project.setting import PREFIX, Setting, every_setting, show, values_by_group
-from clarion.project.settings import Settings
+from clarion.project.settings import Settings, Worker
 from clarion.project.settings_file import NAME, read_settings_file
 
 __all__ = ["Settings", "broker_url", "effective", "load_settings", "project_folder", "secret_of", "wants_colour"]
@@ -209,7 +209,9 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[
     project = Path(str(values["project"]))
     if not project.is_dir():
         mistakes.append(Mistake(file=origins.get("project", "project"), message=f"there is no folder {str(project)!r}"))
-    claim, intent = values.get("worker.claim_size", 200), values.get("worker.intent_size", 100)
+    claim, intent = (
+        values.get(f"worker.{name}", Worker.model_fields[name].default) for name in ("claim_size", "intent_size")
+    )
     if isinstance(claim, int) and isinstance(intent, int) and intent > claim:
         origin = origins.get("worker.intent_size") or origins.get("worker.claim_size", "")
         message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"

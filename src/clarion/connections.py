@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from clarion.store.database import Pool, check_durable, open_pool, set_up
 if TYPE_CHECKING:
     from clarion.channels.email.settings import SmtpSettings
     from clarion.domain.rate import Rate
+    from clarion.flows.retention import What
 
 #: Where mail goes when no SMTP server is configured and no catcher runs.
 _NO_SMTP = "There is no SMTP server: set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or use `clarion up`."
@@ -100,3 +102,10 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
     if settings.email.rate is not None:
         found[provider_pace(SmtpProvider.name)] = settings.email.rate
     return found
+
+
+def ages(settings: Settings) -> Mapping[What, timedelta]:
+    """How long what is kept, by kind."""
+    from clarion.flows.retention import What
+
+    return {what: getattr(settings.retention, what.value) for what in What}

@@ -28,6 +28,7 @@ from clarion.flows.verify import verify
 from clarion.store import recipients, tenants, topics, workflows
 from clarion.store.database import Pool, open_pool
 from clarion.templates.source import Bundle
+from clarion.turns import Turns
 from clarion.worker.consumer import Consumer
 from clarion.worker.pace import Pace
 
@@ -143,6 +144,7 @@ async def open_steps(url: str) -> AsyncIterator[Steps]:
             page=100_000,
             wake=rung.append,
             slots=slots,
+            turns=Turns(),
             handover=handover,
             contexts=Contexts(published),
         )

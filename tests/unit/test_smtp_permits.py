@@ -56,6 +56,37 @@ async def test_short_calls_go_first_and_long_ones_after_four_of_them() -> None:
     assert line.came == order
 
 
+async def test_long_calls_leave_one_for_a_short_one() -> None:
+    line = Line(Permits(4))
+    for name in ("a", "b", "c", "d"):
+        await line.enter(name)
+    assert line.came == ["a", "b", "c"]
+    await line.enter("short", short=True)
+    assert line.came == ["a", "b", "c", "short"], "it found the one that is kept"
+    await line.leave("a")
+    assert line.came == ["a", "b", "c", "short"], "what comes back is kept again"
+    await line.leave("short")
+    assert line.came == ["a", "b", "c", "short", "d"]
+    for name in ("b", "c", "d"):
+        await line.leave(name)
+
+
+async def test_a_crowd_of_short_calls_does_not_keep_long_ones_out() -> None:
+    line = Line(Permits(2))
+    await line.enter("s1", short=True)
+    await line.enter("s2", short=True)
+    await line.enter("long")
+    for number in range(3, 9):
+        await line.enter(f"s{number}", short=True)
+    for number in range(1, 5):
+        await line.leave(f"s{number}")
+    assert "long" not in line.came
+    await line.leave("s5")
+    assert line.came[-1] == "long"
+    for name in ("s6", "long", "s7", "s8"):
+        await line.leave(name)
+
+
 async def test_no_more_than_there_are_and_none_is_lost() -> None:
     line = Line(Permits(2))
     for name in ("a", "b", "c", "d"):

@@ -6,7 +6,6 @@ found in `sending` was perhaps handed over, and is treated so.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,13 +33,14 @@ from clarion.queue import limits, settle
 from clarion.queue.job import Job, PutOff
 from clarion.store import messages
 from clarion.store.database import Connection, Pool
+from clarion.turns import Turns
 
 log = structlog.get_logger()
 
 #: Less of the lease than this is too little to begin sending with.
 _MARGIN = timedelta(milliseconds=200)
-#: After so many mails are rendered others have a turn of the loop: a whole list would hold them up for 3 ms.
-_TURN = 25
+#: How many mails are rendered between two looks at whether others should have the loop.
+_PIECE = 5
 #: How long it is remembered that nobody has paused the provider.
 _PAUSE_KNOWN_FOR_S = 0.1
 
@@ -79,6 +79,7 @@ class DeliverEmail:
         sender: str,
         worker: str,
         slots: Slots,
+        turns: Turns,
         hearing: Hearing | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -89,6 +90,7 @@ class DeliverEmail:
         self._sender = sender
         self._worker = worker
         self._slots = slots
+        self._turns = turns
         self._hearing = hearing
         self._chance = chance
         #: The name under which all workers share this provider's pauses.
@@ -109,10 +111,8 @@ class DeliverEmail:
                 return
             mails = [batch.mails[id] for id in numbers]
             outcomes = await self._send(mails, deadline)
-            endings = [
-                self._ending(by_id[mail.message_id], batch, number, outcome)
-                for mail, number, outcome in zip(mails, numbers.values(), outcomes, strict=True)
-            ]
+            sent = zip(mails, numbers.values(), outcomes, strict=True)
+            endings = [self._ending(by_id[mail.message_id], batch, number, outcome) for mail, number, outcome in sent]
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing)
             await self._pause(outcomes)
 
@@ -148,8 +148,8 @@ class DeliverEmail:
         interrupted = {id: row for id, row in rows.items() if row["status"] == Status.SENDING}
         proofs = await messages.open_attempts(connection, interrupted) if interrupted else {}
         for number, (id, job) in enumerate(jobs.items(), 1):
-            if number % _TURN == 0:
-                await asyncio.sleep(0)
+            if number % _PIECE == 0:
+                await self._turns.take()
             row = rows.get(id)
             context = contexts.get(row["trigger_id"]) if row else None
             if row is None or context is None:

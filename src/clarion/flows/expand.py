@@ -7,7 +7,6 @@ half the page has been taken, so that a million recipients need the room of a th
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from clarion.queue import add, settle
 from clarion.queue.job import Job, NewJob, first_claim
 from clarion.store import few, triggers
 from clarion.store.database import Connection, Pool
+from clarion.turns import Turns
 
 log = structlog.get_logger()
 
@@ -42,8 +42,8 @@ log = structlog.get_logger()
 QUEUE = "expand"
 KIND = "expand"
 
-#: After so many recipients others have a turn of the loop: a page of a thousand would hold them up for 10 ms.
-_TURN = 100
+#: How many recipients are planned between two looks at whether others should have the loop.
+_PIECE = 20
 
 #: A trigger with at most this many ids and no topic is expanded together with others.
 _SMALL = 100
@@ -71,6 +71,7 @@ class Expand:
         page: int,
         wake: Callable[[str], None],
         slots: Slots,
+        turns: Turns,
         handover: Handover,
         contexts: Contexts,
         hearing: Hearing | None = None,
@@ -85,6 +86,7 @@ class Expand:
         self._page = page
         self._wake = wake
         self._slots = slots
+        self._turns = turns
         self._hearing = hearing
         self._handover = handover
         self._contexts = contexts
@@ -111,7 +113,7 @@ class Expand:
         for recipient in recipients:
             found[recipient["trigger_id"]].append(recipient)
         for row in group:
-            await _write_trigger(page, row, versions[row["workflow_version_id"]], found[row["id"]], self._page)
+            await self._write(page, row, versions[row["workflow_version_id"]], found[row["id"]])
         try:
             claimed = await self._commit(connection, page, jobs, slot)
         except LostLease:
@@ -130,6 +132,29 @@ class Expand:
             recipients=len(recipients),
             messages=len(page.rows.messages),
         )
+
+    async def _write(
+        self, page: _Page, row: Mapping[str, Any], version: Version, recipients: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Add one trigger's page: a run for each recipient, and what each comes to."""
+        last = len(recipients) < self._page
+        known = [r for r in recipients if r["known"]]
+        scope = _scope(row) if version.has_expressions else None
+        minted = iter(ids.new_many(len(known) * (len(version.steps) + 1)))
+        first_job = len(page.rows.jobs)
+        waiting = False
+        for number, r in enumerate(known, 1):
+            waiting |= _write_run(page.rows, row, version, recipient_of(r), scope, minted)
+            if number % _PIECE == 0:
+                await self._turns.take()
+        cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]
+        page.cursors.append(
+            triggers.Expanded(
+                id=row["id"], behind=row["cursor"], cursor=cursor, more=len(known), last=last, waits=waiting
+            )
+        )
+        if not last:
+            _write_next(page, row, page.rows.jobs[first_job:])
 
     async def _commit(self, connection: Connection, page: _Page, jobs: Sequence[Job], slot: int) -> list[Job]:
         """Write the page; the new jobs that are this worker's already. Raises `LostLease` and `Overtaken`."""
@@ -160,28 +185,6 @@ class Expand:
             slot=slot,
         )
         return [first_claim(*row) for row in rows.jobs if row[0] in claimed]  # type: ignore[arg-type]
-
-
-async def _write_trigger(
-    page: _Page, row: Mapping[str, Any], version: Version, recipients: Sequence[Mapping[str, Any]], size: int
-) -> None:
-    """Add one trigger's page: a run for each recipient, and what each comes to."""
-    last = len(recipients) < size
-    known = [r for r in recipients if r["known"]]
-    scope = _scope(row) if version.has_expressions else None
-    minted = iter(ids.new_many(len(known) * (len(version.steps) + 1)))
-    first_job = len(page.rows.jobs)
-    waiting = False
-    for number, r in enumerate(known, 1):
-        waiting |= _write_run(page.rows, row, version, recipient_of(r), scope, minted)
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
-    cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]
-    page.cursors.append(
-        triggers.Expanded(id=row["id"], behind=row["cursor"], cursor=cursor, more=len(known), last=last, waits=waiting)
-    )
-    if not last:
-        _write_next(page, row, page.rows.jobs[first_job:])
 
 
 def _write_run(

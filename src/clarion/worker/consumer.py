@@ -32,6 +32,8 @@ _NEXT_SUSPECT = timedelta(seconds=0.1)
 _CLAIMS_APART_S, _CLAIMS_APART_TIMES, _CLAIMS_APART_MOST_S = 0.005, 10, 0.015
 #: While another handler works, one waits so long for a fuller list before it begins with a short one.
 _GATHER_S = 0.02
+#: Who brings jobs is turned away at so many times what one claim takes: a crowd in hand must not shut others out.
+_OFFERED = 4
 
 
 class Consumer:
@@ -97,8 +99,8 @@ class Consumer:
 
     @property
     def has_room(self) -> bool:
-        """Whether it would take jobs that are brought to it by `offer`."""
-        return not self._stopping and not self._intake.is_full and self._gate.whole is None
+        """Whether it would take jobs that are brought to it by `offer`: more than it claims, for they are few."""
+        return not self._stopping and len(self._backlog) < _OFFERED * self._pace.claim and self._gate.whole is None
 
     def offer(self, jobs: Sequence[Job]) -> None:
         """Take on *jobs* that were added as claimed by this worker, as if it had just claimed them itself."""

@@ -14,6 +14,7 @@ from clarion.channels.email.outcome import Phase, of_failure, of_reply
 from clarion.channels.email.settings import SmtpSettings
 from clarion.channels.email.work import Job, Work
 from clarion.domain.outcome import Reject
+from clarion.turns import Turns
 
 #: Larger messages are written piece by piece, and their final dot only when all else is with the operating system: so
 #: a connection that breaks in the middle of one leaves no doubt.
@@ -26,8 +27,16 @@ class Conversation:
     """Takes mails from *work* and hands them over, until there are none, the connection ends, or *enough* says so."""
 
     def __init__(
-        self, connection: Connection, work: Work, settings: SmtpSettings, enough: Callable[[int], bool]
+        self,
+        connection: Connection,
+        work: Work,
+        settings: SmtpSettings,
+        enough: Callable[[int], bool],
+        *,
+        turns: Turns | None = None,
     ) -> None:
+        """*enough* says, of how many mails it has taken, whether it is to end. Each mail waits for one of *turns*."""
+        self._turns = turns
         self._connection = connection
         self._work = work
         self._timeouts = settings.timeouts
@@ -45,6 +54,8 @@ class Conversation:
         while job is not None:
             ahead: Job | None = None
             if await self._opened(job):
+                if self._turns is not None:
+                    await self._turns.take()
                 ahead = self._take(1) if self._pipelining else None
                 if not await self._handed_over(job, ahead):
                     if ahead is not None:

@@ -16,6 +16,7 @@ from clarion.channels.email.settings import SmtpSettings
 from clarion.channels.email.work import Work
 from clarion.domain.outcome import Outcome, Reject, Retry
 from clarion.errors import Invalid
+from clarion.turns import Turns
 
 #: A call of at most so many mails is a short one: it goes before long ones, which give way after each mail.
 _SHORT = 10
@@ -30,10 +31,16 @@ class SmtpProvider(EmailProvider):
 
     name = "smtp"
 
-    def __init__(self, settings: SmtpSettings, *, now: Callable[[], datetime] = clock.now) -> None:
-        """Raises `ConfigError` where the file of authorities cannot be used. Connects to nothing yet."""
+    def __init__(
+        self, settings: SmtpSettings, *, turns: Turns | None = None, now: Callable[[], datetime] = clock.now
+    ) -> None:
+        """*turns* are what long calls share with other long work of the process.
+
+        Raises `ConfigError` where the file of authorities cannot be used. Connects to nothing yet.
+        """
         self._settings = settings
         self._now = now
+        self._turns = turns or Turns()
         self._builder = Builder(message_id_domain=settings.message_id_domain)
         context = tls_context(settings)
         self._pool = Pool(settings, lambda: open_connection(settings, context))
@@ -66,7 +73,8 @@ class SmtpProvider(EmailProvider):
                 try:
                     async with self._pool.lend() as connection:
                         fresh = connection.used == 0
-                        await Conversation(connection, work, self._settings, self._enough).run()
+                        turns = None if short else self._turns
+                        await Conversation(connection, work, self._settings, self._enough, turns=turns).run()
                 except NotOpened as error:
                     work.trouble(error.outcome)
                     return

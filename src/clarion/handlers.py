@@ -1,0 +1,91 @@
+"""Who does what in a worker: the handlers of all kinds of jobs, and what they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+
+from clarion.brokers.open_sink import Sinks
+from clarion.channels.email.smtp import SmtpProvider
+from clarion.config import Settings, broker_url
+from clarion.connections import ages, smtp_settings
+from clarion.domain.publishing import Patience
+from clarion.domain.workflow import Channel
+from clarion.flows import advance, cancel, expand, publications, rows, schedules, timers
+from clarion.flows import hearing as hear
+from clarion.flows.act import Act
+from clarion.flows.bindings import Bindings
+from clarion.flows.contexts import Contexts
+from clarion.flows.definitions import Definitions
+from clarion.flows.deliver import DeliverEmail
+from clarion.flows.deliver_in_app import DeliverInApp
+from clarion.flows.do_runs import DoRuns
+from clarion.flows.fire import Fire
+from clarion.flows.handover import Handover
+from clarion.flows.hearing import Hearing
+from clarion.flows.publish import PublishAll
+from clarion.flows.published import Published
+from clarion.flows.react import React
+from clarion.flows.run_schedules import RunSchedules
+from clarion.flows.slots import Slots
+from clarion.flows.system_schedules import Duties
+from clarion.store.database import Pool
+from clarion.turns import Turns
+from clarion.worker.consumer import Handler
+
+
+def build_handlers(
+    stack: AsyncExitStack,
+    settings: Settings,
+    pool: Pool,
+    wake: Callable[[str], None],
+    worker: str,
+    bindings: Bindings,
+    hearing: Hearing,
+    handover: Handover,
+) -> Mapping[str, Mapping[str, Handler]]:
+    """Who does what: by queue, then by kind of job."""
+    slots, published = Slots(), Published(default_locale=settings.default_locale)
+    contexts = Contexts(published)
+    turns = Turns()
+    provider = SmtpProvider(smtp_settings(settings), turns=turns)
+    stack.push_async_callback(provider.close)
+    expanding = expand.Expand(
+        pool,
+        published,
+        page=settings.worker.expand_page,
+        wake=wake,
+        slots=slots,
+        turns=turns,
+        hearing=hearing,
+        handover=handover,
+        contexts=contexts,
+    )
+    sender = settings.email.sender or ""
+    email = DeliverEmail(
+        pool, contexts, provider, sender=sender, worker=worker, slots=slots, turns=turns, hearing=hearing
+    )
+    in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
+    own = settings.publish
+    sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
+    stack.push_async_callback(sinks.close)
+    patience = Patience.of(own.attempts, own.first_wait, own.longest_wait)
+    publishing = PublishAll(pool, sinks.get, patience=patience, slots=slots, hearing=hearing)
+    act = Act(Definitions())
+    scheduled = RunSchedules(pool, DoRuns(act), wake=wake, slots=slots)
+    firing = Fire(pool, act, wake=wake, slots=slots, hear=hearing.timers, hearing=hearing)
+    return {
+        expand.QUEUE: {expand.KIND: expanding},
+        Channel.EMAIL.value: {expand.KIND: expanding, rows.DELIVER: email},
+        Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
+        rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots, hearing=hearing)},
+        timers.QUEUE: {timers.KIND: firing},
+        cancel.QUEUE: {
+            cancel.KIND: cancel.SweepCancelled(pool, slots=slots),
+            **Duties(pool, ages(settings), slots=slots).handlers,
+        },
+        schedules.QUEUE: {schedules.RUN: scheduled.run, schedules.RUN_NOW: scheduled.run_now},
+        publications.QUEUE: {publications.KIND: publishing},
+        hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
+    }
