@@ -22,8 +22,8 @@ from clarion.flows.bootstrap import DEFAULT_TENANT, new_key
 
 CLARION = Path(sys.executable).with_name("clarion")
 READY_S = 60.0
-#: So long a worker is left alone once it is ready: what its start leaves to do is done then. The Node mailer has as long,
-#: for its producer is a process that starts after the worker has said that it is ready.
+#: So long a worker is left alone once it is ready, for what its start leaves to do. The Node mailer has as long: its
+#: producer is a process that starts when the worker is ready.
 SETTLE_S = 0.5
 #: Nothing listens there: nothing is sent.
 NOWHERE = "smtp://127.0.0.1:9"
