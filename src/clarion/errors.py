@@ -7,7 +7,8 @@
     ├── NotFound           no such thing for this tenant
     ├── Unavailable        a part that is needed is away; trying again later may help
     ├── ConfigError        settings or the project folder cannot be used
-    └── LostLease          somebody else holds this job now
+    ├── LostLease          somebody else holds this job now
+    └── Forged             what came does not come from whom it claims, or not just now
 
 A message says what is wrong, why, and how to put it right. The HTTP API turns each into a problem document
 (RFC 9457), the command line into a line and an exit code; neither invents words of its own.
@@ -96,3 +97,9 @@ class LostLease(ClarionError):
         super().__init__()
         #: The ids of the jobs that are no longer ours.
         self.jobs = frozenset(jobs)
+
+
+class Forged(ClarionError):
+    """What came does not come from whom it claims, or not just now: nothing of it may be believed."""
+
+    code = "forged"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
 from uuid import UUID
 
-from clarion.domain.content import EmailContent
+from clarion.domain.content import EmailContent, SmsContent
 from clarion.domain.outcome import Outcome
+from clarion.domain.status import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +30,25 @@ class Email:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class EmailProvider(ABC):
-    """Hands mails to one provider account.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sms:
+    """One text message to hand over."""
 
-    `send` is given a batch and answers one outcome per mail, in the same order. It never raises for what a provider
+    message_id: UUID
+    #: The recipient's number in E.164 form, e.g. ``+31612345678``.
+    to: str
+    #: A number in E.164 form, a short code, a name of up to 11 letters, or the provider's own name for a group of senders.
+    sender: str
+    content: SmsContent
+
+
+Item = TypeVar("Item")
+
+
+class Provider(ABC, Generic[Item]):
+    """Hands messages to one account at one provider.
+
+    `send` is given a list and answers one outcome per message, in the same order. It never raises for what a provider
     or a network may do: that is an outcome. It is safe to call from several tasks at once.
     """
 
@@ -38,9 +56,49 @@ class EmailProvider(ABC):
     name: str
 
     @abstractmethod
-    async def send(self, mails: Sequence[Email]) -> list[Outcome]:
-        """Hand over *mails* and wait for an outcome of each."""
+    async def send(self, items: Sequence[Item]) -> list[Outcome]:
+        """Hand over *items* and wait for an outcome of each."""
 
     @abstractmethod
     async def close(self) -> None:
         """Say goodbye to the provider and free all connections. May be called more than once."""
+
+
+EmailProvider = Provider[Email]
+SmsProvider = Provider[Sms]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """A request that claims to come from a provider, as it arrived."""
+
+    #: The address that the provider was told, with the query as it came: what some providers sign.
+    url: str
+    #: Names in lower case.
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a provider tells later of one message."""
+
+    #: Its own id of the message, as `Sent` had it.
+    provider_id: str
+    #: ``sent``, ``delivered``, ``bounced`` or ``failed``.
+    status: Status
+    reason: str | None = None
+    #: The same for the same report, however often it comes: by this a repetition is known.
+    key: str
+    at: datetime | None = None
+
+
+class Callbacks(ABC):
+    """Believes or refuses what a provider tells later."""
+
+    @abstractmethod
+    def read(self, callback: Callback, now: datetime) -> Sequence[Report]:
+        """What *callback* says, checked on its raw octets before any of it is looked at.
+
+        None for what is genuine and says nothing of use. Raises `clarion.errors.Forged`.
+        """

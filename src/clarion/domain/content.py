@@ -26,4 +26,11 @@ class InAppContent:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
-Content = EmailContent | InAppContent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsContent:
+    """The words of one text message, rendered."""
+
+    text: str
+
+
+Content = EmailContent | InAppContent | SmsContent
