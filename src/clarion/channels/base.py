@@ -37,7 +37,7 @@ class Sms:
     message_id: UUID
     #: The recipient's number in E.164 form, e.g. ``+31612345678``.
     to: str
-    #: A number in E.164 form, a short code, a name of up to 11 letters, or the provider's own name for a group of senders.
+    #: A number in E.164 form, a short code, a name of up to 11 letters, or what the provider calls a group of these.
     sender: str
     content: SmsContent
 
