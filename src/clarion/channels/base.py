@@ -83,6 +83,8 @@ class Callback:
 class Report:
     """What a provider tells later of one message."""
 
+    #: Ours, which it was given with the message and gives back.
+    message_id: UUID
     #: Its own id of the message, as `Sent` had it.
     provider_id: str
     #: ``sent``, ``delivered``, ``bounced`` or ``failed``.
