@@ -26,6 +26,7 @@ from clarion.flows.follow import Follow
 from clarion.queue.workers import SILENT_AFTER
 from clarion.store import bindings, sources
 from clarion.store.database import Pool, open_pool
+from clarion.worker.periodic import Periodic
 from clarion.worker.sources import Sources
 
 ORDERS = BullSource(queue="orders", complete_on="accepted")
@@ -75,9 +76,10 @@ async def look(intake: Intake) -> dict[str, Any]:
 async def running(intake: Intake, make: Callable[[Source], base.Source], worker: str = "w1") -> AsyncIterator[None]:
     """The sources of a worker, looking every few milliseconds."""
     every = timedelta(seconds=0.02)
+    published = Bindings(intake.pool)
     ours = Sources(
         intake.pool,
-        Bindings(intake.pool),
+        published,
         intake.ingest(worker),
         make,
         follow=Follow(intake.pool),
@@ -86,12 +88,13 @@ async def running(intake: Intake, make: Callable[[Source], base.Source], worker:
         every=every,
     )
     stopping = asyncio.Event()
-    task = asyncio.create_task(ours.run(stopping, timedelta(seconds=5)))
-    try:
-        yield
-    finally:
-        stopping.set()
-        await task
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(Periodic("bindings", every, published.run_once).run(stopping))
+        tasks.create_task(ours.run(stopping, timedelta(seconds=5)))
+        try:
+            yield
+        finally:
+            stopping.set()
 
 
 def until(intake: Intake, name: str, **wanted: Any) -> Callable[[], Awaitable[bool]]:
@@ -173,6 +176,52 @@ async def test_bindings_of_one_source_share_it(intake: Intake) -> None:
     assert isinstance(spec, BullSource)
     assert list(spec.jobs) == ["x", "y"]
     assert await intake.triggers() == ["guest0", "guest1", "guest1"]
+
+
+async def test_bindings_that_contradict_each_other_open_nothing(intake: Intake) -> None:
+    """Opened as the first of them says, the source would never bring what the other means. It is told, and waits."""
+    broker = Broker()
+    orders = NatsSource(stream="orders", subjects=("order.created",), durable="clarion")
+    queue = broker.queue(orders)
+    queue.put(messages(2))
+    one = Binding(key="a", on=orders, do=[WELCOME])
+    two = Binding(key="b", on=replace(orders, subjects=("order.paid",), ack_wait=5.0), do=[WELCOME])
+    await bind(intake, one, two)
+    async with running(intake, broker.make):
+
+        async def trouble() -> str:
+            workers = (await look(intake)).get(orders.name, {"workers": []})["workers"]
+            return str(workers[0]["trouble"] or "") if workers else ""
+
+        said = await wait_until(trouble, what="it is told")
+        assert "`a` and `b` say different things of it (subjects, ack_wait)" in said
+        assert broker.made == [] and len(queue) == 2
+        await bind(intake, one, replace(two, on=replace(orders, subjects=["order.created"])))
+        await wait_until(lambda: len(queue.acked) == 2, what="it is opened when they agree")
+
+
+async def test_bindings_are_read_by_one_duty_of_the_worker_alone(intake: Intake) -> None:
+    class Counted(Bindings):
+        asked = 0
+
+        async def refresh(self) -> bool:
+            self.asked += 1
+            return await super().refresh()
+
+    broker, published = Broker(), Counted(intake.pool)
+    await bind(intake, Binding(key="a", on=ORDERS, do=[WELCOME]))
+    await published.run_once()
+    follow = Follow(intake.pool)
+    ours = Sources(intake.pool, published, intake.ingest(), broker.make, follow=follow, worker="w1", rhythm=QUICK)
+    stopping = asyncio.Event()
+    task = asyncio.create_task(ours.run(stopping, timedelta(seconds=5)))
+    try:
+        await wait_until(lambda: broker.made, what="what was read is opened")
+        await ours.run_once()
+        assert published.asked == 1
+    finally:
+        stopping.set()
+        await task
 
 
 async def test_two_workers_take_from_one_source(intake: Intake) -> None:

@@ -183,3 +183,54 @@ def test_a_circle_is_warned_of(tmp_path: Path, bindings: dict[str, tuple[str, st
     project, found = load_project(build(tmp_path, files))
     assert project is not None, found
     assert {mistake.file for mistake in found} == {f"bindings/{key}.yaml" for key in warned}
+
+
+ORDERS = "{stream: orders, subjects: [order.created, order.paid], durable: clarion}"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "wrong"),
+    [
+        (f"nats: {ORDERS}", f"nats: {ORDERS}", []),
+        (f"nats: {ORDERS}", "nats: {stream: orders, subjects: [order.paid, order.created], durable: clarion}", []),
+        (f"nats: {ORDERS}", "nats: {stream: orders, subjects: order.created, durable: other}", []),
+        (
+            f"nats: {ORDERS}",
+            "nats: {stream: orders, durable: clarion, subjects: order.created}",
+            ["2:44: `subjects` is not what bindings/a.yaml:2 says of the same source `nats:nats/orders/clarion`"],
+        ),
+        (
+            f"nats: {ORDERS}",
+            "nats:\n    stream: orders\n    subjects: [order.created, order.paid]\n    durable: clarion\n"
+            "    deliver: new\n    max_ack_pending: 7",
+            [
+                "6:5: `deliver` is not what bindings/a.yaml:2 says of the same source",
+                "7:5: `max_ack_pending` is not what bindings/a.yaml:2 says of the same source",
+            ],
+        ),
+        (
+            "rabbitmq: {queue: bookings, exchange: travel, routing_keys: 'b.*'}",
+            "rabbitmq: {queue: bookings}",
+            ["2:3: `exchange` is not what bindings/a.yaml:2 says", "2:3: `routing_keys` is not what"],
+        ),
+        ("bullmq: {queue: q, jobs: [x]}", "bullmq: {queue: q, jobs: [y]}", []),
+        (
+            "bullmq: {queue: q, jobs: [x]}",
+            "bullmq: {queue: q, concurrency: 5}",
+            ["2:22: `concurrency` is not what bindings/a.yaml:2 says of the same source `bullmq:redis/bull/q`"],
+        ),
+        ("bullmq: {queue: q}", "bullmq: {queue: q, prefix: other, concurrency: 5}", []),
+    ],
+)
+def test_bindings_of_one_source_must_say_the_same_of_it(tmp_path: Path, a: str, b: str, wrong: list[str]) -> None:
+    do = "do:\n  - trigger: {workflow: hello, recipients: [data.to]}\n"
+    files: dict[str, str | bytes | None] = {
+        "bindings/a.yaml": f"on:\n  {a}\n{do}",
+        "bindings/b.yaml": f"on:\n  {b}\n{do}",
+    }
+    project, found = load_project(build(tmp_path, files))
+    assert (project is None) == bool(wrong)
+    assert len(found) == len(wrong), found
+    for mistake, says in zip(found, wrong, strict=True):
+        assert str(mistake).startswith(f"bindings/b.yaml:{says}"), mistake
+        assert mistake.hint is not None and mistake.hint.endswith(("of its own", "only `jobs` may differ"))

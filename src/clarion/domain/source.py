@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +79,27 @@ class BullSource:
 
 
 Source = RabbitSource | NatsSource | BullSource
+
+
+def differences(one: Source, other: Source) -> list[str]:
+    """What two bindings say differently of the source that both name, by key.
+
+    The order of a list does not count; and the jobs of BullMQ may differ, for those of both are taken.
+    """
+    if type(one) is not type(other):
+        return ["kind"]
+    names = (field.name for field in fields(one) if field.name != "jobs")
+    return [name for name in names if _said(getattr(one, name)) != _said(getattr(other, name))]
+
+
+def merged(sources: Sequence[Source]) -> Source:
+    """One source for several bindings between which there are no `differences`: it takes the jobs of all."""
+    first = sources[0]
+    if isinstance(first, BullSource):
+        jobs = [one.jobs for one in sources if isinstance(one, BullSource)]
+        return replace(first, jobs=sorted({name for names in jobs for name in names}) if all(jobs) else ())
+    return first
+
+
+def _said(value: object) -> object:
+    return frozenset(value) if isinstance(value, list | tuple) else value

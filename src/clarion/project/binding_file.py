@@ -16,6 +16,7 @@ from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
 from clarion.project.binding_circle import Link, circles, link_of
 from clarion.project.binding_on import read_on
+from clarion.project.binding_shared import Listener, contradictions, listener_of
 from clarion.project.files import list_files, read_text
 from clarion.project.mistake import Mistake, Severity
 from clarion.project.name import NAME
@@ -31,6 +32,7 @@ def read_bindings(folder: Path, workflows: Collection[str]) -> tuple[list[Bindin
     found: list[Binding] = []
     mistakes: list[Mistake] = []
     links: list[Link | None] = []
+    listeners: list[Listener | None] = []
     try:
         paths = list(list_files(folder, "bindings"))
     except Invalid as error:
@@ -43,14 +45,19 @@ def read_bindings(folder: Path, workflows: Collection[str]) -> tuple[list[Bindin
             mistakes.append(Mistake(file=file, message="it is not read as a binding", hint=hint, severity=severity))
             continue
         try:
-            binding, wrong = read_binding(read_text(folder, path), file, path.stem, workflows)
+            text = read_text(folder, path)
         except Invalid as error:
-            binding, wrong = None, [Mistake(file=file, message=error.message)]
+            mistakes.append(Mistake(file=file, message=error.message))
+            continue
+        binding, wrong = read_binding(text, file, path.stem, workflows)
         mistakes += wrong
         if binding is not None:
             found.append(binding)
             links.append(link_of(file, binding.on, _triggered(binding.do)))
-    return found, [*mistakes, *circles(link for link in links if link is not None)]
+            listeners.append(listener_of(text, file, binding))
+    mistakes += circles(link for link in links if link is not None)
+    mistakes += contradictions(listener for listener in listeners if listener is not None)
+    return found, mistakes
 
 
 def _triggered(do: object) -> set[str]:

@@ -13,7 +13,8 @@ import structlog
 
 from clarion.brokers import base
 from clarion.brokers.base import Delivery
-from clarion.domain.source import BullSource, NatsSource, Source
+from clarion.domain.source import NatsSource, Source, differences, merged
+from clarion.errors import ConfigError
 from clarion.flows.bindings import Bindings, Bound
 from clarion.flows.follow import Follow
 from clarion.flows.ingest import Answer, Ingest
@@ -35,9 +36,18 @@ _PATIENCE_S = 2.0
 _Key = tuple[UUID, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What the bindings of one source want of it."""
+
+    spec: Source
+    #: Why it cannot be opened: they want different things.
+    fault: str | None = None
+
+
 @dataclass(kw_only=True)
 class _Running:
-    spec: Source
+    wanted: _Wanted
     bound: Sequence[Bound]
     view: SourceView
     stopping: asyncio.Event
@@ -81,18 +91,20 @@ class Sources:
             await self._leave()
 
     async def run_once(self) -> None:
-        """Open what is new, close what is gone, and write down how all look. Raises what the database raises."""
-        await self._bindings.refresh()
-        wanted = {key: _merged(bound) for key, (_, bound) in self._bindings.sources().items()}
+        """Open what is new, close what is gone, and write down how all look. Raises what the database raises.
+
+        What is new and gone is told by the bindings as they were read last: to read them is another duty.
+        """
         listening = {key: bound for key, (_, bound) in self._bindings.sources().items()}
-        changed = [key for key, one in self._running.items() if key not in wanted or wanted[key] != one.spec]
+        wanted = {key: _wanted(bound) for key, bound in listening.items()}
+        changed = [key for key, one in self._running.items() if key not in wanted or wanted[key] != one.wanted]
         if changed:
             await self._stop(changed, timedelta(seconds=30))
-        for key, spec in wanted.items():
+        for key, one in wanted.items():
             if key in self._running:
                 self._running[key].bound = listening[key]
             else:
-                self._running[key] = await self._start(key, spec, listening[key])
+                self._running[key] = await self._start(key, one, listening[key])
         await self._sign(list(self._running.values()))
 
     async def _turn(self) -> None:
@@ -101,21 +113,26 @@ class Sources:
         except Exception as error:
             log.warning("worker.duty_failed", duty="sources", error=repr(error))
 
-    async def _start(self, key: _Key, spec: Source, bound: Sequence[Bound]) -> _Running:
+    async def _start(self, key: _Key, wanted: _Wanted, bound: Sequence[Bound]) -> _Running:
         tenant_id, name = key
         async with self._pool.acquire() as connection:
             number = await sources.number_of(connection, tenant_id, name)
         view = SourceView(Origin(tenant_id=tenant_id, source=name, number=number))
         runner = SourceRunner(
-            partial(self._open_source, spec),
+            partial(self._make, wanted),
             partial(self._take, key),
             self._follow,
             view=view,
-            rhythm=_rhythm_of(spec, self._rhythm),
+            rhythm=_rhythm_of(wanted.spec, self._rhythm),
         )
         stopping = asyncio.Event()
         task = asyncio.create_task(runner.run(stopping), name=f"source {name}")
-        return _Running(spec=spec, bound=bound, view=view, stopping=stopping, task=task)
+        return _Running(wanted=wanted, bound=bound, view=view, stopping=stopping, task=task)
+
+    def _make(self, wanted: _Wanted) -> base.Source:
+        if wanted.fault is not None:
+            raise ConfigError(wanted.fault)
+        return self._open_source(wanted.spec)
 
     async def _take(self, key: _Key, deliveries: Sequence[Delivery]) -> list[Answer]:
         one = self._running[key]
@@ -164,11 +181,15 @@ def _rhythm_of(spec: Source, rhythm: Rhythm) -> Rhythm:
     return rhythm
 
 
-def _merged(bound: Sequence[Bound]) -> Source:
-    """What several bindings of one source want of it: the first one's words, but the jobs of all."""
-    specs = [source for one in bound if (source := one.compiled.binding.source) is not None]
-    first = specs[0]
-    if isinstance(first, BullSource):
-        jobs = [one.jobs for one in specs if isinstance(one, BullSource)]
-        return replace(first, jobs=sorted({name for names in jobs for name in names}) if all(jobs) else ())
-    return first
+def _wanted(bound: Sequence[Bound]) -> _Wanted:
+    """`clarion check` finds bindings that contradict each other; here it is what was published before it did so.
+
+    To open the source as the first of them says would let the messages that the others mean pass by.
+    """
+    specs = {one.key: source for one in bound if (source := one.compiled.binding.source) is not None}
+    (first, spec), *others = specs.items()
+    for key, other in others:
+        if names := differences(spec, other):
+            said = f"the bindings `{first}` and `{key}` say different things of it ({', '.join(names)})"
+            return _Wanted(spec=spec, fault=f"{said}: make them say the same, and publish them again")
+    return _Wanted(spec=merged(list(specs.values())))
