@@ -9,18 +9,25 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 from tests.support.database_proxy import Cut, DatabaseProxy, How
 from tests.support.ingest import Greets, Intake, make_intake, message, messages
 from tests.support.timers import expired
 
 from clarion import clock, ids
 from clarion.domain.action import Action, CancelTimer, SetTimer
+from clarion.domain.binding import Binding
 from clarion.domain.event import Event
 from clarion.domain.event_reading import LARGEST
-from clarion.flows.ingest import Outcome
+from clarion.domain.source import NatsSource
+from clarion.flows.act import Act, Deed, Doings
+from clarion.flows.definitions import Definitions
+from clarion.flows.ingest import Answer, Ingest, Outcome
+from clarion.flows.ingest_bugs import WAITS
+from clarion.flows.redrive import Redrive
 from clarion.flows.verify import verify
-from clarion.store import quarantine, sources
-from clarion.store.database import Pool, open_pool
+from clarion.store import bindings, quarantine, sources
+from clarion.store.database import Connection, Pool, open_pool
 
 
 @pytest.fixture
@@ -213,6 +220,91 @@ async def test_a_worker_that_lives_condemns_nothing(intake: Intake) -> None:
     (answer,) = await intake.take([message(1, redelivered=True)])
     assert answer.outcome is Outcome.ACCEPTED
     assert await intake.count("inbound_suspect") == 0
+
+
+class ActsWrongly(Act):
+    """Does all that it should, and then stumbles over somebody, as a bug might."""
+
+    stumbles = True
+
+    async def __call__(self, connection: Connection, deeds: Sequence[Deed]) -> Doings:
+        done = await super().__call__(connection, deeds)
+        if self.stumbles and any("guest3" in str(deed.action) for deed in deeds):
+            raise KeyError("guest3")
+        return done
+
+
+def stumbles(event: Event) -> None:
+    if event.id == "m-3":
+        raise TypeError("unsupported operand")
+
+
+@pytest.mark.parametrize("acts", [True, False], ids=["while acting", "while reading"])
+async def test_a_bug_of_ours_is_tried_again_and_told(intake: Intake, acts: bool) -> None:
+    """The message comes again a few times; then it is put aside, and its reason says whose fault it was."""
+    act = ActsWrongly(Definitions()) if acts else Act(Definitions())
+    intake.bindings = [Greets(None if acts else stumbles)]
+    ingest = Ingest(intake.pool, act, worker="w1", wake=intake.rung.append)
+    with capture_logs() as logs:
+        answers = await ingest(intake.origin, intake.bindings, messages(6))
+        assert answers[3] == Answer(outcome=Outcome.AGAIN, after=WAITS[0])
+        assert [one.outcome for one in answers if one is not answers[3]] == [Outcome.ACCEPTED] * 5
+        assert await intake.count("inbound") == 5, "nothing of it is on disk"
+        assert await intake.count("quarantine") == 0
+        for wait in WAITS[1:]:
+            (answer,) = await ingest(intake.origin, intake.bindings, [message(3, redelivered=True)])
+            assert (answer.outcome, answer.after) == (Outcome.AGAIN, wait)
+            assert await intake.count("inbound_suspect") == 0, "nobody died of it"
+        (answer,) = await ingest(intake.origin, intake.bindings, [message(3, redelivered=True)])
+    assert answer.outcome is Outcome.QUARANTINED
+    told = [line for line in logs if line["event"] == "source.bug"]
+    assert [line["tries"] for line in told] == list(range(1, len(WAITS) + 2))
+    assert [line.get("exc_info").__class__ for line in told] == [KeyError if acts else TypeError] + [type(None)] * 4
+    (reason,) = (await intake.reasons()).values()
+    assert reason == answer.reason
+    assert reason.startswith("bug: Clarion itself is wrong at clarion.flows.")
+    assert f"The traceback is in the log of w1: source.bug with bug={told[0]['bug']}" in reason
+    (again,) = await ingest(intake.origin, intake.bindings, [message(3, redelivered=True)])
+    assert again.outcome is Outcome.QUARANTINED, "it does not act any more by itself"
+    await is_well(intake)
+
+
+async def test_a_bug_that_is_mended_meanwhile_has_cost_nothing(intake: Intake) -> None:
+    """Several workers may meet it, and are not taken for dead ones."""
+    act = ActsWrongly(Definitions())
+    for worker in ("w1", "w2", "w3", "w4", "w5"):
+        ingest = Ingest(intake.pool, act, worker=worker, wake=intake.rung.append)
+        (answer,) = await ingest(intake.origin, intake.bindings, [message(3, redelivered=True)])
+        assert answer.outcome is Outcome.AGAIN
+    act.stumbles = False
+    (answer,) = await ingest(intake.origin, intake.bindings, [message(3, redelivered=True)])
+    assert answer.outcome is Outcome.ACCEPTED
+    assert await intake.triggers() == ["guest3"]
+    await is_well(intake)
+
+
+async def test_a_redrive_that_meets_a_bug_says_so(intake: Intake) -> None:
+    act = ActsWrongly(Definitions())
+    ingest = Ingest(intake.pool, act, worker="w1", wake=intake.rung.append)
+    for _ in range(len(WAITS) + 1):
+        await ingest(intake.origin, intake.bindings, [message(3)])
+    (id,) = [row["id"] for row in await intake.pool.fetch("SELECT id FROM quarantine")]
+    binding = {"trigger": {"workflow": "welcome", "recipients": [{"id": "data.to"}]}}
+    orders = NatsSource(stream="s", subjects=("x",), durable="d")
+    listening = Binding(key="greets", on=orders, do=[binding])
+    async with intake.pool.acquire() as connection:
+        await connection.execute("UPDATE source SET name = $1", orders.name)
+        async with connection.transaction():
+            said = {listening.key: (listening.content_hash, listening.to_json())}
+            await bindings.publish(connection, intake.tenant_id, said)
+        redrive = Redrive(act, intake.tenant_id, wake=intake.rung.append)
+        with capture_logs() as logs:
+            stayed = await redrive(connection, id)
+        assert stayed.reason is not None and stayed.reason.startswith("bug: Clarion itself is wrong at clarion.")
+        assert [line["event"] for line in logs if isinstance(line.get("exc_info"), KeyError)] == ["source.bug"]
+        act.stumbles = False
+        assert len((await redrive(connection, id)).triggers) == 1
+    await is_well(intake)
 
 
 @pytest.mark.parametrize("how", [How.LOST, How.DONE])

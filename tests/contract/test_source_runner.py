@@ -11,14 +11,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.support.ingest import Intake, make_intake, message, messages
+from tests.support.ingest import Greets, Intake, make_intake, message, messages
 from tests.support.wait import wait_until
 
 from clarion.brokers.base import Delivery, Disconnected, Source
 from clarion.brokers.memory import MemoryQueue, MemorySource
+from clarion.domain.event import Event
 from clarion.domain.standing import Standing
 from clarion.errors import ConfigError
 from clarion.flows.ingest import Answer
+from clarion.flows.ingest_bugs import WAITS
 from clarion.flows.verify import verify
 from clarion.store.database import Pool, open_pool
 from clarion.worker.rhythm import Rhythm
@@ -185,6 +187,30 @@ async def test_a_database_that_is_away_gets_nothing_acknowledged(stage: Stage) -
         assert view.trouble is None
     assert len(stage.made) == 1, "the source was kept open"
     await is_well(stage, 10)
+
+
+async def test_what_meets_a_bug_of_ours_is_given_back_for_a_while_and_then_put_aside(stage: Stage) -> None:
+    given_back: list[timedelta | None] = []
+
+    class Notes(MemorySource):
+        async def nack(self, deliveries: Sequence[Delivery], *, after: timedelta | None = None) -> None:
+            given_back.append(after)
+            await super().nack(deliveries, after=after)
+
+    def stumble(event: Event) -> None:
+        if event.id == "m-3":
+            raise TypeError("a bug")
+
+    stage.kind, stage.intake.bindings = Notes, [Greets(stumble)]
+    stage.queue.put(messages(6))
+    async with stage.running() as view:
+        await stage.all_acked(5)
+        await wait_until(lambda: stage.queue.failed, what="it is put aside after its last try")
+        sign = view.sign()
+    assert given_back == list(WAITS)
+    assert stage.queue.failed["m-3"].startswith("bug: Clarion itself is wrong")
+    assert (sign.accepted, sign.repeated, sign.quarantined) == (5, 0, 1)
+    await is_well(stage, 5)
 
 
 async def test_a_stop_while_the_database_is_away_gives_everything_back(stage: Stage) -> None:

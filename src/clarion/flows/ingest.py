@@ -34,13 +34,15 @@ class Ingest:
     def __init__(self, pool: Pool, act: Act, *, worker: str, wake: Callable[[str], None]) -> None:
         """*worker* is who does it; *wake* is called after a commit with each queue that has new jobs."""
         self._pool = pool
-        self._settle = Settle(act, wake)
+        self._settle = Settle(act, wake, worker=worker)
         self._worker = worker
 
     async def __call__(
         self, origin: Origin, bindings: Sequence[Binding], deliveries: Sequence[Delivery]
     ) -> list[Answer]:
         """What became of each of *deliveries*, all of one source. It is committed: they may be acknowledged.
+
+        But for those that met a bug of ours (`Outcome.AGAIN`): of them nothing is, and they are to be given back.
 
         Raises what the database raises when it is away: then nothing may be, and the same may be handed over again.
         """
@@ -91,6 +93,9 @@ class Ingest:
             await inbound.suspect(connection, origin.tenant_id, {key: had.get(key, 0) for key in keys}, self._worker)
             readings = await _read_all(origin, bindings, {key: again[key] for key in keys})
             answers |= await self._settle(connection, origin, readings, suspects=True)
+        # Nobody died of these: who has them again need not know of us.
+        if unharmed := [key for key, answer in answers.items() if answer.outcome is Outcome.AGAIN]:
+            await inbound.clear(connection, unharmed)
         return answers
 
 

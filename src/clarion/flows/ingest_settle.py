@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from clarion.domain.event_reading import storable
-from clarion.errors import Unavailable
 from clarion.flows.act import Act
+from clarion.flows.ingest_bugs import Bugs, is_bug, is_of_data
 from clarion.flows.reading import Origin, Reading
 from clarion.store import inbound, quarantine
-from clarion.store.database import Connection, is_away
+from clarion.store.database import Connection
 from clarion.store.inbound import NewInbound, State
 from clarion.store.quarantine import NewQuarantined
 
@@ -33,17 +33,20 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"  #: new: all that the bindings want is done
     REPEATED = "repeated"  #: it was here before
     QUARANTINED = "quarantined"  #: it cannot be used; it lies in quarantine, now or since it came first
+    AGAIN = "again"  #: a bug of ours stood in its way: nothing of it is on disk, and it is to be delivered again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What became of one delivery; it is on disk, and may be acknowledged."""
+    """What became of one delivery; it is on disk, and may be acknowledged, unless it is to come again."""
 
     outcome: Outcome
     #: What it became, the first time.
     triggers: Sequence[UUID] = ()
     #: Why it lies in quarantine.
     reason: str | None = None
+    #: How long to give it back for.
+    after: timedelta = timedelta()
 
 
 class _Unfit(Exception):
@@ -61,20 +64,25 @@ class _Raced(Exception):
 class Settle:
     """Writes down what messages come to."""
 
-    def __init__(self, act: Act, wake: Callable[[str], None]) -> None:
-        """*wake* is called after a commit with each queue that has new jobs."""
+    def __init__(self, act: Act, wake: Callable[[str], None], *, worker: str) -> None:
+        """*wake* is called after a commit with each queue that has new jobs; *worker* is who does it."""
         self._act = act
         self._wake = wake
+        self._bugs = Bugs(worker)
 
     async def __call__(
         self, connection: Connection, origin: Origin, readings: Sequence[Reading], *, suspects: bool = False
     ) -> dict[UUID, Answer]:
         """What became of each of *readings*, committed; *suspects*: that they are no more is written with it.
 
-        What cannot be done is put aside, whatever stands in its way.
+        What cannot be done is put aside, whatever stands in its way; a bug of ours only after a few tries.
         """
         answers: dict[UUID, Answer] = {}
-        while readings:
+        while True:
+            again, readings = self._without_bugs(origin, readings)
+            answers |= again
+            if not readings:
+                return answers
             try:
                 return answers | await self._commit(connection, origin, readings, suspects=suspects)
             except _Unfit as unfit:
@@ -83,15 +91,29 @@ class Settle:
                 answers |= told(await inbound.known(connection, [one.id for one in readings]))
                 readings = [one for one in readings if one.id not in answers]
             except Exception as error:
-                if not is_of_data(error) or all(one.reason for one in readings):
+                if not (is_of_data(error) or is_bug(error)) or all(one.reason for one in readings):
                     raise
                 if len(readings) > 1:
                     middle = len(readings) // 2
                     for half in (readings[:middle], readings[middle:]):
                         answers |= await self(connection, origin, half, suspects=suspects)
                     return answers
-                readings = [_put_aside(readings[0], f"cannot_be_stored: {error}")]
-        return answers
+                if is_bug(error):
+                    readings = [replace(readings[0], bug=error)]
+                else:
+                    readings = [_put_aside(readings[0], f"cannot_be_stored: {error}")]
+
+    def _without_bugs(self, origin: Origin, readings: Sequence[Reading]) -> tuple[dict[UUID, Answer], list[Reading]]:
+        """Those of *readings* that met a bug and are to come again; and all others, some put aside for it."""
+        again: dict[UUID, Answer] = {}
+        others = []
+        for one in readings:
+            said = self._bugs.met(origin.source, one.id, one.bug) if one.bug is not None else None
+            if isinstance(said, timedelta):
+                again[one.id] = Answer(outcome=Outcome.AGAIN, after=said)
+            else:
+                others.append(_put_aside(one, said))
+        return again, others
 
     async def _commit(
         self, connection: Connection, origin: Origin, readings: Sequence[Reading], *, suspects: bool
@@ -102,6 +124,7 @@ class Settle:
                 await inbound.clear(connection, [one.id for one in readings])
         for queue in queues:
             self._wake(queue)
+        self._bugs.over(written)
         _log(origin, readings)
         return written
 
@@ -158,7 +181,7 @@ def _answer(one: Reading, triggers: Sequence[UUID]) -> Answer:
 
 
 def _put_aside(one: Reading, reason: str | None) -> Reading:
-    return one if reason is None else replace(one, deeds=(), reason=storable(reason))
+    return one if reason is None else replace(one, deeds=(), bug=None, reason=storable(reason))
 
 
 def _quarantined(one: Reading, reason: str) -> NewQuarantined:
@@ -171,15 +194,6 @@ def _quarantined(one: Reading, reason: str) -> NewQuarantined:
         headers=headers,
         body=one.delivery.body,
     )
-
-
-def is_of_data(error: Exception) -> bool:
-    """Whether *error* is about what was to be written, and not about the database."""
-    if isinstance(error, asyncpg.PostgresError):
-        return isinstance(
-            error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError | asyncpg.ProgramLimitExceededError
-        )
-    return not is_away(error) and not isinstance(error, Unavailable)
 
 
 def _log(origin: Origin, readings: Sequence[Reading]) -> None:

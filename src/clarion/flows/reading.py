@@ -43,6 +43,8 @@ class Reading:
     deeds: Sequence[Deed] = ()
     #: Why it cannot be used.
     reason: str | None = None
+    #: What our own code raised, which says nothing of the delivery.
+    bug: Exception | None = None
 
 
 def read(origin: Origin, bindings: Sequence[Binding], id: UUID, delivery: Delivery, now: datetime) -> Reading:
@@ -58,8 +60,8 @@ def read(origin: Origin, bindings: Sequence[Binding], id: UUID, delivery: Delive
             actions += binding.actions(event, now)
     except Invalid as error:
         return Reading(id=id, delivery=delivery, reason=f"{error.code}: {error.message}")
-    except Exception as error:  # whatever it is, it is this message that does it, and it must not come for ever
-        return Reading(id=id, delivery=delivery, reason=f"error: {error!r}")
+    except Exception as error:  # nothing that a message says should do this
+        return Reading(id=id, delivery=delivery, bug=error)
     cause = f"{origin.source}:{delivery.id}"
     deeds = [
         Deed(tenant_id=origin.tenant_id, action=action, cause=f"{cause}/{number}")

@@ -16,7 +16,7 @@ from clarion.domain.event_reading import storable
 from clarion.errors import Conflict, NotFound
 from clarion.flows import bindings as published
 from clarion.flows.act import Act
-from clarion.flows.ingest_settle import is_of_data
+from clarion.flows.ingest_bugs import Bugs, is_bug, is_of_data
 from clarion.flows.reading import Binding as Ready
 from clarion.flows.reading import Origin, Reading, read
 from clarion.store import bindings, inbound, quarantine
@@ -47,6 +47,7 @@ class Redrive:
         self._act = act
         self._tenant_id = tenant_id
         self._wake = wake
+        self._bugs = Bugs("the API")
         self._by_source: Mapping[str, list[Ready]] | None = None
 
     async def __call__(self, connection: Connection, id: UUID) -> Redriven:
@@ -77,6 +78,9 @@ class Redrive:
         except Conflict:
             raise
         except Exception as error:
+            if is_bug(error):
+                bug = self._bugs.tell(row["source"], error, quarantined=shown)
+                return await self._stays(connection, id, bug.reason(1, "the API"))
             if not is_of_data(error):
                 raise
             return await self._stays(connection, id, f"cannot_be_stored: {error}")
@@ -99,6 +103,8 @@ class Redrive:
     async def _commit(self, connection: Connection, row: Mapping[str, Any], reading: Reading) -> list[UUID]:
         if reading.reason is not None:
             raise _Still(reading.reason)
+        if reading.bug is not None:
+            raise reading.bug
         async with connection.transaction():
             if not await quarantine.take(connection, self._tenant_id, row["id"]):
                 shown = ids.show(ids.Prefix.QUARANTINE, row["id"])

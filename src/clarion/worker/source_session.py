@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -77,10 +78,13 @@ class Session:
             return
         self._view.took(answers)
         done: list[Delivery] = []
+        again: dict[timedelta, list[Delivery]] = defaultdict(list)
         for delivery, answer in zip(batch, answers, strict=True):
             if answer.outcome is Outcome.QUARANTINED:
                 await self._in_time(self._source.fail(delivery, answer.reason or ""))
                 self._settled([delivery])
+            elif answer.outcome is Outcome.AGAIN:
+                again[answer.after].append(delivery)
             elif self._source.follows and answer.triggers:
                 self._follower.add(delivery, answer.triggers)
             else:
@@ -88,6 +92,10 @@ class Session:
         if done:
             await self._in_time(self._source.ack(done))
             self._settled(done)
+        for after, some in again.items():
+            self._view.now("connected", "a bug of ours stands in the way of messages; see source.bug in the log")
+            await self._in_time(self._source.nack(some, after=after))
+            self._settled(some)
         self._heard = clock.monotonic()
 
     async def _taken(self, batch: Sequence[Delivery], stopping: asyncio.Event) -> list[Answer] | None:
