@@ -82,5 +82,15 @@ async def extend(connection: Connection, jobs: Iterable[Job], lease: timedelta) 
     return _lost(await connection.fetch(_SQL["extend"], ids, fences, lease)) if ids else set()
 
 
+async def taken(connection: Connection, jobs: Iterable[Job]) -> set[UUID]:
+    """Of *jobs*, whose claims are over: those whose lease ran out, so that others have them, or may.
+
+    Not those that their holder has settled or given back itself: these are gone, or nobody had to rescue them.
+    """
+    in_order = sorted(jobs, key=lambda job: job.id)
+    columns = [job.id for job in in_order], [job.fence for job in in_order], [job.rescues for job in in_order]
+    return _lost(await connection.fetch(_SQL["taken"], *columns)) if in_order else set()
+
+
 def _lost(rows: Sequence[Mapping[str, UUID]]) -> set[UUID]:
     return {row["id"] for row in rows}

@@ -62,11 +62,12 @@ class Backlog:
         self._size -= len(taken)
         return taken
 
-    def drop(self, gone: Iterable[UUID]) -> None:
-        """Forget jobs that are no longer ours."""
+    def drop(self, gone: Iterable[UUID]) -> set[UUID]:
+        """Forget jobs that are no longer ours; those of them that were here."""
         ids = set(gone)
-        kept = [job for job in self.take_all() if job.id not in ids]
-        self.add(kept)
+        all_jobs = self.take_all()
+        self.add(job for job in all_jobs if job.id not in ids)
+        return {job.id for job in all_jobs if job.id in ids}
 
     def take_all(self) -> list[Job]:
         """Everything, in order of priority and lane."""

@@ -81,7 +81,7 @@ class Consumer:
             self._gate.open(tasks.create_task, out=self._let_in, back=self._hand_back, call=self._called.set)
             lanes = [tasks.create_task(self._handle_all(kept=n == 0)) for n in range(self._pace.senders + 1)]
             claiming = tasks.create_task(self._claim_all())
-            beating = tasks.create_task(self._leases.keep(self._lost))
+            beating = tasks.create_task(self._leases.keep(self._drop))
             await stopping.wait()
             self._stopping = True
             # A claim that is under way ends by itself: given up, it might be made all the same, and by nobody known.
@@ -219,6 +219,5 @@ class Consumer:
         finally:
             self._leases.forget(jobs)
 
-    def _lost(self, ids: set[UUID]) -> None:
-        self._gate.drop(ids)
-        self._backlog.drop(ids)
+    def _drop(self, ids: set[UUID]) -> set[UUID]:
+        return self._gate.drop(ids) | self._backlog.drop(ids)

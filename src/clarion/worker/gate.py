@@ -103,10 +103,9 @@ class Gate:
             for room in self._rooms.values():
                 room.begun(ids)
 
-    def drop(self, ids: set[UUID]) -> None:
-        """These are no longer ours."""
-        for room in self._rooms.values():
-            room.drop(ids)
+    def drop(self, ids: set[UUID]) -> set[UUID]:
+        """These are no longer ours; those of them that waited."""
+        return {id for room in self._rooms.values() for id in room.drop(ids)}
 
     async def close(self, timeout: timedelta) -> list[Job]:
         """Nobody waits any more: the jobs that did. Times that were reserved for them are lost."""

@@ -64,20 +64,29 @@ class Leases:
         except Exception as error:
             log.warning("job.put_off_failed", job=str(job.id), error=repr(error))
 
-    async def keep(self, lost: Callable[[set[UUID]], None]) -> None:
-        """Renew all leases three times in each, for ever; *lost* is told of claims that others have by now."""
+    async def keep(self, drop: Callable[[set[UUID]], set[UUID]]) -> None:
+        """Renew all leases three times in each, for ever.
+
+        *drop* is told of claims that are over, and answers which of them had not been begun: those are dropped.
+        """
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             held = self.jobs()
             try:
                 async with self._pool.acquire() as connection:
                     gone_ids = await settle.extend(connection, held, self._lease)
+                    taken = await settle.taken(connection, (job for job in held if job.id in gone_ids))
             except Exception as error:
                 log.warning("worker.heartbeat_failed", queue=self._queue, error=repr(error))
                 continue
             # Not those that were finished meanwhile, nor those that were lost and are ours again by a later claim.
             gone = [job for job in held if job.id in gone_ids and self._held.get(job.id) is job]
-            if gone:
-                log.warning("job.lease_lost", queue=self._queue, jobs=[str(j.id) for j in gone[:10]], count=len(gone))
-                lost({job.id for job in gone})
-                self.forget(gone)
+            if not gone:
+                continue
+            waited = drop({job.id for job in gone})
+            self.forget(gone)
+            # A handler may have settled some that it has not returned from yet: these are over, and not lost. Where it
+            # has lost one that somebody else has ended since, its own settle finds that out.
+            lost = [job for job in gone if job.id in taken or job.id in waited]
+            if lost:
+                log.warning("job.lease_lost", queue=self._queue, jobs=[str(j.id) for j in lost[:10]], count=len(lost))

@@ -107,10 +107,10 @@ class Room:
             self._unbegun -= ids
             self._stir.set()
 
-    def drop(self, ids: set[UUID]) -> None:
-        """These jobs are no longer ours."""
-        self._waiting.drop(ids)
+    def drop(self, ids: set[UUID]) -> set[UUID]:
+        """These jobs are no longer ours; those of them that waited."""
         self.begun(ids)
+        return self._waiting.drop(ids)
 
     def close(self) -> None:
         """Let nobody go any more; `run` ends as soon as it has had its answers."""

@@ -20,6 +20,7 @@ STATEMENTS: dict[str, Statement] = {
     "put_off": lambda rig, c, jobs: settle.put_off(c, [PutOff(job=job, after=timedelta(0)) for job in jobs]),
     "bury": lambda rig, c, jobs: settle.bury(c, dict.fromkeys(jobs, "no")),
     "extend": lambda rig, c, jobs: settle.extend(c, jobs, LEASE),
+    "taken": lambda rig, c, jobs: settle.taken(c, jobs),
     "rescue": lambda rig, c, jobs: rescue.rescue(c, 50),
     "set_by_key": lambda rig, c, jobs: add.set_by_key(c, rig.job(key="one", run_at=LONG_AGO)),
     "cancel_by_key": lambda rig, c, jobs: add.cancel_by_key(c, rig.tenant, QUEUE, "one"),
