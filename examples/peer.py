@@ -80,17 +80,24 @@ class Peer:
             raise Broken(f"{self.name} ended with {code}: {self._errors}")
         return self.lines
 
-    async def stop(self) -> None:
-        """End it, if it lives: asked first, then killed."""
+    async def stop(self, patience_s: float = 10.0) -> None:
+        """End it, if it lives: asked first, and killed after *patience_s*.
+
+        Comes back within twice that, even where something that it started lives on and holds its pipes.
+        """
         self._close_input()
+        self._signal(signal.SIGTERM)
+        over = asyncio.gather(self._process.wait(), self._reading, return_exceptions=True)
         try:
-            self._signal(signal.SIGTERM)
-            async with asyncio.timeout(10):
-                await self._process.wait()
-        except TimeoutError:
-            self.kill()
-        await self._process.wait()
-        await self._reading
+            if not await _within(over, patience_s):
+                self.kill()
+                await _within(over, patience_s)
+        finally:
+            over.cancel()
+            self._reading.cancel()
+            # What holds the pipes open keeps them from being closed by themselves.
+            self._process._transport.close()  # type: ignore[attr-defined]
+            await asyncio.gather(over, self._reading, return_exceptions=True)
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -114,3 +121,9 @@ class Peer:
         assert self._process.stderr is not None
         async for line in self._process.stderr:
             self._errors = (self._errors + line.decode(errors="replace"))[-4000:]
+
+
+async def _within(over: asyncio.Future[Any], seconds: float) -> bool:
+    """Whether it is *over* in so many seconds; it goes on if not."""
+    done, _ = await asyncio.wait([over], timeout=seconds)
+    return bool(done)
