@@ -89,6 +89,45 @@ async def test_sources_and_how_they_look(api: Api) -> None:
     assert (one["state"], one["accepted"], one["workers"]) == ("stopped", 10, [])
 
 
+async def test_metrics_tell_of_the_sources_of_who_asks(api: Api) -> None:
+    """What came, what came again, what lies in quarantine, who reads it; and of no other tenant's."""
+    at = clock.now()
+    async with api.pool.acquire() as connection:
+        for tenant, name in (("one", SPEC.name), ("two", "nats:nats/secret/plans")):
+            number = await sources.number_of(connection, api.tenants[tenant], name)
+            for worker, state in (("w1", "connected"), ("w2", "away")):
+                sign = sources.Sign(
+                    tenant_id=api.tenants[tenant],
+                    source=number,
+                    state=state,
+                    since=at,
+                    in_hand=3,
+                    accepted=5,
+                    repeated=2,
+                    quarantined=1,
+                    last_message_at=at,
+                )
+                await sources.signs(connection, worker, [sign])
+        silent = await sources.number_of(connection, api.tenants["one"], "bullmq:redis/bull/silent")
+        assert silent
+    text = (await api.call("GET", "/metrics")).body.decode()
+    name = f'source="{SPEC.name}"'
+    for line in (
+        f'clarion_source_messages_total{{outcome="accepted",{name}}} 10.0',
+        f'clarion_source_messages_total{{outcome="repeated",{name}}} 4.0',
+        f'clarion_source_messages_total{{outcome="quarantined",{name}}} 2.0',
+        f"clarion_source_in_hand{{{name}}} 6.0",
+        f'clarion_source_workers{{{name},state="connected"}} 1.0',
+        f'clarion_source_workers{{{name},state="away"}} 1.0',
+        'clarion_source_messages_total{outcome="accepted",source="bullmq:redis/bull/silent"} 0.0',
+    ):
+        assert line in text.splitlines(), line
+    (last,) = [line for line in text.splitlines() if line.startswith("clarion_source_last_message_timestamp_seconds{")]
+    assert abs(float(last.rpartition(" ")[2]) - at.timestamp()) < 1
+    assert "secret" not in text
+    assert "nats:nats/secret/plans" in (await api.call("GET", "/metrics", tenant="two")).body.decode()
+
+
 async def test_what_comes_in_is_shown_in_its_order_once(api: Api) -> None:
     begin = (await api.call("GET", "/v1/inbound")).json
     assert begin["items"] == []

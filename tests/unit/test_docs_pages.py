@@ -154,7 +154,7 @@ def _anchors(text: str) -> set[str]:
 
 
 def _metrics() -> set[str]:
-    shown = bytes(Metrics().response([]).body).decode()
+    shown = bytes(Metrics().response([], []).body).decode()
     names = set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
     return names | {name.removesuffix("_total") for name in names}
 

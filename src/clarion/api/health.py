@@ -17,6 +17,8 @@ from clarion.api.operation import Call, Operation
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
 from clarion.queue import counts
+from clarion.queue.workers import SILENT_AFTER
+from clarion.store import sources
 from clarion.store.migrate import HEAD
 
 _PATIENCE_S: Final = 2.0
@@ -40,9 +42,10 @@ async def ready(services: Services, request: Request) -> Response:
 
 
 async def measure(services: Services, call: Call[None]) -> Response:
-    """Metrics for Prometheus."""
+    """Metrics for Prometheus; of sources those of the tenant whose key asks."""
     async with services.connection() as connection:
-        return services.metrics.response(await counts.all_counts(connection))
+        theirs = await sources.list_(connection, call.tenant_id, SILENT_AFTER)
+        return services.metrics.response(await counts.all_counts(connection), theirs)
 
 
 async def _checks(services: Services) -> dict[str, str]:

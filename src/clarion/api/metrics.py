@@ -1,11 +1,12 @@
-"""Metrics in Prometheus' text format: of this process' requests, and of the queues as the database knows them."""
+"""Metrics in Prometheus' text format: of this process' requests; of queues and sources as the database knows them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
@@ -37,10 +38,11 @@ class Metrics:
         self._requests.labels(operation, str(status)).inc()
         self._seconds.labels(operation).observe(seconds)
 
-    def response(self, queues: Sequence[QueueCounts]) -> Response:
-        """All of it, with how the *queues* stand now."""
+    def response(self, queues: Sequence[QueueCounts], sources: Sequence[Mapping[str, Any]]) -> Response:
+        """All of it, with how the *queues* and the *sources* (rows of `clarion.store.sources.list_`) stand now."""
         now = CollectorRegistry()
         now.register(_Queues(queues))
+        now.register(_Sources(sources))
         return Response(generate_latest(self._registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -62,3 +64,34 @@ class _Queues:
             oldest.add_metric((queue.queue,), queue.oldest.total_seconds() if queue.oldest else 0.0)
             paused.add_metric((queue.queue,), float(queue.paused))
         return (depth, oldest, paused)
+
+
+class _Sources:
+    """What sources brought and how they look, as of one look."""
+
+    def __init__(self, sources: Sequence[Mapping[str, Any]]) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterable[Metric]:
+        messages = CounterMetricFamily(
+            "clarion_source_messages", "Messages of brokers, by what became of them.", labels=("source", "outcome")
+        )
+        in_hand = GaugeMetricFamily(
+            "clarion_source_in_hand", "Messages handed over by the broker and not settled yet.", labels=("source",)
+        )
+        workers = GaugeMetricFamily(
+            "clarion_source_workers", "Workers that run the source, by how it looks there.", labels=("source", "state")
+        )
+        last = GaugeMetricFamily(
+            "clarion_source_last_message_timestamp_seconds", "When a message came last.", labels=("source",)
+        )
+        for source in self._sources:
+            name = source["name"]
+            for outcome in ("accepted", "repeated", "quarantined"):
+                messages.add_metric((name, outcome), source[outcome])
+            in_hand.add_metric((name,), sum(worker["in_hand"] for worker in source["workers"]))
+            for state in ("connected", "connecting", "away", "stopped"):
+                workers.add_metric((name, state), sum(worker["state"] == state for worker in source["workers"]))
+            if source["last_message_at"] is not None:
+                last.add_metric((name,), source["last_message_at"].timestamp())
+        return (messages, in_hand, workers, last)
