@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from clarion.domain.address import parse_sender
 from clarion.domain.suggest import did_you_mean
@@ -23,7 +24,12 @@ from clarion.project.setting import PREFIX, Setting, every_setting, show, values
 from clarion.project.settings import Settings, Worker
 from clarion.project.settings_file import NAME, read_settings_file
 
-__all__ = ["Settings", "broker_url", "effective", "load_settings", "project_folder", "secret_of", "wants_colour"]
+# fmt: off
+__all__ = [
+    "Settings", "broker_url", "effective", "load_settings", "project_folder", "read_settings", "secret_of",
+    "wants_colour",
+]
+# fmt: on
 
 #: What Kubernetes adds to the environment of every pod beside a service called ``clarion``.
 _KUBERNETES = re.compile(r"CLARION_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
@@ -32,12 +38,23 @@ _FILE = "_FILE"
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """All settings as they count now.
+    """All settings as they count now: see `read_settings`.
+
+    Raises `ConfigError` that names every problem, one a line.
+    """
+    settings, mistakes = read_settings(flags, environ)
+    if settings is None:
+        raise ConfigError("\n".join(str(mistake) for mistake in mistakes))
+    return settings
+
+
+def read_settings(
+    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Settings | None, list[Mistake]]:
+    """All settings as they count now; None with every mistake among them.
 
     *flags* are by dotted name, e.g. ``{"worker.processes": 4}``; what is None there was not given. *environ* is the
     process's own environment unless said.
-
-    Raises `ConfigError` that names every problem, one a line.
     """
     known = {setting.name: setting for setting in every_setting()}
     given = {name: value for name, value in (flags or {}).items() if value is not None}
@@ -59,10 +76,10 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
             mistakes.append(Mistake(file=origin, message=str(error), hint=hint))
     values["project"] = project
     values["data_dir"] = project / Path(str(values.get("data_dir", known["data_dir"].field.default)))
-    mistakes += _together(values, origins)
+    mistakes += _together(values, origins, lines)
     if mistakes:
-        raise ConfigError("\n".join(str(mistake) for mistake in mistakes))
-    return Settings(**values_by_group(known.values(), values), origins=origins)
+        return None, mistakes
+    return Settings(**values_by_group(known.values(), values), origins=origins), []
 
 
 def project_folder(flag: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
@@ -178,32 +195,32 @@ def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> list[
     assert isinstance(endpoints, tuple) and isinstance(allowed, tuple)
     hint = "list its network in publish.allow_networks if it is yours"
     return [
-        Mistake(file=origins["webhooks"], message=f"webhooks.{name}: {why}", hint=hint)
+        Mistake(**_at(origins["webhooks"]), message=f"webhooks.{name}: {why}", hint=hint)
         for name, why in refused(endpoints, allowed).items()
     ]
 
 
-def _queues(values: Mapping[str, object], origins: Mapping[str, str]) -> list[Mistake]:
+def _queues(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> Iterator[Mistake]:
     """Tables of queues that name some that are none."""
-    mistakes = []
     for setting in ("rates", "concurrency"):
         named = values.get(setting)
         if isinstance(named, Mapping) and named:
             from clarion.flows.queues import NAMES
 
-            mistakes += [
-                Mistake(
-                    file=origins[setting],
-                    message=f"`{setting}`: there is no queue {name!r}",
-                    hint=did_you_mean(name, NAMES) or f"there are {', '.join(sorted(NAMES))}",
-                )
-                for name in named
-                if name not in NAMES
-            ]
-    return mistakes
+            for name in sorted(named.keys() - set(NAMES)):
+                line = lines.get(f"{setting}.{name}") if origins[setting].startswith(NAME) else None
+                place = {"file": NAME, "line": line} if line is not None else _at(origins[setting])
+                message = f"`{setting}`: there is no queue `{name[:64]}`"
+                yield Mistake(**place, message=message, hint=did_you_mean(name, NAMES))
 
 
-def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[Mistake]:
+def _at(origin: str) -> dict[str, Any]:
+    """An origin as the place of a mistake: the file with its line, or the name of a variable or a flag."""
+    file, colon, line = origin.rpartition(":")
+    return {"file": file, "line": int(line)} if colon and file == NAME else {"file": origin}
+
+
+def _together(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> list[Mistake]:
     """What no setting shows by itself."""
     mistakes = []
     project = Path(str(values["project"]))
@@ -215,13 +232,13 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str]) -> list[
     if isinstance(claim, int) and isinstance(intent, int) and intent > claim:
         origin = origins.get("worker.intent_size") or origins.get("worker.claim_size", "")
         message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"
-        mistakes.append(Mistake(file=origin, message=message))
+        mistakes.append(Mistake(**_at(origin), message=message))
     mistakes += _webhooks(values, origins)
-    mistakes += _queues(values, origins)
+    mistakes += _queues(values, origins, lines)
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:
         domain = parse_sender(sender)[1].rpartition("@")[2]
         if domain not in allowed and "*" not in allowed:
             message = f"the domain {domain} of email.from is not among email.from_domains"
-            mistakes.append(Mistake(file=origins["email.from"], message=message, hint=f"add `{domain}` to them"))
+            mistakes.append(Mistake(**_at(origins["email.from"]), message=message, hint=f"add `{domain}` to them"))
     return mistakes

@@ -165,6 +165,54 @@ async def test_check_names_every_mistake_in_its_place(tmp_path: Path) -> None:
     )
 
 
+async def test_check_names_every_wrong_rate_on_its_line(tmp_path: Path) -> None:
+    """In clarion.toml and in workflows, at once, and as JSON too."""
+    (tmp_path / "workflows").mkdir()
+    rates = ["20", "-5/s", "20/fortnight", "0/s", "{per_second: -1}", "{per_second: 20, burst: 0}", "{per_secnod: 20}"]
+    for number, rate in enumerate(rates):
+        text = f"rate: {rate}\nsteps:\n  - channel: in_app\n"
+        (tmp_path / "workflows" / f"w{number}.yaml").write_text(text)
+    (tmp_path / "clarion.toml").write_text(
+        '[rates]\nemail = "20/s"\nin_app = 20\npublish = "-5/s"\nemial = "20/sec"\n\n'
+        "[concurrency]\nemail = 0\nin_app = -1\nin-app = 5\nexpand = 2.5\n"
+    )
+    done = await clarion("check", cwd=tmp_path)
+    assert done.code == 1
+    told = [line for line in done.out.splitlines() if "template" not in line]
+    wanted = [
+        'clarion.toml:3: `rates`: in_app: a rate is written with its unit and in quotes, for example "20/s"',
+        "clarion.toml:4: `rates`: publish: '-5/s' is not a rate: write for example 20/s",
+        "clarion.toml:8: `concurrency`: email: expected a whole number from 1 to 10000",
+        "clarion.toml:9: `concurrency`: in_app: expected a whole number from 1 to 10000",
+        "clarion.toml:11: `concurrency`: expand: expected a whole number from 1 to 10000",
+        "workflows/w0.yaml:1:7: `rate` needs a unit of time: 20 alone is none; did you mean 20/s?",
+        "workflows/w1.yaml:1:7: `rate`: '-5/s' is not a rate: write for example 20/s",
+        "workflows/w2.yaml:1:7: `rate`: '20/fortnight' is not a rate: write for example 20/s",
+        "workflows/w3.yaml:1:7: `rate`: '0/s' is out of range: from 1/d to 1000000/s",
+        "workflows/w4.yaml:1:20: `per_second` must be a number from 0.0001 to 1000000, not -1",
+        "workflows/w5.yaml:1:31: `burst` must be a whole number from 1 to 1000000, not 0",
+        "workflows/w6.yaml:1:7: `rate` needs `per_second`",
+        "workflows/w6.yaml:1:8: unknown key `per_secnod`; did you mean `per_second`?",
+    ]
+    assert len(told) == len(wanted), told
+    for line, start in zip(told, wanted, strict=True):
+        assert line.startswith(start), line
+
+    (tmp_path / "clarion.toml").write_text('[rates]\nemail = "20/s"\nemial = "20/s"\n[concurrency]\nin-app = 5\n')
+    found = [one for one in (await clarion("check", "--json", cwd=tmp_path)).lines if one["file"] == "clarion.toml"]
+    assert [(one["line"], one["message"], one["hint"]) for one in found] == [
+        (3, "`rates`: there is no queue `emial`", "did you mean `email`?"),
+        (5, "`concurrency`: there is no queue `in-app`", "did you mean `in_app`?"),
+    ]
+    for path in (tmp_path / "workflows").iterdir():
+        path.unlink()
+    refused = await clarion("check", cwd=tmp_path)
+    assert (refused.code, len(refused.out.splitlines())) == (1, 3), "also where nothing else is wrong"
+    in_environment = await clarion("check", "--project", HOTEL, settings={"CLARION_RATES": "emial=20/s"})
+    assert in_environment.code == 2
+    assert "CLARION_RATES: `rates`: there is no queue `emial`; did you mean `email`?" in in_environment.err
+
+
 async def test_a_file_that_ends_too_soon_is_a_mistake_where_it_ends(tmp_path: Path) -> None:
     (tmp_path / "workflows").mkdir()
     (tmp_path / "workflows" / "hello.yaml").write_text("key: hello\nsteps: [\n")

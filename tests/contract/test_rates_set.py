@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from tests.support.api import open_api
 from tests.support.cluster import open_cluster, people
+from tests.support.command import clarion
 from tests.support.steps import open_steps
 
 from clarion.domain.rate import Rate
@@ -111,6 +112,34 @@ async def test_over_http(database: str) -> None:
         assert (await api.call("PUT", "/v1/queues/none/rate", {"rate": "20/s"})).status == 404
         assert (await api.call("DELETE", path)).json["rates"] == []
         assert (await api.call("DELETE", path)).status == 200
+
+
+async def test_from_the_command_line(database: str) -> None:
+    async with open_api(database) as api:
+        asked = ("--url", f"http://127.0.0.1:{api.port}", "--api-key", api.keys["one"])
+        done = await clarion("queues", "email", "--rate", "20/s burst 5", "--json", *asked)
+        assert [one["rates"][0]["rate"] for one in done.lines] == ["20/s"]
+        assert "20/s burst 5" in (await clarion("queues", "email", *asked)).out
+        for rate, says in [
+            ("20", "'20' is not a rate: did you mean 20/s?"),
+            ("-5/s", "'-5/s' is not a rate: write for example 20/s"),
+            ("20/fortnight", "'20/fortnight' is not a rate: write for example 20/s"),
+            ("0/s", "'0/s' is out of range: from 1/d to 1000000/s"),
+            ("20/s burst 0", "a burst is from 1 to 1000000, not 0"),
+            ("", "is not a rate"),
+        ]:
+            refused = await clarion("queues", "email", "--rate", rate, *asked)
+            assert refused.code == 1, refused
+            assert says in refused.err, refused.err
+            assert "Traceback" not in refused.err
+        typo = await clarion("queues", "emial", "--rate", "20/s", *asked)
+        assert typo.code == 3
+        assert "there is no queue emial: did you mean `email`?" in typo.err
+        assert (await clarion("queues", "--rate", "20/s", *asked)).code == 2, "of which queue?"
+        still = (await clarion("queues", "email", "--json", *asked)).lines
+        assert still[0]["rates"][0]["burst"] == 5, "what was refused has changed nothing"
+        lifted = await clarion("queues", "email", "--rate", "none", "--json", *asked)
+        assert [one["rates"] for one in lifted.lines] == [[]]
 
 
 async def test_mails_of_two_worker_processes_leave_at_the_rate_of_the_server(database: str, tmp_path: Path) -> None:

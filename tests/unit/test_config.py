@@ -267,7 +267,7 @@ def test_brokers_in_the_environment_and_wrong_ones(tmp_path: Path) -> None:
     settings = load(tmp_path, CLARION_BROKERS="a=nats://x  b=redis://:pw@y:6380/1")
     assert broker_url(settings, "bullmq", "b") == "redis://:pw@y:6380/1"
     (said,) = problems(tmp_path, '[brokers]\norders = "http://u:hunter2@x"\n')
-    assert said.startswith("clarion.toml:1: `brokers`: orders: expected an address such as amqp://")
+    assert said.startswith("clarion.toml:2: `brokers`: orders: expected an address such as amqp://")
     assert "hunter2" not in said
     for bad in ("http://x", "amqp://", "amqp://a b", "amqp://h:0", "amqp://h:x", ""):
         assert problems(tmp_path, f"amqp_url = {bad!r}")

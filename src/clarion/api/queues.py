@@ -12,6 +12,7 @@ from clarion.api.schema.queues import Clean, CleanReply, QueueRate, QueueReply, 
 from clarion.api.services import Services
 from clarion.domain.rate import parse_rate, show_rate
 from clarion.domain.scope import Scope
+from clarion.domain.suggest import did_you_mean
 from clarion.errors import NotFound
 from clarion.flows.queues import NAMES
 from clarion.flows.rates import paces_of, queue_pace
@@ -106,8 +107,8 @@ async def _answer(connection: Connection, call: Call[Any]) -> Answer:
 
 async def _find(connection: Connection, call: Call[Any]) -> QueueCounts:
     name = call.path["name"]
-    if name not in NAMES and name not in await counts.queues(connection):
-        raise NotFound(f"there is no queue {name}")
+    if name not in NAMES and name not in (known := await counts.queues(connection)):
+        raise NotFound(f"there is no queue {name}: {did_you_mean(name, {*NAMES, *known})}")
     return await counts.counts(connection, name)
 
 

@@ -38,19 +38,21 @@ def check(project: Project = None, json: Json = False) -> None:
 
 def _read(project: Path | None) -> tuple[Found | None, list[Mistake]]:
     """The folder as the settings in force see it; settings that cannot be used are no reason not to read it."""
-    from clarion.config import load_settings, project_folder
+    from clarion.config import project_folder, read_settings
     from clarion.errors import ConfigError
     from clarion.project.defaults import WorkflowDefaults
     from clarion.project.load import load_project
+    from clarion.project.mistake import in_order
+    from clarion.project.settings_file import NAME
 
-    try:
-        settings = load_settings({"project": project})
-    except ConfigError:
-        found, mistakes = load_project(project_folder(project))
-        if found is not None:  # then it is not the folder that is wrong
-            raise
-        return found, mistakes
-    return load_project(settings.project, WorkflowDefaults.from_settings(settings))
+    settings, wrong = read_settings({"project": project})
+    if settings is not None:
+        return load_project(settings.project, WorkflowDefaults.from_settings(settings))
+    found, mistakes = load_project(project_folder(project))
+    in_file = [mistake for mistake in wrong if mistake.file == NAME]
+    if found is not None and not in_file:  # then it is not the folder that is wrong
+        raise ConfigError("\n".join(str(mistake) for mistake in wrong))
+    return None, in_order([*mistakes, *in_file])
 
 
 def _counted(number: int, what: str) -> str:

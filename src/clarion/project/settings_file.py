@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clarion.domain.suggest import did_you_mean, nearest
@@ -20,7 +20,7 @@ _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 def read_settings_file(folder: Path) -> tuple[dict[str, object], dict[str, int], list[Mistake]]:
     """The settings in *folder*'s ``clarion.toml``, checked one by one; none when there is no such file.
 
-    Answers the values by dotted name, the lines on which they stand, and all mistakes.
+    Answers the values by dotted name, the lines on which they and the entries of tables stand, and all mistakes.
     """
     if not (folder / NAME).exists():
         return {}, {}, []
@@ -49,13 +49,29 @@ def _check(data: Mapping[str, object], text: str) -> tuple[dict[str, object], di
         if setting is None:
             mistakes.append(Mistake(file=NAME, line=line, message=f"unknown setting `{name}`", hint=_hint(name, known)))
             continue
-        if line is not None:
-            lines[name] = line
+        found = {name: line} | {f"{name}.{key}": _line_of(f"{name}.{key}", text) for key in _keys(value)}
+        lines |= {place: number for place, number in found.items() if number is not None}
         try:
             values[name] = setting.read(value, as_text=False)
         except ValueError as error:
-            mistakes.append(Mistake(file=NAME, line=line, message=f"`{name}`: {error}", hint=setting.expected))
+            whole = Mistake(file=NAME, line=line, message=f"`{name}`: {error}", hint=setting.expected)
+            mistakes += list(_entries(setting, value, lines)) or [whole]
     return values, lines, mistakes
+
+
+def _keys(value: object) -> Sequence[str]:
+    return list(value) if isinstance(value, Mapping) else ()
+
+
+def _entries(setting: Setting, value: object, lines: Mapping[str, int]) -> Iterator[Mistake]:
+    """The entries of a table that are wrong by themselves, each on its line."""
+    for key in _keys(value):
+        assert isinstance(value, Mapping)
+        try:
+            setting.read({key: value[key]}, as_text=False)
+        except ValueError as error:
+            line = lines.get(f"{setting.name}.{key}", lines.get(setting.name))
+            yield Mistake(file=NAME, line=line, message=f"`{setting.name}`: {error}", hint=setting.expected)
 
 
 def _flat(data: Mapping[str, object], groups: set[str]) -> Iterator[tuple[str, object]]:

@@ -127,7 +127,7 @@ class Table:
         node = self._values.get(key)
         if node is None:
             return None
-        expected = f"`{key}` must be a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+        expected = f"`{key}` must be a {'whole ' if whole else ''}number from {low:.15g} to {high:.15g}"
         if not isinstance(node, yaml.ScalarNode) or node.tag not in (_TAG + "int", _TAG + "float"):
             self.notes.add(node, f"{expected}, not {kind(node)}")
             return None

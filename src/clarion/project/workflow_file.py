@@ -24,6 +24,7 @@ RATE_KEYS = frozenset({"per_second", "burst"})
 BACKOFF_KEYS = frozenset({"waits", "factor", "longest", "jitter"})
 
 MOST_ATTEMPTS = 50
+_RATE = "write for example 20/s, 100/m, 5000/h, or 20/s burst 5"
 SECOND = timedelta(seconds=1)
 YEAR = timedelta(days=366)
 
@@ -92,6 +93,10 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
 def _rate(table: Table, notes: Notes) -> Rate | None:
     """``rate: 20/s``, ``rate: 20/s burst 5`` or the long form."""
     node = table.at("rate")
+    if isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float")):
+        hint = f"did you mean {node.value}/s?" if node.value.lstrip("0.") and node.value[0].isdigit() else _RATE
+        notes.add(node, f"`rate` needs a unit of time: {node.value[:32]} alone is none", hint)
+        return None
     if not isinstance(node, yaml.MappingNode):
         return table.checked("rate", parse_rate)
     long = Table(node, notes, RATE_KEYS)
