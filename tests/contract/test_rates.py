@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from uuid import UUID, uuid4
 
 import pytest
@@ -321,3 +322,33 @@ async def test_without_a_limit_nothing_is_asked(post: Post, monkeypatch: pytest.
     await post.add(500)
     async with post.worker():
         await post.until(500)
+
+
+async def test_two_paces_in_one_lane_do_not_hold_each_other_up(post: Post) -> None:
+    """Names are hashed to lanes: the jobs of a slow limit, due long before, do not keep back those of a fast one."""
+    slow, fast = same_lane()
+    assert lane_of(TENANT, slow) == lane_of(TENANT, fast)
+    await post.define(0.2, name=slow)
+    await post.define(50, name=fast)
+    await post.add(1_500, pace=slow)
+    quick = set(await post.add(150, pace=fast))
+    async with post.worker("one"), post.worker("two"):
+        began = time.monotonic()
+        await wait_until(
+            lambda: quick <= {id for _, id in post.begun}, timeout=20, what="all of the fast ones are begun"
+        )
+        took = time.monotonic() - began
+    assert took < 6, "149 of them at 50 a second, and a look for them before"
+    times = [at for at, id in post.begun if id in quick]
+    assert most_within(times, 1) <= 62
+    assert len(post.begun) - len(times) <= 1 + math.ceil(took * 0.2) + 1, "the slow ones keep to their own"
+
+
+def same_lane() -> tuple[str, str]:
+    """Two names of one lane."""
+    seen: dict[int, str] = {}
+    for number in count():
+        name = f"workflow:{number}"
+        if (other := seen.setdefault(lane_of(TENANT, name), name)) != name:
+            return other, name
+    raise AssertionError("there is no end to numbers")

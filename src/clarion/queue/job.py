@@ -30,7 +30,10 @@ LAST_PRIORITY = 3
 
 
 def lane_of(tenant_id: UUID, pace: str | None = None) -> int:
-    """The lane of a tenant: the random end of its id. Of jobs that keep to *pace*: one for these alone, by its name."""
+    """The lane of a tenant: the random end of its id. Of jobs that keep to *pace*: one of those behind, by its name.
+
+    Two paces may have the same: nothing may rely on a lane holding the jobs of one.
+    """
     return tenant_id.int % LANES if pace is None else LANES + crc32(pace.encode()) % PACED_LANES
 
 

@@ -1,4 +1,4 @@
-"""Claiming jobs that keep to a pace of their own: from each of their lanes no more than its pace can use soon.
+"""Claiming jobs that keep to a pace of their own: of each pace no more than it can use soon.
 
 They stand in lanes apart (`job.lane_of`), which other claims never look into: a million of them cost nobody anything.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from clarion import sql
-from clarion.queue.job import LANES, Connection, Job
+from clarion.queue.job import Connection, Job
 
 _SQL = sql.load(__file__)
 
@@ -17,7 +17,7 @@ _SQL = sql.load(__file__)
 async def claim_paced(
     connection: Connection,
     queue: str,
-    sizes: Mapping[int, int],
+    sizes: Mapping[str, int],
     limit: int,
     *,
     usual: int,
@@ -26,10 +26,9 @@ async def claim_paced(
 ) -> list[Job]:
     """At most *limit* paced jobs of *queue*, leased to *worker*, in the order in which they should run.
 
-    From each lane and priority at most what *sizes* says, *usual* where it says nothing; what has work is found out
-    here.
+    Of each pace and priority at most what *sizes* says, *usual* where it says nothing; what has work is found out here.
     """
     rows = await connection.fetch(
-        _SQL["claim"], queue, LANES, list(sizes.keys()), list(sizes.values()), usual, limit, worker, lease
+        _SQL["claim"], queue, list(sizes.keys()), list(sizes.values()), usual, limit, worker, lease
     )
     return sorted(map(Job._make, rows), key=lambda job: (job.priority, job.run_at, job.id))

@@ -35,7 +35,8 @@ class Gate:
         self._names = tuple(names)
         self._most = most
         self._rooms: dict[str | None, Room] = {}
-        self._lanes: dict[int, str] = {}
+        #: The lanes of the paces that are known; two may share one.
+        self._lanes: dict[str, int] = {}
         self._tasks: dict[str | None, asyncio.Task[None]] = {}
         self._start: Start | None = None
         self._looked = float("-inf")
@@ -59,14 +60,14 @@ class Gate:
             return None
         return self._room(None)
 
-    def sizes(self) -> Mapping[int, int]:
-        """How many jobs are wanted of each lane of paced jobs that is known."""
-        return {lane: self._rooms[pace].wanted for lane, pace in self._lanes.items() if pace in self._rooms}
+    def sizes(self) -> Mapping[str, int]:
+        """How many jobs are wanted of each pace that is known."""
+        return {pace: room.wanted for pace, room in self._rooms.items() if pace is not None}
 
     @property
     def lanes(self) -> Collection[int]:
         """The lanes of paced jobs that are known."""
-        return self._lanes.keys()
+        return set(self._lanes.values())
 
     def look_due(self, *, nothing_else: bool) -> bool:
         """Whether to look for paced jobs; *nothing_else*: there were no others."""
@@ -88,7 +89,7 @@ class Gate:
         free = []
         for job in jobs:
             if job.pace is not None:
-                self._lanes[job.lane] = job.pace
+                self._lanes[job.pace] = job.lane
                 self._room(job.pace).add([job])
             elif whole is not None:
                 whole.add([job])
@@ -142,4 +143,5 @@ class Gate:
         """Until it is given up: nobody was in it then, and there is no moment between looking and leaving."""
         await room.run()
         del self._rooms[pace], self._tasks[pace]
-        self._lanes = {lane: name for lane, name in self._lanes.items() if name != pace}
+        if pace is not None:
+            self._lanes.pop(pace, None)
