@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -105,22 +104,6 @@ async def test_folders_that_cannot_be_used(settings: dict[str, str], tmp_path: P
     code, findings = await examine({**settings, "CLARION_PROJECT": str(project)})
     assert (code, findings["project"]["level"]) == (1, "fail")
     assert findings["sender"]["level"] == "warn"
-
-
-async def test_brokers_that_are_configured_are_called_on(settings: dict[str, str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        urls = {
-            "CLARION_NATS_URL": f"nats://me:hidden@127.0.0.1:{port}",
-            "CLARION_BROKERS": f"orders=amqp://me:hidden@127.0.0.1:1 news=nats://127.0.0.1:{port},nats://127.0.0.1:1",
-        }
-        code, findings = await examine({**settings, **urls})
-    assert code == 0
-    assert (findings["NATS"]["level"], findings["NATS"]["says"]) == ("ok", f"127.0.0.1:{port} answers")
-    assert findings["broker orders"]["level"] == findings["broker news"]["level"] == "warn"
-    assert findings["broker orders"]["says"].startswith("127.0.0.1:1 cannot be reached: ")
-    assert "hidden" not in str(findings)
-    assert "Redis" not in findings
 
 
 async def test_schedules_that_nobody_is_there_for(settings: dict[str, str]) -> None:

@@ -60,13 +60,14 @@ class Connection:
             raise Disconnected(f"Redis cannot be reached: {str(error) or _SLOW}") from None
         self._lost = None
 
-    async def check_version(self) -> None:
-        """Raises `ConfigError` for a Redis that is too old."""
+    async def check_version(self) -> str:
+        """Which Redis it is. Raises `ConfigError` for one that is too old."""
         told = await self.call("INFO", "server")
         facts = dict(line.split(":", 1) for line in told.decode().splitlines() if ":" in line)
-        version = facts.get("redis_version", "0.0")
+        version: str = facts.get("redis_version", "0.0")
         if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
             raise ConfigError(f"this is Redis {version}: queues of BullMQ need 6.2 or newer")
+        return version
 
     async def call(self, *command: Any, blocks_s: float = 0.0) -> Any:
         """What Redis answers to *command*, which lets it wait for *blocks_s*.

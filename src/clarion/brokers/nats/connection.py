@@ -25,7 +25,7 @@ _GOODBYE_S = 3.0
 LOST = (nats.errors.Error, OSError, TimeoutError)
 
 
-async def connect(urls: str, name: str, on_lost: Callable[[str], None]) -> Client:
+async def connect(urls: str, name: str, on_lost: Callable[[str], None], *, patience_s: float = PATIENCE_S) -> Client:
     """A connection that is called *name* at the server; *on_lost* hears, once, when it has ended and why.
 
     It does not mend itself. *urls*: one address, or several of one cluster with commas. Raises `Disconnected`, or
@@ -42,7 +42,7 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None]) -> Clien
         """What is wrong with the connection also ends it, and is told then; nothing else is of use."""
 
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             await client.connect(
                 servers,
                 **credentials,
@@ -50,14 +50,14 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None]) -> Clien
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
-                connect_timeout=int(PATIENCE_S),
+                connect_timeout=int(patience_s),
                 ping_interval=_PING_S,
                 closed_cb=on_closed,
                 error_cb=on_error,
             )
     except TimeoutError as error:
         await close(client)
-        raise Disconnected(f"NATS at {where} did not answer within {PATIENCE_S:g} s") from error
+        raise Disconnected(f"NATS at {where} did not answer within {patience_s:g} s") from error
     except (nats.errors.Error, OSError, ValueError) as error:
         await close(client)
         said = why(client.last_error or error)

@@ -27,7 +27,7 @@ _GOODBYE_S = 3.0
 LOST = (aiormq.exceptions.AMQPError, aiormq.exceptions.ChannelInvalidStateError, OSError, RuntimeError)
 
 
-async def connect(url: str, name: str) -> AbstractConnection:
+async def connect(url: str, name: str, *, patience_s: float = PATIENCE_S) -> AbstractConnection:
     """A connection that is called *name* at the broker.
 
     It does not mend itself: a client that reconnects behind our back can come back without its consumer. Raises
@@ -39,7 +39,7 @@ async def connect(url: str, name: str) -> AbstractConnection:
     if "heartbeat" not in address.query:
         address = address.update_query(heartbeat=_HEARTBEAT_S)
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             return await aio_pika.connect(address, client_properties={"connection_name": name})
     except (aiormq.exceptions.ProbableAuthenticationError, aiormq.exceptions.AuthenticationError) as error:
         raise ConfigError(f"RabbitMQ at {where} does not let {address.user!r} in: check user and password.") from error
@@ -50,7 +50,7 @@ async def connect(url: str, name: str) -> AbstractConnection:
             "it may not exist or be down, the user may have no permissions there, or too many connections."
         ) from error
     except TimeoutError as error:
-        raise Disconnected(f"RabbitMQ at {where} did not answer within {PATIENCE_S:g} s") from error
+        raise Disconnected(f"RabbitMQ at {where} did not answer within {patience_s:g} s") from error
     except LOST as error:
         raise Disconnected(f"RabbitMQ at {where} cannot be reached: {error}") from error
 

@@ -1,29 +1,34 @@
-"""The brokers that are configured: whether anybody answers there."""
+"""The brokers that are configured: whether they answer, let us in, and can do what is wanted of them."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from clarion.cli.checkup.finding import Finding, ok, warn
+from clarion.brokers.base import Disconnected
+from clarion.cli.checkup.broker_hello import PATIENCE_S, hello
+from clarion.cli.checkup.finding import Finding, Level, fail, ok, warn
 from clarion.config import Settings
+from clarion.errors import ConfigError
 
-#: A person waits for the answer.
-_PATIENCE_S = 5
 _PORTS = {"amqp": 5672, "amqps": 5671, "nats": 4222, "tls": 4222, "ws": 80, "wss": 443, "redis": 6379, "rediss": 6379}
+_MASK = "••••"
 
 
 async def check_brokers(settings: Settings) -> AsyncIterator[Finding]:
-    """A finding for each address; whether a source gets on with its broker is what `clarion sources` tells."""
+    """A finding for each; whether a source gets on with its queue or stream is what `clarion sources` tells.
+
+    One that is away may come back by itself and is a warning; one that does not let us in, or cannot do what is
+    needed, fails.
+    """
     for name, address in _configured(settings).items():
-        where = [_place(one) for one in (address.split(",") if address.count("://") > 1 else [address])]
-        refused = [why for place in where if (why := await _refused(*place)) is not None]
-        if not refused:
-            yield ok(name, f"{', '.join(f'{host}:{port}' for host, port in where)} answers")
-            continue
-        says = f"{'; '.join(refused)}: nothing comes in from there, and what is published waits"
-        yield warn(name, says, "start it, or mend its address")
+        servers = address.split(",") if address.count("://") > 1 else [address]
+        answers = [await _asked(name, server) for server in servers]
+        worst = max((answer.level for answer in answers), key=list(Level).index)
+        told = [answer for answer in answers if answer.level is worst]
+        yield Finding(what=name, level=worst, says="; ".join(one.says for one in told), how=told[0].how)
 
 
 def _configured(settings: Settings) -> Mapping[str, str]:
@@ -33,19 +38,40 @@ def _configured(settings: Settings) -> Mapping[str, str]:
     return {name: url.get_secret_value() for name, url in (single | named).items() if url is not None}
 
 
-def _place(address: str) -> tuple[str, int]:
+async def _asked(name: str, address: str) -> Finding:
     url = urlsplit(address)
-    return url.hostname or "localhost", url.port or _PORTS[url.scheme]
-
-
-async def _refused(host: str, port: int) -> str | None:
-    """Why it cannot be reached; None when it can."""
+    host, port = url.hostname or "localhost", url.port or _PORTS[url.scheme]
+    waits = "nothing comes in from there, and what is published waits"
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        await _reach(host, port)
+        return ok(name, f"{host}:{port} is {await hello(address)}")
+    except Disconnected as error:
+        says = f"{host}:{port} {_without_secrets(str(error), address)}: {waits}"
+        return warn(name, says, "start it, or mend its address")
+    except ConfigError as error:
+        says = f"{host}:{port} cannot be used: {_without_secrets(error.message, address)}"
+        return fail(name, says, "mend its address in the settings, or the server, as that says")
+
+
+async def _reach(host: str, port: int) -> None:
+    """Raises `Disconnected` with why it cannot be reached."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
             _, writer = await asyncio.open_connection(host, port)
     except TimeoutError:
-        return f"{host}:{port} does not answer within {_PATIENCE_S} s"
+        raise Disconnected(f"does not answer within {PATIENCE_S:g} s") from None
     except OSError as error:
-        return f"{host}:{port} cannot be reached: {error.strerror or error}"
+        # What asyncio puts there for a refusal repeats the address and leaves out the reason.
+        why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
+        raise Disconnected(f"cannot be reached: {why or error}") from None
     writer.close()
-    return None
+
+
+def _without_secrets(text: str, address: str) -> str:
+    """*text*, should a client or a server have put in it what opens the door."""
+    before, _, _ = urlsplit(address).netloc.rpartition("@")
+    user, colon, password = before.partition(":")
+    secret = password if colon else user  # alone it is a token
+    for said in {secret, unquote(secret)} - {""}:
+        text = text.replace(said, _MASK)
+    return text
