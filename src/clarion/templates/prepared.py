@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from liquid.exceptions import LiquidError
 
-from clarion.domain.content import Content, EmailContent, InAppContent
+from clarion.domain.content import Content, EmailContent, InAppContent, SmsContent
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Channel
 from clarion.templates.errors import RenderError
@@ -101,8 +101,11 @@ class Prepared:
 
     def _check(self, content: Content, choice: Choice) -> None:
         """Refuse what no provider should be given."""
+        texts: tuple[str, ...]
         if isinstance(content, EmailContent):
             line, texts = content.subject, (content.subject, content.text, content.html or "")
+        elif isinstance(content, SmsContent):
+            line, texts = "", (content.text,)
         else:
             line, texts = content.title, (content.title, content.body, content.url or "")
             if not _ADDRESS.match(content.url or ""):
