@@ -116,11 +116,11 @@ WITH mine AS MATERIALIZED (
 SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM moved)
 
 -- name: taken
--- $3 how often each had been rescued when it was claimed.
-SELECT h.id FROM unnest($1::uuid[], $2::int[], $3::smallint[]) AS h (id, fence, rescues)
-WHERE EXISTS (
-    SELECT FROM job WHERE job.id = h.id AND (job.rescues > h.rescues OR (job.fence = h.fence AND job.state = 1))
-)
+-- $3 how often each had been rescued when it was claimed. LIMIT keeps it a look for each: joined, it may become a walk.
+SELECT row.id FROM unnest($1::uuid[], $2::int[], $3::smallint[]) AS h (id, fence, rescues) CROSS JOIN LATERAL (
+    SELECT id FROM job
+    WHERE job.id = h.id AND (job.rescues > h.rescues OR (job.fence = h.fence AND job.state = 1)) LIMIT 1
+) AS row
 
 -- name: repeat
 -- $4 the slot in the tally, $5 when each is due again. As in `put_off`, but the work is done and counts as such.
