@@ -25,6 +25,9 @@ from clarion.errors import Invalid
         ("topic:guests", {"topic": "guests"}),
         ("id:ada@example.com", "ada@example.com"),
         ("email:ada", {"email": "ada"}),
+        ("+31 6 12345678", {"phone": "+31 6 12345678"}),
+        ("phone:+31612345678", {"phone": "+31612345678"}),
+        ("id:+31612345678", "+31612345678"),
         ("other:thing", "other:thing"),
     ],
 )
@@ -79,9 +82,9 @@ def test_a_payload_from_a_file_or_a_pipe(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_people_in_files(tmp_path: Path) -> None:
     table = tmp_path / "people.csv"
-    table.write_text('\ufeffemail,id,plan\na@example.com,a,"gold, old"\n,b,\n', encoding="utf-8")
+    table.write_text('\ufeffemail,id,plan,phone\na@example.com,a,"gold, old",+31612345678\n,b,,\n', encoding="utf-8")
     assert list(read_people(str(table))) == [
-        {"id": "a", "email": "a@example.com", "data": {"plan": "gold, old"}},
+        {"id": "a", "email": "a@example.com", "phone": "+31612345678", "data": {"plan": "gold, old"}},
         {"id": "b"},
     ]
     lines = tmp_path / "people.jsonl"

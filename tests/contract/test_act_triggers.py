@@ -66,7 +66,12 @@ def _deed(tenant: UUID, recipients: Any = ("ana",), *, workflow: str = "welcome"
 
 async def test_a_trigger_becomes_what_a_request_becomes(pool: Pool, tenant: UUID) -> None:
     later = clock.now() + timedelta(hours=1)
-    people = ["ana", {"topic": "guests"}, {"id": "cy", "email": "Cy@Example.com"}, {"email": "d@example.com"}]
+    people = [
+        "ana",
+        {"topic": "guests"},
+        {"id": "cy", "email": "Cy@Example.com", "phone": "+31 6 12345678"},
+        {"email": "d@example.com"},
+    ]
     given: dict[str, Any] = {
         "metadata": {"order": 7},
         "transaction_id": "o-7",
@@ -87,8 +92,8 @@ async def test_a_trigger_becomes_what_a_request_becomes(pool: Pool, tenant: UUID
     job = await pool.fetchrow("SELECT * FROM job WHERE id = $1", id)
     assert job is not None
     assert (job["queue"], job["kind"], job["run_at"], job["priority"]) == ("expand", "expand", later, 1)
-    address = await pool.fetchval("SELECT address FROM contact WHERE recipient_id = 'cy'")
-    assert address == "Cy@example.com"
+    contacts = await pool.fetch("SELECT channel, address FROM contact WHERE recipient_id = 'cy' ORDER BY channel")
+    assert list(map(tuple, contacts)) == [("email", "Cy@example.com"), ("sms", "+31612345678")]
 
 
 async def test_one_that_cannot_be_done_leaves_the_others_be(pool: Pool, tenant: UUID) -> None:
@@ -175,6 +180,7 @@ BAD: list[Any] = [
     *([{"topic": "a", "id": "b"}], [{}], [{"id": None}], [{"id": ""}], [{"id": 3}], [{"name": "x"}]),
     *([{"email": "a@b"}], [{"email": "a\nb@c.de"}], [{"email": ""}], [{"email": 1}], [{"id": "a", "name": ""}]),
     *([{"id": "a", "name": "x" * 201}], [{"id": "a", "name": "x\ny"}], [{"id": "a", "locale": "english!"}]),
+    *([{"phone": "0612345678"}], [{"phone": "+1 900 234 5678"}], [{"phone": 31612345678}], [{"phone": None}]),
     *([{"id": "a", "timezone": "../etc/passwd"}], [{"id": "a", "data": []}], [{"id": "a", "data": None}]),
     *([{"id": "a", "data": {str(n): n for n in range(101)}}], [{"id": "a", "mail": "x"}], [{"id": "a", "x/~": 1}]),
     *([{"id": "a", "name": "A"}, {"id": "a", "name": "B"}], [{"email": "bad", "name": "x\n", "q": 1}]),

@@ -9,6 +9,7 @@ from tests.support.api import Api, open_api
 
 NITISH = {
     "email": "Nitish@EXAMPLE.com",
+    "phone": "+91 98123-45678",
     "name": "Nitish official",
     "locale": "en_in",
     "timezone": "Asia/Kolkata",
@@ -30,6 +31,7 @@ async def test_a_recipient_is_put_shown_replaced_and_forgotten(api: Api) -> None
     shown = (await api.call("GET", path)).json
     assert shown == created.json
     assert shown["email"] == "Nitish@example.com"
+    assert shown["phone"] == "+919812345678"
     assert shown["locale"] == "en-IN"
     assert shown["data"] == NITISH["data"]
     assert shown["created_at"].endswith("Z")
@@ -38,6 +40,8 @@ async def test_a_recipient_is_put_shown_replaced_and_forgotten(api: Api) -> None
     assert replaced.status == 200
     assert (replaced.json["email"], replaced.json["name"], replaced.json["data"]) == ("other@example.com", None, {})
     assert replaced.json["created_at"] == shown["created_at"] < replaced.json["updated_at"]
+
+    assert replaced.json["phone"] is None
 
     assert (await api.call("PUT", path, {})).json["email"] is None
     assert (await api.call("DELETE", path)).status == 204
@@ -57,12 +61,14 @@ async def test_a_bulk_call_answers_for_each_item_and_stores_the_good_ones(api: A
         {"id": "h", "name": "Line\r\nBcc: x@example.com"},
         {"id": "i", "timezone": "../../etc/passwd"},
         {"id": "z"},
+        {"id": "p", "phone": "0612345678", "email": "x"},
+        {"id": "q", "phone": "+1 900 234 5678"},
     ]
     await api.call("PUT", "/v1/recipients/z", {"name": "Old"})
     answer = await api.call("POST", "/v1/recipients/bulk", {"recipients": items})
     assert answer.status == 200
     said = answer.json
-    assert (said["created"], said["updated"], said["invalid"]) == (1, 1, 8)
+    assert (said["created"], said["updated"], said["invalid"]) == (1, 1, 10)
     told = [(one["id"], one["status"], [e["code"] for e in one.get("errors", [])]) for one in said["results"]]
     assert told == [
         ("a", "created", []),
@@ -75,6 +81,8 @@ async def test_a_bulk_call_answers_for_each_item_and_stores_the_good_ones(api: A
         ("h", "invalid", ["invalid_name"]),
         ("i", "invalid", ["unknown_timezone"]),
         ("z", "updated", []),
+        ("p", "invalid", ["invalid_email", "invalid_phone"]),
+        ("q", "invalid", ["invalid_phone"]),
     ]
     assert [e["pointer"] for e in said["results"][1]["errors"]] == ["/recipients/1/email", "/recipients/1/nmae"]
     assert (await api.call("GET", "/v1/recipients/a")).json["email"] == "a@example.com"

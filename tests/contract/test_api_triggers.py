@@ -101,6 +101,23 @@ async def test_the_same_people_named_twice_hear_of_it_once(api: Api) -> None:
     assert (dora["email"], dora["name"]) == ("Dora@example.com", "Dora")
 
 
+async def test_a_number_names_one_person_however_it_is_written(api: Api) -> None:
+    body = {
+        "recipients": [
+            {"phone": "+31 6 1234-5678", "name": "Eva"},
+            {"phone": "+31612345678"},
+            {"email": "fay@example.com", "phone": "+31687654321"},
+        ]
+    }
+    reply = await trigger(api, body)
+    assert reply.json["duplicates"] == 1
+    assert (await row(api, reply))["recipient_ids"] == ["+31612345678", "fay@example.com"]
+    eva = (await api.call("GET", "/v1/recipients/+31612345678")).json
+    assert (eva["phone"], eva["email"], eva["name"]) == ("+31612345678", None, "Eva")
+    assert (await api.call("GET", "/v1/recipients/%2B31612345678")).json == eva
+    assert (await api.call("GET", "/v1/recipients/fay@example.com")).json["phone"] == "+31687654321"
+
+
 async def test_an_address_that_cannot_be_an_id_still_names_one_person(api: Api) -> None:
     body = {
         "recipients": [{"email": "o'hara@example.com"}, {"email": "O'Hara@example.com"}, {"email": "jörg@exämple.de"}]
@@ -127,6 +144,9 @@ async def test_an_address_that_cannot_be_an_id_still_names_one_person(api: Api) 
         ({"recipients": [{"topic": "a b"}]}, "invalid_id", ["/recipients/0/topic"]),
         ({"recipients": [{"topic": "guests", "email": "a@example.com"}]}, "unknown_field", ["/recipients/0/email"]),
         ({"recipients": [{"name": "Nobody"}]}, "missing", ["/recipients/0"]),
+        ({"recipients": [{"phone": "0612345678"}]}, "invalid_phone", ["/recipients/0/phone"]),
+        ({"recipients": [{"id": "e", "phone": "+1 900 234 5678"}]}, "invalid_phone", ["/recipients/0/phone"]),
+        ({"recipients": [{"phone": "+31612345678\r\n"}]}, "invalid_phone", ["/recipients/0/phone"]),
         ({"recipients": [{"email": "a@b\r\nBcc: x@y"}]}, "invalid_email", ["/recipients/0/email"]),
         ({"recipients": [{"email": "a@example.com", "name": "a\r\nX: y"}]}, "invalid_name", ["/recipients/0/name"]),
         ({"recipients": [{"id": "e", "name": "A"}, {"id": "e", "name": "B"}]}, "duplicate_id", ["/recipients/1/id"]),

@@ -58,15 +58,15 @@ class Steps:
                 connection, self.tenant_id, key, hash=ids.new().hex, definition=definition, bundle=Bundle().to_json()
             )
 
-    async def trigger(self, who: Iterable[str] = ("ana",), *, key: str = "w", **given: Any) -> UUID:
-        """Trigger the workflow for these people, who have an address each, and expand it."""
+    async def trigger(self, who: Iterable[str | Recipient] = ("ana",), *, key: str = "w", **given: Any) -> UUID:
+        """Trigger the workflow for these people, who have an address each unless described, and expand it."""
         id = await self.accept(who, key=key, **given)
         await self.expanding.run_once()
         return id
 
-    async def accept(self, who: Iterable[str] = ("ana",), *, key: str = "w", **given: Any) -> UUID:
+    async def accept(self, who: Iterable[str | Recipient] = ("ana",), *, key: str = "w", **given: Any) -> UUID:
         """Trigger the workflow for these people, and do no more about it."""
-        people = [Recipient(id=id, email=f"{id}@example.com") for id in who]
+        people = [one if isinstance(one, Recipient) else Recipient(id=one, email=f"{one}@example.com") for one in who]
         request = trigger.Request(workflow=key, inline=people, **given)
         async with self.pool.acquire() as connection:
             accepted = await trigger.trigger(
@@ -132,8 +132,8 @@ class Steps:
 
 
 @asynccontextmanager
-async def open_steps(url: str) -> AsyncIterator[Steps]:
-    """All of it on the migrated database at *url*."""
+async def open_steps(url: str, *, page: int = 100_000) -> AsyncIterator[Steps]:
+    """All of it on the migrated database at *url*; *page* recipients are expanded at once."""
     pool = await open_pool(url, size=6, statement_timeout_s=30, application_name="test-steps")
     async with pool:
         published, slots, rung = Published(default_locale="en"), Slots(), list[str]()
@@ -141,7 +141,7 @@ async def open_steps(url: str) -> AsyncIterator[Steps]:
         handover = Handover("w", PACE.lease)
         expand = Expand(
             *(pool, published),
-            page=100_000,
+            page=page,
             wake=rung.append,
             slots=slots,
             turns=Turns(),

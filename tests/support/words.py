@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from clarion.domain.content import EmailContent
+from clarion.domain.content import EmailContent, SmsContent
 from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
 from clarion.templates import (
@@ -38,6 +38,7 @@ RECIPIENT: Mapping[str, object] = {
     "id": "u1",
     "name": "Ann",
     "email": "ann@example.com",
+    "phone": "+31612345678",
     "locale": None,
     "timezone": None,
     "data": {"seat": "4 A"},
@@ -74,6 +75,15 @@ def text(source: str, payload: Mapping[str, object] | None = None, name: str | N
 def html(source: str, payload: Mapping[str, object] | None = None) -> str:
     """What the HTML *source* gives."""
     return email({"email.html": (source, {"subject": "s"})}, payload=payload).html or ""
+
+
+def sms(source: str, payload: Mapping[str, object] | None = None) -> str:
+    """The text message that *source* gives."""
+    shared = {**SHARED, "payload": payload} if payload is not None else SHARED
+    prepared = compile_bundle(bundle({"sms.txt": source}), "en").for_trigger("sms", Channel.SMS, shared)
+    content = prepared.render(RECIPIENT, {**MESSAGE, "channel": "sms"})
+    assert isinstance(content, SmsContent)
+    return content.text
 
 
 def refused(source: str, payload: Mapping[str, object] | None = None) -> RenderError:

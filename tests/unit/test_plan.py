@@ -19,6 +19,7 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 ANA = Recipient(id="ana", email="ana@example.com", data={"plan": "pro"})
 MAIL = ChannelStep(key="email", channel=Channel.EMAIL, template="email")
+TEXT = ChannelStep(key="sms", channel=Channel.SMS, template="sms")
 FEED = ChannelStep(key="in_app", channel=Channel.IN_APP, template="in_app")
 WAIT = DelayStep(key="delay", length=2 * HOUR)
 TO_ANA, IN_FEED = (Channel.EMAIL, "ana@example.com"), (Channel.IN_APP, "ana")
@@ -35,6 +36,19 @@ def planned(*steps: Step, payload: Mapping[str, object] | None = None, **given: 
 
 def test_without_delays_all_steps_are_taken() -> None:
     assert planned(MAIL, FEED) == Plan([Planned(0, *TO_ANA), Planned(1, *IN_FEED)])
+
+
+def test_a_text_message_goes_to_the_number_and_without_one_nowhere() -> None:
+    scope = Scope(payload={}, trigger={})
+    steps = [Ready.of(TEXT), Ready.of(MAIL)]
+    bob = Recipient(id="bob", phone="+31612345678")
+    said = plan(steps, bob, scope, now=NOW).messages
+    assert said == [Planned(0, Channel.SMS, "+31612345678"), Planned(1, Channel.EMAIL, None, "no address for email")]
+    assert planned(TEXT).messages == [Planned(0, Channel.SMS, None, "no address for sms")]
+    on_phone = Ready.of(ChannelStep(key="m", channel=Channel.EMAIL, template="m", when="recipient.phone == null"))
+    assert [one.skip for one in plan([on_phone], bob, scope, now=NOW).messages] == [
+        "condition is not met: recipient.phone == null"
+    ]
 
 
 def test_what_stands_behind_a_delay_comes_later() -> None:

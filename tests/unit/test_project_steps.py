@@ -61,7 +61,7 @@ SENDS_OR_WAITS = f"`channel` is one of `email`, `in_app`; {WAITS}"
         ("steps: [{channel: email}, {delay: 2h}]", ":1:27: nothing comes after the delay `delay`; put what shall"),
         ("steps: [{delay: 2h}, {delay: 2h}, {channel: email}]", ":1:22: two steps have the key `delay`: the other is"),
         ("steps: [{channel: emial}]", ":1:19: `emial` is not a channel; did you mean `email`?"),
-        ("steps: [{channel: sms}]", "`sms` is not a channel; expected one of `email`, `in_app`"),
+        ("steps: [{channel: fax}]", "`fax` is not a channel; expected one of `email`, `in_app`"),
         ("steps: [{channel: email, wen: x}]", "unknown key `wen`; did you mean `when`?"),
         ("steps: [{channel: email, template: ../../etc/passwd}]", "`../../etc/passwd` is not a name"),
         (

@@ -84,7 +84,7 @@ Files = Mapping[str, str | bytes | None]
         ({"layouts/base.html": "---\nsubject: x\n---\n{{ content }}"}, "layouts/base.html:2:1: unknown key `subject`"),
         # Channels and locales
         ({"templates/hello/in_app.html": "---\ntitle: x\n---\nx"},
-         "templates/hello/in_app.html: the in-app feed shows plain text; write it as a .txt file"),
+         "templates/hello/in_app.html: a feed item is plain text; write it as a .txt file"),
         ({HTML: None, "templates/hello/email.txt": None, "templates/hello/email.de.html": HEAD + "x"},
          "templates/hello/email.de.html: there are no words for locales without a file of their own (nor for `en`); "
          "write templates/hello/email.html"),
@@ -107,8 +107,8 @@ def test_says_what_is_wrong(tmp_path: Path, files: Files, said: str) -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"templates/hello/sms.txt": "x"},
-         "templates/hello/sms.txt: warning: no step of `hello` uses this template; expected one of `email`, `in_app`"),
+        ({"templates/hello/push.txt": "x"},
+         "templates/hello/push.txt: warning: no step of `hello` uses this template; expected one of `email`, `in_app`"),
         ({"templates/helo/email.html": HEAD + "x"},
          "templates/helo: warning: there is no workflow `helo`; did you mean `hello`?"),
         ({"layouts/old.html": "x"}, "layouts/old.html: warning: no template uses this layout"),
@@ -168,7 +168,7 @@ def test_all_mistakes_of_all_files_in_order(tmp_path: Path) -> None:
     files: Files = {
         "clarion.toml": "prot = 1\n",
         "workflows/hello.yaml": "prio: 1\n" + GOOD["workflows/hello.yaml"],
-        "workflows/later.yaml": "steps: [{channel: sms}]",
+        "workflows/later.yaml": "steps: [{channel: fax}]",
         HTML: "---\nsubjct: a\nlayout: nope\n---\n{{ x | y }}\n{% endif %}",
         "templates/hello/in_app.txt": "no title {{ 1 | nope }}",
         "layouts/base.html": "x",

@@ -67,14 +67,18 @@ def test_all_mistakes_of_all_files_are_told() -> None:
 
 
 def test_what_a_channel_needs_is_checked() -> None:
-    compiled = compile_bundle(bundle({"email.txt": "x", "feed.html": ("x", {"title": "t"})}), "en")
+    compiled = compile_bundle(bundle({"email.txt": "x", "feed.html": ("x", {"title": "t"}), "sms.txt": "x"}), "en")
     assert [found.detail for found in compiled.check_channel("email", Channel.EMAIL)] == [
         "no `subject` in the front matter"
     ]
     assert [found.detail for found in compiled.check_channel("feed", Channel.IN_APP)] == [
         "a feed item needs a .txt file"
     ]
-    assert [found.detail for found in compiled.check_channel("sms", Channel.EMAIL)] == ["there is no template `sms`"]
+    assert [found.detail for found in compiled.check_channel("feed", Channel.SMS)] == [
+        "a text message needs a .txt file"
+    ]
+    assert compiled.check_channel("sms", Channel.SMS) == []
+    assert [found.detail for found in compiled.check_channel("push", Channel.EMAIL)] == ["there is no template `push`"]
     with pytest.raises(RenderError) as caught:
         compiled.for_trigger("email", Channel.EMAIL, SHARED)
     assert caught.value.code == "no_template"

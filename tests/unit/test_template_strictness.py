@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.words import MESSAGE, RECIPIENT, SHARED, bundle, email, refused, text
+from tests.support.words import MESSAGE, RECIPIENT, SHARED, bundle, email, refused, sms, text
 
 from clarion.domain.workflow import Channel
 from clarion.templates import RenderError, compile_bundle
@@ -117,6 +117,34 @@ def test_feed_items_lead_somewhere_safe(url: str, code: str | None) -> None:
     with pytest.raises(RenderError) as caught:
         prepared.render(RECIPIENT, MESSAGE)
     assert caught.value.code == code
+
+
+def test_a_text_message_is_its_body() -> None:
+    assert sms("\n  Hello {{ recipient.name }}, <b>&\nyour code: {{ payload.order }}  \n\n") == (
+        "Hello Ann, <b>&\nyour code: 12345"
+    )
+    assert sms("{{ recipient.phone }} {{ message.channel }}") == "+31612345678 sms"
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "says"),
+    [
+        ("{{ payload.much }}", None, ""),
+        ("{{ payload.much }}.", "too_large", "11 segments in GSM 03.38, where 10 are allowed; shorten it"),
+        ("“{{ payload.much }}”", "too_large", "23 segments in UCS-2, where 10 are allowed"),
+        ("{{ payload.white }}", "empty", "a text message without any words"),
+        ("{{ payload.half }}", "invalid_text", "half of a surrogate pair"),
+        ("{{ payload.missing }}", "missing_variables", "payload.missing"),
+    ],
+)
+def test_no_provider_is_given_a_text_message_that_it_cannot_take(source: str, code: str | None, says: str) -> None:
+    payload = {"much": "x" * 1_530, "white": " \n", "half": "\ud83d"}
+    if code is None:
+        sms(source, payload)
+        return
+    with pytest.raises(RenderError) as caught:
+        sms(source, payload)
+    assert (caught.value.code, says in caught.value.message) == (code, True), caught.value.message
 
 
 def test_surrogates_are_refused() -> None:

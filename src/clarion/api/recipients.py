@@ -110,6 +110,7 @@ def _recipient(id: str, fields: RecipientFields) -> Recipient:
         locale=fields.locale,
         timezone=fields.timezone,
         email=fields.email,
+        phone=fields.phone,
         data=fields.data,
     )
 

@@ -61,7 +61,7 @@ def _sort_out(body: TriggerBody) -> Audience:
                 audience.add_topic(one.topic, f"{at}/topic")
             case InlineRecipient():
                 fields = {"name": one.name, "locale": one.locale, "timezone": one.timezone, "data": one.data}
-                audience.add_person(at, id=one.id, email=one.email, **fields)
+                audience.add_person(at, id=one.id, email=one.email, phone=one.phone, **fields)
     audience.end()
     return audience
 

@@ -12,15 +12,20 @@ from clarion.errors import Invalid
 
 
 def recipient(text: str) -> str | dict[str, str]:
-    """What ``--to`` *text* names: ``topic:guests``, ``ada@example.com``, or an id; ``id:`` says so of any."""
+    """What ``--to`` *text* names: ``topic:guests``, ``ada@example.com``, ``+31612345678`` or an id.
+
+    ``id:`` says of any that it is one.
+    """
     kind, colon, name = text.partition(":")
     if colon and kind == "topic":
         return {"topic": name}
     if colon and kind == "id":
         return name
-    if colon and kind == "email":
-        return {"email": name}
-    return {"email": text} if "@" in text else text
+    if colon and kind in ("email", "phone"):
+        return {kind: name}
+    if "@" in text:
+        return {"email": text}
+    return {"phone": text} if text.startswith("+") else text
 
 
 def read_payload(file: str | None, assignments: Iterable[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from clarion.errors import Invalid
 
 #: What a recipient has; any other column of a CSV file is of its `data`.
-FIELDS = ("id", "name", "email", "locale", "timezone", "data")
+FIELDS = ("id", "name", "email", "phone", "locale", "timezone", "data")
 
 #: Items the API takes in one call.
 MANY = 10_000

@@ -37,7 +37,7 @@ def show(
     from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_one
 
-    columns = [*(Column(name, name) for name in ("id", "name", "email", "locale", "timezone"))]
+    columns = [*(Column(name, name) for name in ("id", "name", "email", "phone", "locale", "timezone"))]
     columns += [Column("data", lambda one: one["data"] or None), Column("created", moment("created_at"))]
     write_one(remote(url, api_key, project, data_dir).get("recipients", id), columns, as_json=json)
 

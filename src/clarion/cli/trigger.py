@@ -14,7 +14,7 @@ _To = Annotated[
     typer.Option(
         "--to",
         metavar="WHO",
-        help="Who hears of it: an id, an address, or topic:KEY. May be given many times.",
+        help="Who hears of it: an id, an address, a number with +, or topic:KEY. May be given many times.",
     ),
 ]
 _Set = Annotated[

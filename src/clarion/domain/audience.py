@@ -9,6 +9,9 @@ from clarion.domain.address import same_mailbox
 from clarion.domain.recipient import Recipient
 from clarion.errors import Fault
 
+#: Said of a person who has nothing to be known by.
+NAMELESS = "give an `id`, an `email` or a `phone`"
+
 #: How many one trigger may name; topics are for more.
 MOST_RECIPIENTS = 1_000
 TOO_MANY = f"at most {MOST_RECIPIENTS} recipients in one request: for more, put them in a topic and trigger that"
@@ -36,12 +39,17 @@ class Audience:
         """Everybody who belongs to a topic."""
         self._once(self.topics, key, at)
 
-    def add_person(self, at: str, *, id: str | None, email: str | None, **fields: Any) -> None:
-        """Somebody described, with an *id*, an *email* (as `address.parse_email` gave it) or both.
+    def add_person(
+        self, at: str, *, id: str | None, email: str | None = None, phone: str | None = None, **fields: Any
+    ) -> None:
+        """Somebody described, with an *id*, an *email* (as `address.parse_email` gave it) or a *phone* (`parse_phone`).
 
-        Two spellings of one address are one person; one id for two different people is a fault (``duplicate_id``).
+        Without an id the address names them, without that the number. Two spellings of either are one person; one id
+        for two different people is a fault (``duplicate_id``).
         """
-        person = Recipient(id=id or identifier.of_mailbox(same_mailbox(email or "")), email=email, **fields)
+        name = id or (identifier.of_mailbox(same_mailbox(email)) if email else phone)
+        assert name is not None
+        person = Recipient(id=name, email=email, phone=phone, **fields)
         earlier = self.people.setdefault(person.id, person)
         if earlier is person:
             return

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clarion.domain.address import parse_email
-from clarion.domain.audience import MOST_RECIPIENTS, TOO_MANY, Audience
+from clarion.domain.audience import MOST_RECIPIENTS, NAMELESS, TOO_MANY, Audience
 from clarion.domain.identifier import check_identifier
 from clarion.domain.locale import normalise
+from clarion.domain.phone import parse_phone
 from clarion.domain.recipient import LONGEST_NAME, MOST_OWN_FIELDS, check_name
 from clarion.domain.storable import pack
 from clarion.domain.zone import check_zone
@@ -57,23 +58,27 @@ def _read_one(audience: Audience, one: object, at: str) -> None:
 _FIELDS: Mapping[str, Callable[[str], str]] = {
     "id": check_identifier,
     "email": parse_email,
+    "phone": parse_phone,
     "name": lambda text: _check_length(check_name(text)),
     "locale": normalise,
     "timezone": check_zone,
 }
 
+#: Each of these says who it is.
+_NAMES = ("id", "email", "phone")
+
 
 def _read_person(audience: Audience, person: Mapping[Any, Any], at: str) -> None:
     faults: list[Fault] = []
     _unknown(person, (*_FIELDS, "data"), at, faults)
-    fields: dict[str, Any] = {"id": None, "email": None}
+    fields: dict[str, Any] = dict.fromkeys(_NAMES)
     for name, check in _FIELDS.items():
         if (value := person.get(name)) is not None:
             fields[name] = _text(value, check, f"{at}/{name}", faults)
     if "data" in person:
         fields["data"] = read_own(person["data"], f"{at}/data", faults)
-    if not faults and fields["id"] is None and fields["email"] is None:
-        faults.append(Fault(at, "give an `id`, an `email`, or both", "missing"))
+    if not faults and all(fields[name] is None for name in _NAMES):
+        faults.append(Fault(at, NAMELESS, "missing"))
     if faults:
         audience.faults += faults
     else:

@@ -46,7 +46,7 @@ class Vocabulary:
 #: What conditions in workflows see.
 WORKFLOW = Vocabulary(
     {
-        "recipient": ("id", "name", "email", "locale", "timezone", "data"),
+        "recipient": ("id", "name", "email", "phone", "locale", "timezone", "data"),
         "payload": None,
         "trigger": ("id", "transaction_id", "metadata", "created_at"),
     }

@@ -109,7 +109,9 @@ def skip_rest(
 
 def address_of(recipient: Recipient, channel: Channel) -> str | None:
     """Where *recipient* is reached on *channel*; a feed is reached by the recipient's id."""
-    return recipient.email if channel is Channel.EMAIL else recipient.id
+    if channel is Channel.EMAIL:
+        return recipient.email
+    return recipient.phone if channel is Channel.SMS else recipient.id
 
 
 def _why_not(

@@ -32,6 +32,8 @@ class Recipient:
     #: IANA name, e.g. ``Europe/Lisbon``; None means UTC.
     timezone: str | None = None
     email: str | None = None
+    #: In E.164 form, as `phone.parse_phone` gives it.
+    phone: str | None = None
     #: The application's own fields, as JSON.
     data: Mapping[str, object] = field(default_factory=dict)
 
@@ -41,6 +43,7 @@ class Recipient:
             "id": self.id,
             "name": self.name,
             "email": self.email,
+            "phone": self.phone,
             "locale": self.locale,
             "timezone": self.timezone,
             "data": self.data,
@@ -54,5 +57,6 @@ class Recipient:
             locale=later.locale or self.locale,
             timezone=later.timezone or self.timezone,
             email=later.email or self.email,
+            phone=later.phone or self.phone,
             data={**self.data, **later.data},
         )

@@ -13,6 +13,7 @@ class Channel(StrEnum):
     """The kinds of channel that exist; each has a queue of its name."""
 
     EMAIL = "email"
+    SMS = "sms"
     IN_APP = "in_app"
 
 

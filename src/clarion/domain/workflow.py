@@ -62,7 +62,7 @@ class Workflow:
     backoff: Backoff = Backoff()
     #: A message not sent this long after its trigger (or its ``send_at``, or the delay before it) expires.
     expires_after: timedelta = timedelta(days=3)
-    #: None means the channel's own default: ``retry`` for email.
+    #: None means the channel's own default: ``hold`` for SMS, ``retry`` for the others.
     on_uncertain: OnUncertain | None = None
     #: The sender, ``Name <address>`` or an address; None means the configured default.
     sender: str | None = None

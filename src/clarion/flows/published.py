@@ -17,8 +17,12 @@ from clarion.templates.compiled import CompiledBundle, compile_bundle
 from clarion.templates.source import Bundle
 
 #: What happens when nobody can know whether a message was taken, unless the workflow says otherwise: a mail twice is
-#: a nuisance, a mail never is a loss (PROMISES P4).
-_ON_UNCERTAIN = {Channel.EMAIL: OnUncertain.RETRY, Channel.IN_APP: OnUncertain.RETRY}
+#: a nuisance, a mail never is a loss; an SMS twice is paid for twice (PROMISES P4). `verify.sql` has the same rule.
+_ON_UNCERTAIN = {
+    Channel.EMAIL: OnUncertain.RETRY,
+    Channel.SMS: OnUncertain.HOLD,
+    Channel.IN_APP: OnUncertain.RETRY,
+}
 
 
 @dataclass(frozen=True, slots=True)

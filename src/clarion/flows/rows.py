@@ -123,5 +123,6 @@ def recipient_of(row: Mapping[str, Any]) -> Recipient:
         locale=row["locale"],
         timezone=row["timezone"],
         email=row["email"],
+        phone=row["phone"],
         data=row["data"],
     )

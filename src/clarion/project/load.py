@@ -17,12 +17,11 @@ from clarion.project.project import Draft, Project
 from clarion.project.schedule_file import read_schedules
 from clarion.project.settings_file import read_settings_file
 from clarion.project.word_file import WordFile
-from clarion.project.words import Group, Words, reachable, read_all_words, source
+from clarion.project.words import TEMPLATE_KEYS, Group, Words, reachable, read_all_words, source
 from clarion.project.workflow_file import WorkflowFile, read_workflow
 from clarion.templates.errors import TemplateFault
+from clarion.templates.shape import SHAPES, Shape
 from clarion.templates.source import Bundle
-
-_WRONG_KEYS = {Channel.EMAIL: ("title", "url"), Channel.IN_APP: ("subject", "layout")}
 
 
 def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tuple[Project | None, list[Mistake]]:
@@ -127,7 +126,7 @@ def _check_sender(file: WorkflowFile, defaults: WorkflowDefaults) -> Iterator[Mi
 def _missing(
     step: ChannelStep, workflow: Workflow, templates: Mapping[str, Group], file: str, place: tuple[int, int]
 ) -> Mistake:
-    wanted = f"templates/{workflow.key}/{step.template}.{'html' if step.channel is Channel.EMAIL else 'txt'}"
+    wanted = f"templates/{workflow.key}/{step.template}.{SHAPES[step.channel].kinds[0]}"
     hint = f"write {wanted}" + (f", or {did_you_mean(step.template, templates)}" if templates else "")
     message = f"the step `{step.key}` has no template `{step.template}`"
     return Mistake(file=file, line=place[0], column=place[1], message=message, hint=hint)
@@ -137,33 +136,33 @@ def _check_step(
     step: ChannelStep, group: Group, workflow: Workflow, default_locale: str, *, whole: bool
 ) -> Iterator[Mistake]:
     """What *group* lacks to be a template of *step*'s channel."""
-    kinds = {"html", "txt"} if step.channel is Channel.EMAIL else {"txt"}
-    usable = [word for word in group if word.part.kind in kinds]
+    shape = SHAPES[step.channel]
+    usable = [word for word in group if word.part.kind in shape.kinds]
     last_resort = {None, *fallbacks(None, default_locale)}
     if whole and usable and not any(word.part.locale in last_resort for word in usable):
         wanted = f"templates/{workflow.key}/{step.template}.{usable[0].part.kind}"
         message = f"there are no words for locales without a file of their own (nor for `{default_locale}`)"
         yield usable[0].mistake(message, f"write {wanted}")
     for word in group:
-        if word.part.kind not in kinds:
-            yield word.mistake("the in-app feed shows plain text", "write it as a .txt file")
-        for key in _WRONG_KEYS[step.channel]:
+        if word.part.kind not in shape.kinds:
+            yield word.mistake(f"{shape.noun} is plain text", "write it as a .txt file")
+        for key in sorted(TEMPLATE_KEYS - shape.keys):
             if key in word.part.matter:
                 yield word.mistake(f"`{key}` means nothing to the channel `{step.channel.value}`", key=key)
-    for word in _without_head(step.channel, usable) if whole else ():
-        head = "subject" if step.channel is Channel.EMAIL else "title"
-        example = f"begin the file with ---, `{head}: …`, ---"
-        yield word.mistake(f"it has no `{head}`", example)
+    for word in _without_head(shape, usable) if whole else ():
+        example = f"begin the file with ---, `{shape.head}: …`, ---"
+        yield word.mistake(f"it has no `{shape.head}`", example)
 
 
-def _without_head(channel: Channel, words: list[WordFile]) -> Iterator[WordFile]:
+def _without_head(shape: Shape, words: list[WordFile]) -> Iterator[WordFile]:
     """The first file of each locale in which none says the subject, or the title."""
-    head = "subject" if channel is Channel.EMAIL else "title"
+    if shape.head is None:
+        return
     by_locale: dict[str | None, list[WordFile]] = {}
     for word in words:
         by_locale.setdefault(word.part.locale, []).append(word)
     for same in by_locale.values():
-        if not any(head in word.part.matter for word in same):
+        if not any(shape.head in word.part.matter for word in same):
             yield same[0]
 
 

@@ -1,8 +1,8 @@
-"""Recipients and where they can be reached. Email is a contact; the others of a person are columns."""
+"""Recipients and where they can be reached: their address and number are contacts, the rest of a person is columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from uuid import UUID
 from clarion import sql
 from clarion.domain.address import same_mailbox
 from clarion.domain.recipient import Recipient
+from clarion.domain.step import Channel
 
 if TYPE_CHECKING:
     from clarion.store.database import Connection
@@ -51,15 +52,15 @@ async def put_many(connection: Connection, tenant_id: UUID, recipients: Sequence
 
     Call it in a transaction. No id may be given twice.
     """
-    columns = zip(*((r.id, r.name, r.locale, r.timezone, r.data, r.email) for r in recipients), strict=True)
-    ids, names, locales, zones, data, emails = (list(column) for column in columns)
+    columns = zip(*((r.id, r.name, r.locale, r.timezone, r.data) for r in recipients), strict=True)
+    ids, names, locales, zones, data = (list(column) for column in columns)
     rows = await connection.fetch(_SQL["put"], tenant_id, ids, names, locales, zones, data)
     created = {row["id"] for row in rows if row["created"]}
-    mailboxes = [same_mailbox(email) if email else None for email in emails]
     if len(created) < len(ids):
-        await connection.execute(_SQL["drop_contacts"], tenant_id, ids, mailboxes)
-    if any(emails):
-        await connection.execute(_SQL["put_contacts"], tenant_id, ids, emails, mailboxes)
+        mailboxes = [same_mailbox(r.email) if r.email else None for r in recipients]
+        await connection.execute(_SQL["drop_contacts"], tenant_id, ids, mailboxes, [r.phone for r in recipients])
+    if contacts := [contact for r in recipients for contact in _contacts(r)]:
+        await connection.execute(_SQL["put_contacts"], tenant_id, *zip(*contacts, strict=True))
     return created
 
 
@@ -68,10 +69,10 @@ async def merge_many(connection: Connection, tenant_id: UUID, recipients: Sequen
 
     Call it in a transaction. No id may be given twice.
     """
-    columns = zip(*((r.id, r.name, r.locale, r.timezone, r.data, r.email) for r in recipients), strict=True)
-    ids, names, locales, zones, data, emails = (list(column) for column in columns)
-    mailboxes = [same_mailbox(email) if email else None for email in emails]
-    await connection.execute(_SQL["merge"], tenant_id, ids, names, locales, zones, data, emails, mailboxes)
+    columns = zip(*((r.id, r.name, r.locale, r.timezone, r.data) for r in recipients), strict=True)
+    contacts = [contact for r in recipients for contact in _contacts(r)]
+    theirs = zip(*contacts, strict=True) if contacts else ((), (), (), ())
+    await connection.execute(_SQL["merge"], tenant_id, *columns, *theirs)
 
 
 async def delete(connection: Connection, tenant_id: UUID, id: str) -> bool:
@@ -89,3 +90,11 @@ async def delete(connection: Connection, tenant_id: UUID, id: str) -> bool:
     await connection.execute(_SQL["drop_feed"], tenant_id, id)
     await connection.execute(_SQL["delete"], tenant_id, id)
     return True
+
+
+def _contacts(recipient: Recipient) -> Iterator[tuple[str, str, str, str]]:
+    """Where *recipient* can be reached: their id, the channel, the address, and what all its spellings share."""
+    if recipient.email:
+        yield recipient.id, Channel.EMAIL.value, recipient.email, same_mailbox(recipient.email)
+    if recipient.phone:
+        yield recipient.id, Channel.SMS.value, recipient.phone, recipient.phone

@@ -1,7 +1,9 @@
 -- name: get
 SELECT r.id, r.name, r.locale, r.timezone, r.data, r.created_at, r.updated_at,
        (SELECT c.address FROM contact c WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.id AND c.channel = 'email'
-        ORDER BY c.created_at, c.mailbox LIMIT 1) AS email
+        ORDER BY c.created_at DESC LIMIT 1) AS email,
+       (SELECT c.address FROM contact c WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.id AND c.channel = 'sms'
+        ORDER BY c.created_at DESC LIMIT 1) AS phone
 FROM recipient r WHERE r.tenant_id = $1 AND r.id = $2
 
 -- name: lock
@@ -19,13 +21,15 @@ SET name = excluded.name, locale = excluded.locale, timezone = excluded.timezone
 RETURNING id, (xmax = 0) AS created
 
 -- name: merge
--- What is given is laid over what is there; a row that would not change is not written.
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[])
-        AS g (id, name, locale, timezone, data, address, mailbox)
+-- What is given is laid over what is there; a row that would not change is not written. $2-$6 the people, $7-$10 where they
+-- can be reached: of each at most one address on a channel.
+WITH contacts AS MATERIALIZED (
+    SELECT * FROM unnest($7::text[], $8::text[], $9::text[], $10::text[]) AS g (id, channel, address, mailbox)
 ), merged AS (
     INSERT INTO recipient AS r (tenant_id, id, name, locale, timezone, data)
-    SELECT $1, id, name, locale, timezone, data FROM given ORDER BY id COLLATE "C"
+    SELECT $1, g.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
+        AS g (id, name, locale, timezone, data)
+    ORDER BY g.id COLLATE "C"
     ON CONFLICT (tenant_id, id) DO UPDATE
     SET name = coalesce(excluded.name, r.name), locale = coalesce(excluded.locale, r.locale),
         timezone = coalesce(excluded.timezone, r.timezone), data = r.data || excluded.data, updated_at = clock_timestamp()
@@ -33,25 +37,26 @@ WITH given AS MATERIALIZED (
         coalesce(excluded.name, r.name), coalesce(excluded.locale, r.locale), coalesce(excluded.timezone, r.timezone),
         r.data || excluded.data)
 ), dropped AS (
-    DELETE FROM contact c USING given g
-    WHERE c.tenant_id = $1 AND c.recipient_id = g.id AND c.channel = 'email' AND c.mailbox <> g.mailbox
+    DELETE FROM contact c USING contacts g
+    WHERE c.tenant_id = $1 AND c.recipient_id = g.id AND c.channel = g.channel AND c.mailbox <> g.mailbox
 )
 INSERT INTO contact (tenant_id, recipient_id, channel, address, mailbox)
-SELECT $1, id, 'email', address, mailbox FROM given WHERE address IS NOT NULL ORDER BY id COLLATE "C"
+SELECT $1, id, channel, address, mailbox FROM contacts ORDER BY id COLLATE "C", channel COLLATE "C"
 ON CONFLICT (tenant_id, recipient_id, channel, mailbox) DO UPDATE SET address = excluded.address
 WHERE contact.address <> excluded.address
 
 -- name: drop_contacts
+-- What is not theirs any more. $3 their mailboxes, $4 their numbers, NULL for none.
 DELETE FROM contact c
-USING unnest($2::text[], $3::text[]) AS g (id, mailbox)
-WHERE c.tenant_id = $1 AND c.recipient_id = g.id AND c.channel = 'email' AND c.mailbox IS DISTINCT FROM g.mailbox
+USING unnest($2::text[], $3::text[], $4::text[]) AS g (id, email, phone)
+WHERE c.tenant_id = $1 AND c.recipient_id = g.id
+  AND (c.channel = 'email' AND c.mailbox IS DISTINCT FROM g.email OR c.channel = 'sms' AND c.mailbox IS DISTINCT FROM g.phone)
 
 -- name: put_contacts
 -- The rows of recipient are locked by now, so nobody else touches these.
 INSERT INTO contact (tenant_id, recipient_id, channel, address, mailbox)
-SELECT $1, g.id, 'email', g.address, g.mailbox
-FROM unnest($2::text[], $3::text[], $4::text[]) AS g (id, address, mailbox)
-WHERE g.address IS NOT NULL
+SELECT $1, g.id, g.channel, g.address, g.mailbox
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS g (id, channel, address, mailbox)
 ON CONFLICT (tenant_id, recipient_id, channel, mailbox) DO UPDATE SET address = excluded.address
 WHERE contact.address <> excluded.address
 

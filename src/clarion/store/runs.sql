@@ -4,7 +4,10 @@ SELECT r.id, r.tenant_id, r.trigger_id, r.workflow_version_id, r.recipient_id, r
        p.name, p.locale, p.timezone, p.data,
        (SELECT address FROM contact c
         WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.recipient_id AND c.channel = 'email'
-        ORDER BY c.created_at DESC LIMIT 1) AS email
+        ORDER BY c.created_at DESC LIMIT 1) AS email,
+       (SELECT address FROM contact c
+        WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.recipient_id AND c.channel = 'sms'
+        ORDER BY c.created_at DESC LIMIT 1) AS phone
 FROM run r LEFT JOIN recipient p ON p.tenant_id = r.tenant_id AND p.id = r.recipient_id
 WHERE r.id = ANY ($1::uuid[]) AND r.id BETWEEN $2 AND $3 AND r.status = 'running'
 

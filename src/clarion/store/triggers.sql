@@ -47,7 +47,10 @@ FROM trigger t LEFT JOIN trigger_cancel c ON c.trigger_id = t.id WHERE t.id = AN
 SELECT t.id AS trigger_id, p.recipient_id, r.id IS NOT NULL AS known, r.name, r.locale, r.timezone, r.data,
        (SELECT address FROM contact c
         WHERE c.tenant_id = t.tenant_id AND c.recipient_id = p.recipient_id AND c.channel = 'email'
-        ORDER BY c.created_at DESC LIMIT 1) AS email
+        ORDER BY c.created_at DESC LIMIT 1) AS email,
+       (SELECT address FROM contact c
+        WHERE c.tenant_id = t.tenant_id AND c.recipient_id = p.recipient_id AND c.channel = 'sms'
+        ORDER BY c.created_at DESC LIMIT 1) AS phone
 FROM trigger t
 CROSS JOIN LATERAL (
     SELECT DISTINCT recipient_id FROM (

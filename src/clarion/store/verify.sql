@@ -29,7 +29,7 @@ HAVING m.id IS NULL OR count(*) <> m.attempts OR max(a.number) <> m.attempts
 
 -- name: sent_has_proof
 SELECT m.id::text AS id FROM message m
-WHERE m.channel = 'email' AND m.status IN ('sent', 'delivered', 'bounced')
+WHERE m.channel <> 'in_app' AND m.status IN ('sent', 'delivered', 'bounced')
   AND (m.provider_message_id IS NULL
        OR NOT EXISTS (SELECT FROM attempt a WHERE a.message_id = m.id AND a.status IN ('accepted', 'uncertain')))
 
@@ -41,9 +41,11 @@ WHERE NOT m.possible_duplicate
 GROUP BY m.id HAVING count(*) > 1
 
 -- name: hold_is_never_repeated
+-- What the workflow says, or else the channel's own default.
 SELECT m.id::text AS id FROM message m
 JOIN trigger t ON t.id = m.trigger_id
-JOIN workflow_version v ON v.id = t.workflow_version_id AND v.definition ->> 'on_uncertain' IN ('hold', 'verify')
+JOIN workflow_version v ON v.id = t.workflow_version_id
+    AND coalesce(v.definition ->> 'on_uncertain', CASE m.channel WHEN 'sms' THEN 'hold' END) IN ('hold', 'verify')
 JOIN attempt a ON a.message_id = m.id AND a.status IN ('accepted', 'uncertain')
 WHERE NOT EXISTS (SELECT FROM message_event e WHERE e.message_id = m.id AND e.kind IN ('retried', 'redriven'))
 GROUP BY m.id HAVING count(*) > 1

@@ -17,6 +17,7 @@ from clarion.templates.explain import Explainer
 from clarion.templates.limits import Limits
 from clarion.templates.parsing import Parsed, layout_of, parse_bundle
 from clarion.templates.prepared import Prepared
+from clarion.templates.shape import SHAPES
 from clarion.templates.source import KINDS, Bundle, Part, TemplateSource, in_chain
 from clarion.templates.unit import Unit, outer_reads
 from clarion.templates.vocabulary import ROOTS, paths
@@ -100,7 +101,7 @@ class CompiledBundle:
         return self._choice(template, self._chain(locale))
 
     def check_channel(self, template: str, channel: Channel) -> list[TemplateFault]:
-        """What *template* lacks for *channel*: a mail needs a subject and a body, a feed item a title and text."""
+        """What *template* lacks for *channel*: its head, such as a mail's subject, or a file of a kind that is read."""
         if (template, channel) not in self._lacking:
             self._lacking[template, channel] = self._look_for_lacks(template, channel)
         return self._lacking[template, channel]
@@ -112,12 +113,11 @@ class CompiledBundle:
         return [found for chain in self._own_chains(source) for found in self._lacks(source, chain, channel)]
 
     def _lacks(self, source: TemplateSource, chain: Chain, channel: Channel) -> Iterator[TemplateFault]:
-        choice = self._choice(source.name, chain)
-        key = "subject" if channel is Channel.EMAIL else "title"
-        if key not in choice.lines:
-            yield fault(choice.file, None, f"no `{key}` in the front matter", "no_template")
-        if channel is Channel.IN_APP and choice.text is None:
-            yield fault(choice.file, None, "a feed item needs a .txt file", "no_template")
+        choice, shape = self._choice(source.name, chain), SHAPES[channel]
+        if shape.head is not None and shape.head not in choice.lines:
+            yield fault(choice.file, None, f"no `{shape.head}` in the front matter", "no_template")
+        if choice.text is None and "html" not in shape.kinds:
+            yield fault(choice.file, None, f"{shape.noun} needs a .txt file", "no_template")
 
     def _own_chains(self, source: TemplateSource) -> list[Chain]:
         """A chain for every locale that *source* has files for."""

@@ -24,8 +24,8 @@ def fault(file: str, line: int | None, detail: str, code: str = "invalid_templat
 class RenderError(Invalid):
     """The words of this message cannot be made; trying again with the same data will not help.
 
-    Codes: ``missing_variables`` (see `names`), ``resource_limit``, ``too_large``, ``invalid_header``,
-    ``invalid_url``, ``no_template``, ``render_failed``.
+    Codes: ``missing_variables`` (see `names`), ``resource_limit``, ``too_large``, ``empty``, ``invalid_header``,
+    ``invalid_url``, ``invalid_text``, ``no_template``, ``render_failed``.
     """
 
     code = "render_failed"

@@ -20,7 +20,7 @@ Roots = Mapping[str, tuple[str, ...] | None]
 #: The names every template sees, with their fields where those are fixed.
 ROOTS: Roots = {
     "payload": None,
-    "recipient": ("id", "name", "email", "locale", "timezone", "data"),
+    "recipient": ("id", "name", "email", "phone", "locale", "timezone", "data"),
     "workflow": ("key",),
     "trigger": ("id", "transaction_id", "metadata", "created_at"),
     "message": ("id", "channel"),

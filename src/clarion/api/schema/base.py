@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from clarion.domain import identifier
 from clarion.domain.address import parse_email
 from clarion.domain.locale import normalise
+from clarion.domain.phone import parse_phone
 from clarion.domain.recipient import LONGEST_NAME, MOST_OWN_FIELDS, check_name
 from clarion.domain.zone import check_zone
 from clarion.errors import Invalid
@@ -56,10 +57,16 @@ Identifier = Annotated[
     str, checked(identifier.check_identifier), Field(json_schema_extra={"pattern": identifier.PATTERN})
 ]
 Email = Annotated[str, checked(parse_email), Field(json_schema_extra={"format": "email", "maxLength": 254})]
+Phone = Annotated[
+    str,
+    checked(parse_phone),
+    Field(description="In international form; kept in E.164 form.", json_schema_extra={"examples": ["+31612345678"]}),
+]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), checked(check_name)]
 Locale = Annotated[str, checked(normalise), Field(json_schema_extra={"examples": ["pt-BR"]})]
 Zone = Annotated[str, checked(check_zone), Field(json_schema_extra={"examples": ["Europe/Lisbon"]})]
 Own = Annotated[dict[str, Any], Field(max_length=MOST_OWN_FIELDS)]
+ChannelName = Literal["email", "sms", "in_app"]
 
 
 class Paged(Question):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from clarion.api.schema.base import Identifier, Moment, Paged, Reply
+from clarion.api.schema.base import ChannelName, Identifier, Moment, Paged, Reply
 
 MessageStatus = Literal[
     "queued", "sending", "sent", "delivered", "failed", "bounced", "skipped", "cancelled", "expired", "unknown"
@@ -19,7 +19,7 @@ class MessagesQuestion(Paged):
     trigger: str | None = Field(None, max_length=64)
     recipient: Identifier | None = None
     workflow: Identifier | None = None
-    channel: Literal["email", "in_app"] | None = None
+    channel: ChannelName | None = None
     status: MessageStatus | None = None
 
 

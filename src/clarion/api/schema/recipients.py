@@ -6,10 +6,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
-from clarion.api.schema.base import Email, Error, Identifier, Locale, Moment, Name, Own, Reply, Request, Zone
+from clarion.api.schema.base import (
+    Email,
+    Error,
+    Identifier,
+    Locale,
+    Moment,
+    Name,
+    Own,
+    Phone,
+    Reply,
+    Request,
+    Zone,
+)
 
 _EXAMPLE: dict[str, JsonValue] = {
     "email": "nitish@example.com",
+    "phone": "+919812345678",
     "name": "Nitish official",
     "locale": "en-IN",
     "timezone": "Asia/Kolkata",
@@ -23,6 +36,7 @@ class RecipientFields(Request):
     """All there is to say of a recipient; what is left out is empty."""
 
     email: Email | None = None
+    phone: Phone | None = None
     name: Name | None = None
     locale: Locale | None = None
     timezone: Zone | None = None
@@ -63,6 +77,7 @@ class RecipientReply(Reply):
 
     id: str
     email: str | None
+    phone: str | None
     name: str | None
     locale: str | None
     timezone: str | None

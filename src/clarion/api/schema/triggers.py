@@ -7,24 +7,27 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from clarion.api.schema.base import Identifier, Moment, Own, Paged, Reply, Request, checked
+from clarion.api.schema.base import ChannelName, Identifier, Moment, Own, Paged, Reply, Request, checked
 from clarion.api.schema.moment import WrittenMoment
 from clarion.api.schema.recipients import RecipientFields
 from clarion.domain import identifier
-from clarion.domain.audience import MOST_RECIPIENTS, TOO_MANY
+from clarion.domain.audience import MOST_RECIPIENTS, NAMELESS, TOO_MANY
 
 TriggerStatus = Literal["accepted", "expanding", "running", "completed", "cancelled"]
 
 
 class InlineRecipient(RecipientFields):
-    """A person described in the request: stored before they hear of it. Without an id their address names them."""
+    """A person described in the request: stored before they hear of it.
+
+    Without an id their address names them, without that their number.
+    """
 
     id: Identifier | None = None
 
     @model_validator(mode="after")
     def _has_a_name(self) -> InlineRecipient:
-        if self.id is None and self.email is None:
-            raise PydanticCustomError("missing", "give an `id`, an `email`, or both")
+        if self.id is None and self.email is None and self.phone is None:
+            raise PydanticCustomError("missing", NAMELESS)
         return self
 
 
@@ -67,7 +70,7 @@ class TriggerBody(Request):
     recipients: Annotated[list[TriggerRecipient], Field(min_length=1)]
     payload: dict[str, Any] = Field(default_factory=dict, description="What templates and conditions see as `payload`.")
     metadata: Own = Field(default_factory=dict, description="Kept and shown with the trigger; not for templates.")
-    channels: Annotated[list[Literal["email", "in_app"]], Field(min_length=1)] | None = Field(
+    channels: Annotated[list[ChannelName], Field(min_length=1)] | None = Field(
         None, description="Narrows the workflow's channels to these."
     )
     transaction_id: TransactionId | None = None
