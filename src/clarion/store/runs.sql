@@ -2,13 +2,13 @@
 -- What taking further steps needs, of those that wait. What a trigger brought is fetched apart: it is shared by many.
 SELECT r.id, r.tenant_id, r.trigger_id, r.workflow_version_id, r.recipient_id, r.step, p.id IS NOT NULL AS known,
        p.name, p.locale, p.timezone, p.data,
-       (SELECT address FROM contact c
-        WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.recipient_id AND c.channel = 'email'
-        ORDER BY c.created_at DESC LIMIT 1) AS email,
-       (SELECT address FROM contact c
-        WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.recipient_id AND c.channel = 'sms'
-        ORDER BY c.created_at DESC LIMIT 1) AS phone
-FROM run r LEFT JOIN recipient p ON p.tenant_id = r.tenant_id AND p.id = r.recipient_id
+       c.email, c.phone
+FROM run r
+CROSS JOIN LATERAL (
+    SELECT max(address) FILTER (WHERE channel = 'email') AS email, max(address) FILTER (WHERE channel = 'sms') AS phone
+    FROM contact WHERE tenant_id = r.tenant_id AND recipient_id = r.recipient_id
+) AS c
+LEFT JOIN recipient p ON p.tenant_id = r.tenant_id AND p.id = r.recipient_id
 WHERE r.id = ANY ($1::uuid[]) AND r.id BETWEEN $2 AND $3 AND r.status = 'running'
 
 -- name: move

@@ -43,14 +43,10 @@ SELECT t.*, c.trigger_id IS NOT NULL AS tombstone, clock_timestamp() AS now
 FROM trigger t LEFT JOIN trigger_cancel c ON c.trigger_id = t.id WHERE t.id = ANY ($1::uuid[])
 
 -- name: page
--- The next recipients of each trigger, in the order of their ids, each once however many topics name them.
+-- The next recipients of each trigger, in the order of their ids, each once however many topics name them. Where they are
+-- reached is one look for all channels, on each of which a recipient has one address: a look for each took half as long again.
 SELECT t.id AS trigger_id, p.recipient_id, r.id IS NOT NULL AS known, r.name, r.locale, r.timezone, r.data,
-       (SELECT address FROM contact c
-        WHERE c.tenant_id = t.tenant_id AND c.recipient_id = p.recipient_id AND c.channel = 'email'
-        ORDER BY c.created_at DESC LIMIT 1) AS email,
-       (SELECT address FROM contact c
-        WHERE c.tenant_id = t.tenant_id AND c.recipient_id = p.recipient_id AND c.channel = 'sms'
-        ORDER BY c.created_at DESC LIMIT 1) AS phone
+       c.email, c.phone
 FROM trigger t
 CROSS JOIN LATERAL (
     SELECT DISTINCT recipient_id FROM (
@@ -63,6 +59,10 @@ CROSS JOIN LATERAL (
         ) AS m
     ) AS source ORDER BY recipient_id LIMIT $2
 ) AS p
+CROSS JOIN LATERAL (
+    SELECT max(address) FILTER (WHERE channel = 'email') AS email, max(address) FILTER (WHERE channel = 'sms') AS phone
+    FROM contact WHERE tenant_id = t.tenant_id AND recipient_id = p.recipient_id
+) AS c
 LEFT JOIN recipient r ON r.tenant_id = t.tenant_id AND r.id = p.recipient_id
 WHERE t.id = ANY ($1::uuid[])
 ORDER BY t.id, p.recipient_id
