@@ -10,9 +10,11 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import pytest
+from tests.support.authority import Authority
 from tests.support.process import PATIENCE_S
 from tests.support.server import Server, can_connect, free_port, launch, missing, program, run
 from tests.support.wait import wait_until
@@ -22,12 +24,13 @@ _PLACES = tuple(map(Path, ("/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/opt/
 
 
 class RabbitMQ(Server):
-    """One node with the user ``guest``."""
+    """One node with the user ``guest``; at `tls_port` it speaks TLS as ``localhost``, by an `authority` of its own."""
 
     name = "RabbitMQ"
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         super().__init__(folder, port)
+        self.tls_port = free_port()
         self._distribution = free_port()
         self._epmd_port = free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -41,6 +44,11 @@ class RabbitMQ(Server):
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
+    @cached_property
+    def authority(self) -> Authority:
+        """Who has signed its certificate."""
+        return Authority(self.folder / "authority")
+
     def command(self) -> Sequence[str]:
         script = program("rabbitmq-server", *_PLACES)
         assert script is not None
@@ -50,8 +58,13 @@ class RabbitMQ(Server):
             cookie = home / ".erlang.cookie"
             cookie.write_text(os.urandom(16).hex())
             cookie.chmod(0o400)
+            own = self.authority.sign()
             (self.folder / "rabbitmq.conf").write_text(
                 f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+                f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}\n"
+                f"ssl_options.cacertfile = {self.authority.file}\n"
+                f"ssl_options.certfile = {own.certificate}\nssl_options.keyfile = {own.key}\n"
+                "ssl_options.verify = verify_none\nssl_options.fail_if_no_peer_cert = false\n"
                 "log.console = true\nlog.console.level = warning\nlog.file = false\n"
                 "disk_free_limit.absolute = 1MB\n"
             )

@@ -27,7 +27,7 @@ class Redis(Server):
 
     def __init__(self, folder: Path, executable: Path) -> None:
         super().__init__(folder)
-        self._executable = executable
+        self.executable = executable
 
     @property
     def url(self) -> str:
@@ -43,7 +43,7 @@ class Redis(Server):
             "appendfsync": "always",
             "set-proc-title": "no",  # it would hide the folder
         }
-        return [str(self._executable), *(part for name, value in settings.items() for part in (f"--{name}", value))]
+        return [str(self.executable), *(part for name, value in settings.items() for part in (f"--{name}", value))]
 
     async def is_ready(self) -> bool:
         """Not while it reads its file: it takes connections then, and answers that it is loading."""

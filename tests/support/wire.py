@@ -16,6 +16,8 @@ class Wire:
         self._tasks: set[asyncio.Task[None]] = set()
         #: Swallow what clients send from now on; they do not notice.
         self.deaf = False
+        #: All that clients have sent.
+        self.sent = bytearray()
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -63,6 +65,8 @@ class Wire:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outward: bool) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
+                if outward:
+                    self.sent += data
                 if not (outward and self.deaf):
                     writer.write(data)
                     await writer.drain()

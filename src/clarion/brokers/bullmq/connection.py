@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, NoScriptError, RedisError, ResponseError
 
+from clarion.brokers import encryption
 from clarion.brokers.base import Disconnected
 from clarion.brokers.bullmq.scripts import Script
 from clarion.errors import ConfigError
@@ -32,12 +33,14 @@ class Connection:
 
     def __init__(self, url: str, *, name: str) -> None:
         """*name* is what Redis shows in CLIENT LIST. Raises `ConfigError` for an *url* that is none."""
+        plain, options = encryption.split(url)
         self._turn = asyncio.Lock()
         self._lost: str | None = "it is not open yet"
+        self._url = plain
         extra = {} if url.startswith("unix:") else {"socket_keepalive": True}
         try:
             pool = ConnectionPool.from_url(
-                url,
+                plain,
                 client_name=name,
                 protocol=2,
                 socket_timeout=None,  # with one, an answer that does not come in time is None
@@ -46,18 +49,24 @@ class Connection:
                 **extra,
             )
             self._redis = pool.make_connection()  # type: ignore[no-untyped-call]
+            if encryption.is_encrypted(plain):
+                self._redis.ssl_context.context = encryption.context(options)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"the address of Redis cannot be used: {error}; write redis://HOST:PORT/NUMBER") from None
 
     async def open(self) -> None:
-        """Raises `Disconnected` when Redis is away, `ConfigError` when it will not have us."""
+        """Raises `Disconnected` when Redis is away, `ConfigError` when it will not have us, or cannot be trusted."""
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._redis.connect()
         except (AuthenticationError, NoPermissionError) as error:
             raise ConfigError(f"Redis refuses us: {error}. Check user and password in its address") from None
         except (RedisError, OSError, TimeoutError) as error:
-            raise Disconnected(f"Redis cannot be reached: {str(error) or _SLOW}") from None
+            if (fault := encryption.refusal(error)) is not None:
+                where = f"{self._redis.host}:{self._redis.port}"
+                raise ConfigError(f"Redis at {where} cannot be used: {fault}.") from None
+            said = encryption.cut_off(self._url, str(error) or _SLOW)
+            raise Disconnected(f"Redis cannot be reached: {said}") from None
         self._lost = None
 
     async def check_version(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
@@ -16,9 +17,12 @@ from clarion.brokers.bullmq.connection import Connection
 from clarion.brokers.bullmq.keys import Keys
 from clarion.brokers.bullmq.worker import AT_ONCE
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent
+from clarion.errors import ConfigError
 
 #: Headers that are options of the job, and the most that each may be; `delay` in ms, `backoff` the same every time.
 OPTIONS: Mapping[str, int] = {"delay": 2**48, "attempts": 2**31, "priority": 2_097_152, "backoff": 2**48}
+#: How long everybody waits for a Redis that does not let us in.
+_NOT_LET_IN = timedelta(seconds=60)
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 
 
@@ -65,6 +69,8 @@ class BullMQSink(Sink):
             connection = await self._open()
             arguments = [keys.base, _packed(jobs)]
             answers = msgpack.unpackb(await connection.run(scripts.ours("add"), keys.adding, arguments))
+        except ConfigError as error:
+            return [Retry(error.message, after=_NOT_LET_IN, pause_provider=True)] * len(jobs)
         except Disconnected as error:
             return [Retry(str(error))] * len(jobs)
         return [

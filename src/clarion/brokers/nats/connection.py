@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -10,7 +11,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
 
+from clarion.brokers import encryption
 from clarion.brokers.base import Disconnected
 from clarion.errors import ConfigError
 
@@ -29,10 +32,10 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None], *, patie
     """A connection that is called *name* at the server; *on_lost* hears, once, when it has ended and why.
 
     It does not mend itself. *urls*: one address, or several of one cluster with commas. Raises `Disconnected`, or
-    `ConfigError` where we are not let in.
+    `ConfigError` where we are not let in, or cannot trust it.
     """
-    client = Client()
-    servers, credentials = _addresses(urls)
+    client = _Client()
+    servers, context, credentials = _addresses(urls)
     where = ", ".join(urlsplit(server).netloc for server in servers)
 
     async def on_closed() -> None:
@@ -46,6 +49,7 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None], *, patie
             await client.connect(
                 servers,
                 **credentials,
+                tls=context,
                 name=name,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -56,23 +60,56 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None], *, patie
                 error_cb=on_error,
             )
     except TimeoutError as error:
-        await close(client)
+        await client.drop()
         raise Disconnected(f"NATS at {where} did not answer within {patience_s:g} s") from error
     except (nats.errors.Error, OSError, ValueError) as error:
-        await close(client)
+        await client.drop()
         said = why(client.last_error or error)
         if "authorization" in said.lower():
             raise ConfigError(f"NATS at {where} does not let us in: check user and password, or the token.") from error
+        fault = str(error) if isinstance(error, _NotEncrypted) else encryption.refusal(error)
+        if fault is not None:
+            raise ConfigError(f"NATS at {where} cannot be used: {fault}.") from error
         raise Disconnected(f"NATS at {where} cannot be reached: {said}") from error
     return client
 
 
-def _addresses(urls: str) -> tuple[list[str], dict[str, Any]]:
-    """The servers alone, and what lets us in as the client's arguments: in addresses it would not decode ``%40``."""
+class _NotEncrypted(nats.errors.Error):
+    """A server that offers no encryption where we want it."""
+
+
+class _Client(Client):
+    """Encrypts what goes to ``tls://``, or sends nothing there: by itself the client does as the server likes."""
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """Called with the first thing a server says, before anything is said to it."""
+        assert self._current_server is not None
+        if initial_connection and self._current_server.uri.scheme == "tls" and not info.get("tls_required"):
+            if not info.get("tls_available"):
+                raise _NotEncrypted("it offers no encryption, which tls:// requires")
+            info["tls_required"] = True
+        await super()._process_info(info, initial_connection)
+
+    async def drop(self) -> None:
+        """Let go of a connection that was never one: after a failed handshake a goodbye waits for its own end."""
+        if isinstance(self._transport, TcpTransport) and (writer := self._transport._bare_io_writer) is not None:
+            writer.transport.abort()
+        else:
+            await close(self)
+
+
+def _addresses(urls: str) -> tuple[list[str], ssl.SSLContext | None, dict[str, Any]]:
+    """The servers alone, how they are verified, and what lets us in as the client's arguments.
+
+    In addresses it would not decode ``%40``. What one address says of that holds for all.
+    """
     servers: list[str] = []
     credentials: dict[str, Any] = {}
+    options: dict[str, str] = {}
     for url in urls.split(","):
-        parts = urlsplit(url.strip())
+        plain, some = encryption.split(url.strip())
+        options |= some
+        parts = urlsplit(plain)
         before, _, host = parts.netloc.rpartition("@")
         user, colon, password = before.partition(":")
         if colon:
@@ -80,7 +117,8 @@ def _addresses(urls: str) -> tuple[list[str], dict[str, Any]]:
         elif user:
             credentials = {"token": unquote(user)}
         servers.append(urlunsplit(parts._replace(netloc=host)))
-    return servers, credentials
+    context = encryption.context(options) if any(map(encryption.is_encrypted, servers)) else None
+    return servers, context, credentials
 
 
 async def close(client: Client | None) -> None:

@@ -12,6 +12,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.abc import AbstractChannel as Channel
 from yarl import URL
 
+from clarion.brokers import encryption
 from clarion.brokers.base import Disconnected
 from clarion.brokers.rabbitmq.tolerance import tolerate
 from clarion.errors import ConfigError
@@ -31,16 +32,18 @@ async def connect(url: str, name: str, *, patience_s: float = PATIENCE_S) -> Abs
     """A connection that is called *name* at the broker.
 
     It does not mend itself: a client that reconnects behind our back can come back without its consumer. Raises
-    `Disconnected`, or `ConfigError` where we are not let in.
+    `Disconnected`, or `ConfigError` where we are not let in, or cannot trust it.
     """
     tolerate()
-    address = URL(url)
-    where = f"{address.host}:{address.port or 5672}"
+    plain, options = encryption.split(url)
+    context = encryption.context(options) if encryption.is_encrypted(url) else None
+    address = URL(plain)
+    where = f"{address.host}:{address.port or (5671 if context else 5672)}"
     if "heartbeat" not in address.query:
         address = address.update_query(heartbeat=_HEARTBEAT_S)
     try:
         async with asyncio.timeout(patience_s):
-            return await aio_pika.connect(address, client_properties={"connection_name": name})
+            return await aio_pika.connect(address, client_properties={"connection_name": name}, ssl_context=context)
     except (aiormq.exceptions.ProbableAuthenticationError, aiormq.exceptions.AuthenticationError) as error:
         raise ConfigError(f"RabbitMQ at {where} does not let {address.user!r} in: check user and password.") from error
     except aiormq.exceptions.InvalidFrameError as error:
@@ -52,7 +55,9 @@ async def connect(url: str, name: str, *, patience_s: float = PATIENCE_S) -> Abs
     except TimeoutError as error:
         raise Disconnected(f"RabbitMQ at {where} did not answer within {patience_s:g} s") from error
     except LOST as error:
-        raise Disconnected(f"RabbitMQ at {where} cannot be reached: {error}") from error
+        if (fault := encryption.refusal(error)) is not None:
+            raise ConfigError(f"RabbitMQ at {where} cannot be used: {fault}.") from error
+        raise Disconnected(f"RabbitMQ at {where} cannot be reached: {encryption.cut_off(plain, str(error))}") from error
 
 
 @asynccontextmanager
