@@ -20,10 +20,11 @@ from tests.support.smtp_certificate import make_certificate, server_context
 from clarion import clock
 from clarion.brokers.base import Publication
 from clarion.brokers.endpoint import Endpoint, read_secret
-from clarion.brokers.url_guard import UrlGuard, parse_url
-from clarion.brokers.webhook import MOST_READ, WebhookSink
+from clarion.brokers.webhook import WebhookSink
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
+from clarion.http.client import MOST_READ
+from clarion.http.url_guard import UrlGuard, parse_url
 
 NEW = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD = "whsec_" + "b" * 32

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clarion.brokers.http_outcome import LONGEST_WAIT, of_status, parse_retry_after
-from clarion.domain.outcome import Reject, Retry, Sent
+from clarion.domain.outcome import Reject, Retry, Sent, Uncertain
+from clarion.http.outcome import BUSY, LOCKED_OUT, LONGEST_WAIT, of_refusal, of_status, parse_retry_after
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -64,3 +64,31 @@ def test_the_rest_is_refused(status: int, code: str) -> None:
 )
 def test_retry_after_is_read_in_all_its_forms(text: str | None, wait: timedelta | None) -> None:
     assert parse_retry_after(text, NOW) == wait
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 504, 599])
+def test_a_provider_that_fails_may_have_taken_what_it_would_not_know_again(status: int) -> None:
+    assert of_refusal(status, None, "no", idempotent=False) == Uncertain("no")
+    assert of_refusal(status, None, "no", idempotent=True) == Retry("no")
+
+
+@pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405])
+def test_what_an_operator_must_change_burns_no_message(status: int) -> None:
+    outcome = of_refusal(status, None, "no", idempotent=False)
+    assert isinstance(outcome, Retry)
+    assert (outcome.after, outcome.pause_provider) == (LOCKED_OUT, True)
+
+
+def test_too_many_requests_make_everybody_wait_for_a_provider() -> None:
+    wait = timedelta(seconds=7)
+    assert of_refusal(429, None, "no", idempotent=False) == Retry("no", after=BUSY, pause_provider=True)
+    assert of_refusal(429, wait, "no", idempotent=False) == Retry("no", after=wait, pause_provider=True)
+    assert of_refusal(503, None, "no", idempotent=False) == Retry("no")
+    assert of_refusal(503, wait, "no", idempotent=False) == Retry("no", after=wait, pause_provider=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "rejected"), (422, "rejected"), (413, "too_large"), (410, "rejected")]
+)
+def test_a_provider_may_refuse_for_good(status: int, code: str) -> None:
+    assert of_refusal(status, None, "no", idempotent=True) == Reject("no", code=code)

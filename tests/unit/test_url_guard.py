@@ -7,8 +7,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from clarion.brokers.url_guard import BLOCKED, PORTS, UrlGuard, is_public, parse_url
 from clarion.errors import Invalid
+from clarion.http.url_guard import BLOCKED, PORTS, UrlGuard, is_public, parse_url
 
 LOOPBACK = ip_network("127.0.0.0/8")
 

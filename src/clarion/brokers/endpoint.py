@@ -9,8 +9,8 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from clarion.brokers.url_guard import Destination
 from clarion.errors import Invalid
+from clarion.http.url_guard import Destination
 
 _PREFIX = "whsec_"
 

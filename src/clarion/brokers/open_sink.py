@@ -7,9 +7,9 @@ from importlib import import_module
 
 from clarion.brokers.base import Sink
 from clarion.brokers.endpoint import Endpoint
-from clarion.brokers.url_guard import Network, UrlGuard
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError
+from clarion.http.url_guard import Network, UrlGuard
 
 #: By kind: the adapter, which takes the broker's address.
 _ADAPTERS = {

@@ -8,9 +8,9 @@ from pathlib import Path
 import orjson
 
 from clarion.brokers.endpoint import Endpoint, read_secret
-from clarion.brokers.url_guard import Network, UrlGuard, parse_url
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
+from clarion.http.url_guard import Network, UrlGuard, parse_url
 from clarion.project.name import NAME
 
 _KEYS = ("url", "secrets", "secret_files")
