@@ -34,7 +34,6 @@ __all__ = [
 #: What Kubernetes adds to the environment of every pod beside a service called ``clarion``.
 _KUBERNETES = re.compile(r"CLARION_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 _SERVICE_LINK = "Kubernetes sets it beside a Service called `clarion`: say `enableServiceLinks: false`"
-_FILE = "_FILE"
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -160,7 +159,7 @@ def _environment(
     for name, value in sorted(environ.items()):
         if not name.startswith(PREFIX) or not value or _KUBERNETES.fullmatch(name):
             continue
-        setting = by_env.get(name) or by_env.get(name.removesuffix(_FILE))
+        setting = by_env.get(name) or by_env.get(name.removesuffix("_FILE"))
         if setting is None:
             mistakes.append(Mistake(file=name, message="there is no such setting", hint=did_you_mean(name, by_env)))
         elif setting.name in found:
@@ -185,19 +184,25 @@ def _project(setting: Setting, flags: Mapping[str, object], env: Mapping[str, tu
         return Path(str(setting.field.default)).resolve()  # told as a mistake with the others
 
 
-def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> list[Mistake]:
+def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> Iterator[Mistake]:
     """Endpoints that lead where none is allowed."""
-    endpoints, allowed = values.get("webhooks", ()), values.get("publish.allow_networks", ())
-    if not endpoints:
-        return []
-    from clarion.project.webhooks import refused
+    if endpoints := values.get("webhooks"):
+        from clarion.project.webhooks import refused
 
-    assert isinstance(endpoints, tuple) and isinstance(allowed, tuple)
-    hint = "list its network in publish.allow_networks if it is yours"
-    return [
-        Mistake(**_at(origins["webhooks"]), message=f"webhooks.{name}: {why}", hint=hint)
-        for name, why in refused(endpoints, allowed).items()
-    ]
+        allowed = values.get("publish.allow_networks", ())
+        assert isinstance(endpoints, tuple) and isinstance(allowed, tuple)
+        for name, why in refused(endpoints, allowed).items():
+            hint = "list its network in publish.allow_networks if it is yours"
+            yield Mistake(**_at(origins["webhooks"]), message=f"webhooks.{name}: {why}", hint=hint)
+
+
+def _sms(values: Mapping[str, object], origins: Mapping[str, str]) -> Iterator[Mistake]:
+    """An account for text messages that is none, or none that can be chosen."""
+    if values.get("providers") or values.get("sms.provider"):
+        from clarion.project.providers import mischosen
+
+        for setting, message, hint in mischosen(values, "sms", "text messages"):
+            yield Mistake(**_at(origins[setting]), message=message, hint=hint)
 
 
 def _queues(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> Iterator[Mistake]:
@@ -234,6 +239,7 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str], lines: M
         message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"
         mistakes.append(Mistake(**_at(origin), message=message))
     mistakes += _webhooks(values, origins)
+    mistakes += _sms(values, origins)
     mistakes += _queues(values, origins, lines)
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:

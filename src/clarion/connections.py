@@ -17,6 +17,7 @@ from clarion.queue.notify import Notifier
 from clarion.store.database import Pool, check_durable, open_pool, set_up
 
 if TYPE_CHECKING:
+    from clarion.channels.account import Account
     from clarion.channels.email.settings import SmtpSettings
     from clarion.domain.rate import Rate
     from clarion.flows.retention import What
@@ -85,6 +86,13 @@ def smtp_settings(settings: Settings) -> SmtpSettings:
     return replace(parsed, **absent)  # type: ignore[arg-type]
 
 
+def account_of(settings: Settings, channel: str) -> Account | None:
+    """The account that carries the messages of *channel* (``sms``): the one that is named, or the only one there is."""
+    named: str | None = getattr(settings, channel).provider
+    fit = [account for account in settings.providers if account.kind.channel == channel]
+    return next((account for account in fit if named in (None, account.name)), None)
+
+
 async def _close(pool: Pool) -> None:
     try:
         async with asyncio.timeout(10):
@@ -101,6 +109,9 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
     found = {queue_pace(queue): rate for queue, rate in settings.rates.items()}
     if settings.email.rate is not None:
         found[provider_pace(SmtpProvider.name)] = settings.email.rate
+    account = account_of(settings, "sms")
+    if settings.sms.rate is not None and account is not None:
+        found[provider_pace(account.label)] = settings.sms.rate
     return found
 
 

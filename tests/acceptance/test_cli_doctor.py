@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,21 @@ async def test_a_mail_server_that_is_away(settings: dict[str, str]) -> None:
     assert code == 1
     assert "127.0.0.1:1 does not let us in" in findings["mail server"]["says"]
     assert findings["mail server"]["how"]
+
+
+async def test_an_account_for_text_messages(settings: dict[str, str]) -> None:
+    async with SmtpServer() as there:
+        table = {"kind": "twilio", "account_sid": "AC" + "0" * 32, "auth_token": "c0ffee" * 5 + "ab", "from": "Shop"}
+        account = {"CLARION_PROVIDERS": json.dumps({"main": table | {"base_url": f"http://127.0.0.1:{there.port}"}})}
+        _, findings = await examine(settings | account)
+        assert findings["sms"]["level"] == "warn"
+        assert "public_url" in findings["sms"]["says"]
+        _, findings = await examine(settings | account | {"CLARION_PUBLIC_URL": "https://notify.example"})
+        assert findings["sms"]["level"] == "ok"
+        assert "https://notify.example/v1/callbacks/twilio/main" in findings["sms"]["says"]
+    _, findings = await examine(settings | account)
+    assert "cannot be reached" in findings["sms"]["says"]
+    assert "sms" not in (await examine(settings))[1]
 
 
 async def test_a_database_that_is_away_or_not_migrated(empty_database: str, settings: dict[str, str]) -> None:

@@ -22,8 +22,8 @@ def doctor(
 ) -> None:
     """Look at everything Clarion stands on; say how to mend it.
 
-    Database, workers, mail server, brokers, clocks, folders, disk, project and settings. Exits with 1 when something
-    fails.
+    Database, workers, mail server, providers, brokers, clocks, folders, disk, project and settings. Exits with 1 when
+    something fails.
     """
     import asyncio
 
@@ -46,11 +46,12 @@ async def _examine(settings: Settings, *, as_json: bool) -> list[Finding]:
     from clarion.cli.checkup.database import check_database
     from clarion.cli.checkup.machine import check_machine
     from clarion.cli.checkup.mail import check_mail
+    from clarion.cli.checkup.providers import check_providers
 
     findings = list(check_machine(settings))
     for finding in findings:
         _tell(finding, as_json=as_json)
-    for check in (check_database(settings), check_mail(settings), check_brokers(settings)):
+    for check in (check_database(settings), check_mail(settings), check_providers(settings), check_brokers(settings)):
         async for finding in check:
             _tell(finding, as_json=as_json)
             findings.append(finding)

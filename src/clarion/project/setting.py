@@ -14,7 +14,8 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from clarion.domain.duration import show_duration
-from clarion.project.settings import Group, Settings
+from clarion.project.setting_kinds import Group
+from clarion.project.settings import Settings
 
 MASK = "••••"
 PREFIX = "CLARION_"

@@ -189,6 +189,23 @@ def endpoints(value: object) -> tuple[object, ...]:
     return read_endpoints(value) if value else ()
 
 
+def accounts(value: object) -> tuple[object, ...]:
+    from clarion.project.providers import read_accounts  # only where there are some
+
+    return read_accounts(value) if value else ()
+
+
+def public_url(value: object) -> str:
+    """Where the API is reached from outside: what providers are told, letter by letter."""
+    if (
+        not isinstance(value, str)
+        or len(value) > 1_000
+        or not re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?", value)
+    ):
+        raise ValueError("expected an address such as https://notify.example, in lower case, without a query")
+    return value.rstrip("/")
+
+
 def _secret(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()

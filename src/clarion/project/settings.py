@@ -1,21 +1,22 @@
 """Every setting there is: its name, its default, its range and what it does.
 
-The tables of ``clarion.toml`` are the groups below. docs/reference/settings.md is written from this file.
+The tables of ``clarion.toml`` are the groups below and those of `setting_groups`; docs/reference/settings.md is written
+from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from clarion.project import broker_urls
 from clarion.project import setting_types as types
+from clarion.project.setting_groups import Api, Database, Retention
+from clarion.project.setting_kinds import DAY, HOUR, MINUTE, SECOND, Duration, Group, a
 
-Duration = Annotated[timedelta, BeforeValidator(types.duration)]
 Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
 Folder = Annotated[Path, BeforeValidator(types.folder)]
 Locale = Annotated[str, BeforeValidator(types.locale)]
@@ -34,24 +35,8 @@ RateText = Annotated[Any, BeforeValidator(types.rate)]
 Rates = Annotated[Mapping[str, Any], BeforeValidator(types.rates)]
 AtOnce = Annotated[Mapping[str, int], BeforeValidator(types.at_once)]
 Endpoints = Annotated[tuple[Any, ...], BeforeValidator(types.endpoints)]
-
-SECOND = timedelta(seconds=1)
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-KIB = 1024
-MIB = 1024 * KIB
-
-
-class Group(BaseModel):
-    """One table of ``clarion.toml``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
-
-
-def a(default: object, says: str, **limits: Any) -> Any:
-    """One setting: its default, what it does, and its limits (``ge``, ``le``)."""
-    return Field(default, description=says, **limits)
+Accounts = Annotated[tuple[Any, ...], BeforeValidator(types.accounts)]
+PublicUrl = Annotated[str, BeforeValidator(types.public_url)]
 
 
 class Worker(Group):
@@ -106,58 +91,18 @@ class Email(Group):
     )
 
 
-class Api(Group):
-    """What one HTTP request may bring, and how many one tenant may send to each API process."""
+class Sms(Group):
+    """Text messages: through which provider, and how fast."""
 
-    max_body: int = a(MIB, "bytes in the body of a request", ge=KIB, le=64 * MIB)
-    max_bulk_body: int = a(8 * MIB, "bytes in the body of a request to a bulk route", ge=KIB, le=256 * MIB)
-    rate: int = a(
-        2_000, "requests a second of one tenant, once `burst` is used up; 0 is any number", ge=0, le=1_000_000
+    provider: str | None = a(
+        None,
+        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
+        "text messages",
+        max_length=64,
     )
-    burst: int = a(10_000, "requests of one tenant that may come faster than `rate`", ge=1, le=1_000_000)
-    concurrency: int = a(
-        2_500, "requests of one tenant that are answered at the same time; 0 is any number", ge=0, le=1_000_000
+    rate: RateText | None = a(
+        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
     )
-    followers: int = a(
-        200, "streams of events and `Prefer: wait` of one tenant at the same time; 0 is any number", ge=0, le=100_000
-    )
-    failed_keys: int = a(
-        100,
-        "requests a minute without a valid key from one address (behind a proxy: the proxy's); 0 is any number",
-        ge=0,
-        le=1_000_000,
-    )
-
-
-class Database(Group):
-    """How PostgreSQL is spoken to."""
-
-    api_connections: int = a(10, "connections of one API process", ge=1, le=200)
-    worker_connections: int = a(8, "connections of one worker process", ge=2, le=200)
-    connect_timeout: Duration = a(10 * SECOND, "how long to wait for a connection", ge=SECOND / 10, le=5 * MINUTE)
-    statement_timeout: Duration = a(
-        5 * SECOND, "how long a statement of the API may take", ge=SECOND / 10, le=5 * MINUTE
-    )
-    job_statement_timeout: Duration = a(
-        30 * SECOND, "how long a statement of a worker may take", ge=SECOND / 10, le=HOUR
-    )
-    statement_cache_size: int = a(
-        1_024, "prepared statements kept per connection; 0 behind PgBouncer in transaction mode", ge=0, le=10_000
-    )
-
-
-class Retention(Group):
-    """How long things are kept once they are finished."""
-
-    completed_jobs: Duration = a(DAY, "finished jobs", ge=0 * DAY, le=366 * DAY)
-    failed_jobs: Duration = a(7 * DAY, "jobs that failed for good", ge=0 * DAY, le=366 * DAY)
-    messages: Duration = a(
-        90 * DAY, "triggers, messages and their attempts, what lies in quarantine", ge=DAY, le=366 * DAY
-    )
-    feed: Duration = a(90 * DAY, "items of the in-app feed", ge=DAY, le=366 * DAY)
-    timers: Duration = a(7 * DAY, "timers that fired or were cancelled", ge=0 * DAY, le=366 * DAY)
-    schedule_runs: Duration = a(30 * DAY, "what schedules did", ge=DAY, le=366 * DAY)
-    caught_mails: Duration = a(7 * DAY, "mails that the mail catcher took", ge=HOUR, le=366 * DAY)
 
 
 class Defaults(Group):
@@ -220,6 +165,16 @@ class Settings(Group):
     unsafe_allow_fsync_off: bool = a(
         False, "start on a database with `fsync` off, where a crash loses what was promised: for tests only"
     )
+    public_url: PublicUrl | None = a(
+        None,
+        "the address under which the API is reached from outside, such as `https://notify.example`: there providers "
+        "tell what became of a message; absent: they are not asked to",
+    )
+    providers: Accounts = a(
+        (),
+        "accounts at providers: a table `[providers.NAME]` each, with its `kind` and what that needs; in the "
+        "environment the same as JSON",
+    )
     webhooks: Endpoints = a(
         (),
         "endpoints of webhooks: a table `[webhooks.NAME]` each, with `url`, and `secrets` or `secret_files`; in the "
@@ -239,6 +194,7 @@ class Settings(Group):
 
     worker: Worker = Worker()
     email: Email = Email()
+    sms: Sms = Sms()
     api: Api = Api()
     database: Database = Database()
     retention: Retention = Retention()

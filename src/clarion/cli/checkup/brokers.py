@@ -43,7 +43,7 @@ async def _asked(name: str, address: str) -> Finding:
     host, port = url.hostname or "localhost", url.port or _PORTS[url.scheme]
     waits = "nothing comes in from there, and what is published waits"
     try:
-        await _reach(host, port)
+        await reach(host, port)
         return ok(name, f"{host}:{port} is {await hello(address)}")
     except Disconnected as error:
         says = f"{host}:{port} {_without_secrets(str(error), address)}: {waits}"
@@ -53,7 +53,7 @@ async def _asked(name: str, address: str) -> Finding:
         return fail(name, says, "mend its address in the settings, or the server, as that says")
 
 
-async def _reach(host: str, port: int) -> None:
+async def reach(host: str, port: int) -> None:
     """Raises `Disconnected` with why it cannot be reached."""
     try:
         async with asyncio.timeout(PATIENCE_S):

@@ -1,0 +1,87 @@
+"""What an account at a provider needs: each kind of provider declares it, and settings, checks and pages go by that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from clarion.channels.base import Callbacks, Provider
+from clarion.errors import Invalid
+
+_LONGEST = 4_000
+
+
+def one_line(text: str) -> str:
+    """*text*, if it may stand in a header or a form. Raises `Invalid` that does not repeat it."""
+    if not text or text != text.strip():
+        raise Invalid("it is empty, or has blanks around it")
+    if not text.isprintable():
+        raise Invalid("it has a line break or another control character")
+    if len(text) > _LONGEST:
+        raise Invalid(f"it is longer than {_LONGEST:,} characters")
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One setting of an account."""
+
+    key: str
+    #: What it is, for pages.
+    says: str
+    #: Gives the value in its usual form; raises `Invalid` that says what is wrong, and of a secret never what it is.
+    read: Callable[[str], str] = one_line
+    default: str | None = None
+    required: bool = False
+    #: Never shown. May be given as the name of a file that holds it, by the same key with ``_file`` behind it.
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account at one provider, as the settings have it: checked, and never shown whole."""
+
+    #: How the operator calls it.
+    name: str
+    kind: Kind
+    #: By key; those that are absent and have no default are missing.
+    values: Mapping[str, str] = field(repr=False)
+    #: Where the provider is to tell what became of a message; None: nowhere.
+    callback_url: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind.name})"
+
+    @property
+    def label(self) -> str:
+        """The name under which all workers share its limits and pauses, and which attempts keep."""
+        return f"{self.kind.name}:{self.name}"
+
+    def __getitem__(self, key: str) -> str:
+        """A value that is required or has a default."""
+        return self.values[key]
+
+    def get(self, key: str) -> str | None:
+        return self.values.get(key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of provider: what its accounts need, and what makes the parts that speak to it.
+
+    The functions import what they need when they are called, so that settings can be read without it.
+    """
+
+    #: What `kind` in the settings says, e.g. ``twilio``.
+    name: str
+    #: The channel whose messages it carries, e.g. ``sms``.
+    channel: str
+    #: What it is, for pages.
+    says: str
+    options: tuple[Option, ...]
+    open: Callable[[Account], Provider[Any]]
+    #: What believes or refuses what the provider tells later; None where it tells nothing.
+    callbacks: Callable[[Account], Callbacks] | None = None
+    #: What is wrong with an account that no option shows by itself, each as a sentence.
+    check: Callable[[Account], Iterable[str]] = lambda _: ()

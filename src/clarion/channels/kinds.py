@@ -1,0 +1,37 @@
+"""The kinds of providers there are: ours, and those of other packages, which join by an entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+from clarion.channels.account import Kind
+from clarion.channels.sms.twilio_account import TWILIO
+from clarion.errors import ConfigError
+
+#: An entry point of this group names a `Kind`; what it is called does not matter.
+GROUP = "clarion.providers"
+
+_OURS = {kind.name: kind for kind in (TWILIO,)}
+
+
+def kinds() -> Mapping[str, Kind]:
+    """All kinds by name. Raises `ConfigError` where a package offers what is none, or takes a name that is taken."""
+    found = dict(_OURS)
+    for point in entry_points(group=GROUP):
+        try:
+            kind = point.load()
+        except Exception as error:
+            raise ConfigError(
+                f"The provider {point.value} cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(kind, Kind):
+            raise ConfigError(f"{point.value} is not a kind of provider: it must be a clarion.channels.account.Kind.")
+        if found.setdefault(kind.name, kind) is not kind:
+            raise ConfigError(f"{point.value} calls itself {kind.name!r}, as another kind of provider does.")
+    return found
+
+
+def find_kind(name: str) -> Kind | None:
+    """The kind called *name*; other packages are only looked at for what is not ours."""
+    return _OURS.get(name) or kinds().get(name)

@@ -1,0 +1,62 @@
+"""The provider of a channel, and what reads what providers tell later: made of the accounts in the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from clarion.channels.account import Account
+from clarion.channels.base import Callbacks, Provider
+from clarion.domain.outcome import Outcome, Retry
+
+#: The path under which the API hears what providers tell, after the kind and the name of the account.
+CALLBACKS = "/v1/callbacks"
+
+_LATER = timedelta(minutes=1)
+
+
+class NoProvider(Provider[Any]):
+    """Stands where no account is configured: messages wait, and say for what."""
+
+    name = "none"
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+
+    async def send(self, items: Sequence[object]) -> list[Outcome]:
+        channel = self._channel
+        reason = (
+            f"no provider is configured for {channel}: add a table [providers.NAME] to clarion.toml, "
+            f"and name it as provider in [{channel}]"
+        )
+        return [Retry(reason, after=_LATER, pause_provider=True) for _ in items]
+
+    async def close(self) -> None:
+        return None
+
+
+def open_provider(channel: str, account: Account | None, public_url: str | None = None) -> Provider[Any]:
+    """What carries the messages of *channel*: *account*, or, without one, what lets them wait.
+
+    *public_url* is where the API is reached from outside. Connects to nothing yet.
+    """
+    if account is None:
+        return NoProvider(channel)
+    url = callback_url(public_url, account.kind.name, account.name)
+    return account.kind.open(replace(account, callback_url=url if account.kind.callbacks else None))
+
+
+def open_callbacks(accounts: Sequence[Account]) -> Mapping[tuple[str, str], Callbacks]:
+    """What believes or refuses what providers tell: by kind and name of the account, as the path has them."""
+    return {
+        (account.kind.name, account.name): account.kind.callbacks(account)
+        for account in accounts
+        if account.kind.callbacks is not None
+    }
+
+
+def callback_url(public_url: str | None, kind: str, name: str) -> str | None:
+    """The address that a provider is told, without a query; None where the API is not reached from outside."""
+    return None if public_url is None else f"{public_url.rstrip('/')}{CALLBACKS}/{kind}/{name}"

@@ -1,0 +1,126 @@
+"""Accounts at providers among the settings: tables ``[providers.<name>]`` of ``clarion.toml``, or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import orjson
+
+from clarion.channels.account import Account, Kind, Option
+from clarion.channels.kinds import find_kind, kinds
+from clarion.domain.suggest import did_you_mean
+from clarion.errors import ConfigError, Invalid
+from clarion.project.name import NAME
+
+_FILE = "_file"
+_LARGEST_FILE = 64 * 1024
+
+
+def read_accounts(value: object) -> tuple[Account, ...]:
+    """The accounts in *value*: tables by name, or JSON of the same shape.
+
+    Raises ValueError that names every fault of every account, and repeats no secret.
+    """
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            raise ValueError('expected JSON, for example {"main": {"kind": "twilio", "account_sid": "AC…"}}') from None
+    if not isinstance(value, Mapping):
+        raise ValueError("expected a table [providers.NAME] for each account")
+    found: list[Account] = []
+    wrong: list[str] = []
+    for name, table in value.items():
+        account, faults = _account(name, table)
+        found += [account] if account is not None and not faults else []
+        wrong += [f"{name}: {fault}" for fault in faults]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return tuple(found)
+
+
+def mischosen(values: Mapping[str, object], channel: str, carries: str) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the account that *channel* names among all settings: the setting, why, and what to do."""
+    accounts, named = values.get("providers", ()), values.get(f"{channel}.provider")
+    assert isinstance(accounts, tuple)
+    fit = sorted(account.name for account in accounts if account.kind.channel == channel)
+    if isinstance(named, str) and named not in fit:
+        message = f"{channel}.provider: there is no table [providers.{named}] of a kind for {carries}"
+        yield f"{channel}.provider", message, did_you_mean(named, fit) if fit else "add it to clarion.toml"
+    elif named is None and len(fit) > 1:
+        message = f"there are several accounts for {carries}: {', '.join(fit)}"
+        yield "providers", message, f"name one as `provider` in [{channel}]"
+
+
+def _account(name: object, table: object) -> tuple[Account | None, list[str]]:
+    """The account in *table*, and everything that is wrong with it."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return None, ["it is named with up to 64 of a-z, 0-9, - and _"]
+    if not isinstance(table, Mapping):
+        return None, [f"expected a table [providers.{name}]"]
+    try:
+        kind = _kind(table.get("kind"))
+    except (ConfigError, ValueError) as error:
+        return None, [str(error)]
+    values: dict[str, str] = {}
+    faults = list(_unknown(table, kind))
+    for option in kind.options:
+        try:
+            text = _text(table, option)
+            if text is not None:
+                values[option.key] = option.read(text)
+            elif option.required:
+                faults.append(f"`{option.key}` is missing: {option.says}")
+        except (Invalid, ValueError) as error:
+            faults.append(f"`{option.key}`: {error.message if isinstance(error, Invalid) else error}")
+    account = Account(name=name, kind=kind, values=values)
+    return account, faults or list(kind.check(account))
+
+
+def _kind(name: object) -> Kind:
+    if not isinstance(name, str):
+        raise ValueError(f"`kind` is missing: {did_you_mean('', kinds())}")
+    kind = find_kind(name)
+    if kind is None:
+        raise ValueError(f"there is no kind {name[:64]!r}; {did_you_mean(name, kinds())}")
+    return kind
+
+
+def _unknown(table: Mapping[object, object], kind: Kind) -> Iterator[str]:
+    known = {"kind", *(option.key for option in kind.options)}
+    known |= {option.key + _FILE for option in kind.options if option.secret}
+    for key in table:
+        if key not in known:
+            yield f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), known)}"
+
+
+def _text(table: Mapping[object, object], option: Option) -> str | None:
+    """What *table* says of *option*, as text; None where it says nothing and there is no default."""
+    given, file = table.get(option.key), table.get(option.key + _FILE) if option.secret else None
+    if given is not None and file is not None:
+        raise ValueError(f"give it, or `{option.key}{_FILE}`, not both")
+    if file is not None:
+        return _content(file)
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    if given is not None and not isinstance(given, str):
+        raise ValueError("expected text")
+    return option.default if given is None else given
+
+
+def _content(path: object) -> str:
+    if not isinstance(path, str) or not path:
+        raise ValueError("expected the path of a file")
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+        if len(data) > _LARGEST_FILE:
+            raise ValueError(f"the file {path!r} is larger than {_LARGEST_FILE // 1024} KiB")
+        return data.decode("utf-8").strip("\r\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"the file {path!r} is not UTF-8") from None
+    except OSError as error:
+        raise ValueError(f"the file {path!r} cannot be read: {error.strerror}") from None

@@ -1,0 +1,59 @@
+"""The settings of the API, of the database and of what is kept: tables of ``clarion.toml``."""
+
+from __future__ import annotations
+
+from clarion.project.setting_kinds import DAY, HOUR, KIB, MIB, MINUTE, SECOND, Duration, Group, a
+
+
+class Api(Group):
+    """What one HTTP request may bring, and how many one tenant may send to each API process."""
+
+    max_body: int = a(MIB, "bytes in the body of a request", ge=KIB, le=64 * MIB)
+    max_bulk_body: int = a(8 * MIB, "bytes in the body of a request to a bulk route", ge=KIB, le=256 * MIB)
+    rate: int = a(
+        2_000, "requests a second of one tenant, once `burst` is used up; 0 is any number", ge=0, le=1_000_000
+    )
+    burst: int = a(10_000, "requests of one tenant that may come faster than `rate`", ge=1, le=1_000_000)
+    concurrency: int = a(
+        2_500, "requests of one tenant that are answered at the same time; 0 is any number", ge=0, le=1_000_000
+    )
+    followers: int = a(
+        200, "streams of events and `Prefer: wait` of one tenant at the same time; 0 is any number", ge=0, le=100_000
+    )
+    failed_keys: int = a(
+        100,
+        "requests a minute without a valid key from one address (behind a proxy: the proxy's); 0 is any number",
+        ge=0,
+        le=1_000_000,
+    )
+
+
+class Database(Group):
+    """How PostgreSQL is spoken to."""
+
+    api_connections: int = a(10, "connections of one API process", ge=1, le=200)
+    worker_connections: int = a(8, "connections of one worker process", ge=2, le=200)
+    connect_timeout: Duration = a(10 * SECOND, "how long to wait for a connection", ge=SECOND / 10, le=5 * MINUTE)
+    statement_timeout: Duration = a(
+        5 * SECOND, "how long a statement of the API may take", ge=SECOND / 10, le=5 * MINUTE
+    )
+    job_statement_timeout: Duration = a(
+        30 * SECOND, "how long a statement of a worker may take", ge=SECOND / 10, le=HOUR
+    )
+    statement_cache_size: int = a(
+        1_024, "prepared statements kept per connection; 0 behind PgBouncer in transaction mode", ge=0, le=10_000
+    )
+
+
+class Retention(Group):
+    """How long things are kept once they are finished."""
+
+    completed_jobs: Duration = a(DAY, "finished jobs", ge=0 * DAY, le=366 * DAY)
+    failed_jobs: Duration = a(7 * DAY, "jobs that failed for good", ge=0 * DAY, le=366 * DAY)
+    messages: Duration = a(
+        90 * DAY, "triggers, messages and their attempts, what lies in quarantine", ge=DAY, le=366 * DAY
+    )
+    feed: Duration = a(90 * DAY, "items of the in-app feed", ge=DAY, le=366 * DAY)
+    timers: Duration = a(7 * DAY, "timers that fired or were cancelled", ge=0 * DAY, le=366 * DAY)
+    schedule_runs: Duration = a(30 * DAY, "what schedules did", ge=DAY, le=366 * DAY)
+    caught_mails: Duration = a(7 * DAY, "mails that the mail catcher took", ge=HOUR, le=366 * DAY)

@@ -1,0 +1,280 @@
+"""What every provider that speaks HTTP must do, whatever its server and the network do (PROMISES, "Faults to inject").
+
+After each fault the provider's ledger and the outcomes agree, both ways: what is `Sent` was taken, under that id; what
+is to be tried again or was refused, was not taken; only of what is `Uncertain` nobody knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.endpoint import Answer, EndpointServer, cut, hang, raw, status
+from tests.support.providers import CASES, SHORT, Case
+from tests.support.smtp_certificate import make_certificate, server_context
+
+from clarion import clock
+from clarion.channels.base import Provider
+from clarion.dev.fakes.faults import Fault, How
+from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
+from clarion.http.client import MOST_READ
+from clarion.http.outcome import LONGEST_WAIT
+
+ANSWER = How.ANSWER
+
+
+@pytest.fixture(params=sorted(CASES))
+async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
+    """Each kind of provider in turn, with its fake running."""
+    case = CASES[request.param]()
+    async with case.running():
+        yield case
+
+
+async def _outcome(case: Case, provider: Provider[Any] | None = None) -> Outcome:
+    """The outcome of one message; checks that it says what the ledger says."""
+    before = len(case.taken())
+    provider = provider or case.provider()
+    try:
+        (outcome,) = await provider.send([case.item()])
+    finally:
+        await provider.close()
+    taken = case.taken()[before:]
+    if isinstance(outcome, Sent):
+        assert taken == [outcome.provider_id]
+    elif not isinstance(outcome, Uncertain):
+        assert taken == [], outcome
+    assert not [secret for secret in case.secrets if secret in f"{outcome!r} {provider!r} {vars(provider)!r}"]
+    return outcome
+
+
+async def test_what_is_sent_was_taken_under_its_id(case: Case) -> None:
+    assert isinstance(await _outcome(case), Sent)
+    assert len(case.taken()) == 1
+
+
+async def test_each_of_many_has_its_own_outcome_in_their_order(case: Case) -> None:
+    provider = case.provider()
+    outcomes = await provider.send([case.item(refused=n % 3 == 0) for n in range(60)])
+    await provider.close()
+    assert [isinstance(outcome, Reject) for outcome in outcomes] == [n % 3 == 0 for n in range(60)]
+    sent = [outcome.provider_id for outcome in outcomes if isinstance(outcome, Sent)]
+    assert sorted(sent) == sorted(case.taken())
+    assert len(set(sent)) == 40
+
+
+async def test_a_recipient_who_is_refused_for_good_has_a_code(case: Case) -> None:
+    provider = case.provider()
+    (outcome,) = await provider.send([case.item(refused=True)])
+    await provider.close()
+    assert isinstance(outcome, Reject)
+    assert outcome.code == "invalid_recipient"
+    assert case.taken() == []
+
+
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("how", [How.RESET, How.CLOSE, How.HANG])
+async def test_a_lost_answer_leaves_it_open(case: Case, how: How, taken: bool) -> None:
+    case.faults.add(Fault(how=how, taken=taken))
+    outcome = await _outcome(case, case.provider(patience=SHORT) if how is How.HANG else None)
+    assert isinstance(outcome, Uncertain), outcome
+    assert len(case.taken()) == taken
+
+
+async def test_a_late_answer_counts(case: Case) -> None:
+    case.faults.add(Fault(how=How.LATE, delay_s=0.2))
+    assert isinstance(await _outcome(case), Sent)
+
+
+@pytest.mark.parametrize("status", [500, 502, 504, 599])
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_server_that_fails_at_it_may_have_taken_it(case: Case, status: int, taken: bool) -> None:
+    case.faults.add(Fault(how=ANSWER, status=status, taken=taken, body='{"code": 20500, "message": "oops"}'))
+    assert isinstance(await _outcome(case), Uncertain)
+
+
+@pytest.mark.parametrize("body", ["", "<html>OK</html>", "{}", "[]", '{"sid": null}', '{"sid": 7}', '{"sid": "no"}'])
+@pytest.mark.parametrize("status", [200, 201, 202])
+async def test_a_success_that_names_no_message_is_none(case: Case, status: int, body: str) -> None:
+    case.faults.add(Fault(how=ANSWER, status=status, taken=True, body=body))
+    assert isinstance(await _outcome(case), Uncertain)
+
+
+async def test_no_content_names_no_message(case: Case) -> None:
+    case.faults.add(Fault(how=ANSWER, status=204, taken=True))
+    assert isinstance(await _outcome(case), Uncertain)
+
+
+async def test_an_error_inside_a_success_is_the_error(case: Case) -> None:
+    case.faults.add(Fault(how=ANSWER, status=200, body=case.error()))
+    outcome = await _outcome(case)
+    assert isinstance(outcome, Reject)
+    assert outcome.code == "invalid_recipient"
+
+
+@pytest.mark.parametrize("status", [400, 409, 410, 413, 415, 422])
+async def test_what_is_wrong_with_the_message_ends_it(case: Case, status: int) -> None:
+    case.faults.add(Fault(how=ANSWER, status=status, body="no\x00pe"))
+    outcome = await _outcome(case)
+    assert isinstance(outcome, Reject)
+    assert "\x00" not in outcome.reason
+    assert outcome.code == ("too_large" if status == 413 else "rejected")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+async def test_what_is_wrong_with_the_account_burns_no_message(case: Case, status: int) -> None:
+    case.faults.add(Fault(how=ANSWER, status=status))
+    outcome = await _outcome(case)
+    assert isinstance(outcome, Retry)
+    assert (outcome.after, outcome.pause_provider) == (timedelta(minutes=1), True)
+    assert str(status) in outcome.reason
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_burns_no_message(case: Case, status: int) -> None:
+    async with EndpointServer() as inside:
+        location = {"location": f"http://127.0.0.1:{inside.port}/"}
+        case.faults.add(Fault(how=ANSWER, status=status, headers=location))
+        outcome = await _outcome(case)
+        assert isinstance(outcome, Retry)
+        assert outcome.pause_provider
+        assert inside.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "waits"),
+    [
+        (None, None),
+        ("7", timedelta(seconds=7)),
+        ("-5", None),
+        ("0", None),
+        ("soon", None),
+        ("1000000000", LONGEST_WAIT),
+        ("date", timedelta(seconds=90)),
+    ],
+)
+async def test_too_many_requests_make_everybody_wait(case: Case, given: str | None, waits: timedelta | None) -> None:
+    if given == "date":
+        given = format_datetime(clock.now() + timedelta(seconds=90), usegmt=True)
+    headers = {} if given is None else {"retry-after": given}
+    case.faults.add(Fault(how=ANSWER, status=429, headers=headers, body="slow down"))
+    outcome = await _outcome(case)
+    assert isinstance(outcome, Retry)
+    assert outcome.pause_provider
+    assert outcome.after is not None
+    if waits is None:
+        assert timedelta(0) < outcome.after <= timedelta(minutes=1)
+    else:
+        assert waits - timedelta(seconds=3) <= outcome.after <= waits
+
+
+async def test_an_unavailable_service_is_tried_again(case: Case) -> None:
+    case.faults.add(Fault(how=ANSWER, status=503))
+    outcome = await _outcome(case)
+    assert isinstance(outcome, Retry)
+    assert not outcome.pause_provider
+    case.faults.add(Fault(how=ANSWER, status=503, headers={"retry-after": "30"}))
+    outcome = await _outcome(case)
+    assert isinstance(outcome, Retry)
+    assert (outcome.after, outcome.pause_provider) == (timedelta(seconds=30), True)
+
+
+@pytest.mark.parametrize("how", [How.ENDLESS, How.HUGE, How.GZIP_BOMB, How.DRIP])
+async def test_an_answer_without_end_is_not_read_and_its_status_decides(case: Case, how: How) -> None:
+    patience = SHORT if how is How.DRIP else None
+    for code, expected in ((201, Uncertain), (400, Reject), (503, Retry)):
+        case.faults.add(Fault(how=how, status=code, taken=code == 201))
+        began = clock.monotonic()
+        outcome = await _outcome(case, case.provider(patience=patience) if patience else None)
+        assert isinstance(outcome, expected), outcome
+        assert len(str(outcome)) < 500 < MOST_READ
+        assert clock.monotonic() - began < 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (cut, Uncertain),
+        (raw(b"\x00\x01 what is this\r\n\r\n"), Uncertain),
+        (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello"), Uncertain),
+        (raw(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000), Uncertain),
+        (status(201, body=b'{"sid": "SM'), Uncertain),
+    ],
+)
+async def test_what_is_no_answer_leaves_it_open(case: Case, answer: Answer, expected: type) -> None:
+    async with EndpointServer(answer=answer) as server:
+        outcome = await _outcome(case, case.provider(f"http://127.0.0.1:{server.port}"))
+    assert isinstance(outcome, expected), outcome
+
+
+async def test_what_never_arrived_is_tried_again(case: Case) -> None:
+    async with EndpointServer() as other:
+        nobody = other.port
+    assert isinstance(await _outcome(case, case.provider(f"http://127.0.0.1:{nobody}")), Retry)
+    # It does not speak TLS: the handshake gets no answer, and nothing was sent.
+    async with EndpointServer(answer=hang) as mute:
+        outcome = await _outcome(case, case.provider(f"https://127.0.0.1:{mute.port}", SHORT))
+        assert isinstance(outcome, Retry)
+        assert mute.posted == []
+    assert isinstance(await _outcome(case, case.provider("https://nowhere.invalid", SHORT)), Retry)
+
+
+async def test_a_certificate_that_nobody_vouches_for_gets_nothing(case: Case, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    async with EndpointServer(tls=server_context(certificate, key)) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        assert isinstance(await _outcome(case, case.provider(url)), Retry)
+        assert server.posted == []
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        assert isinstance(await _outcome(case, case.provider(url, tls=trusting)), Uncertain)
+        assert len(server.posted) == 1
+
+
+async def test_proxies_of_the_environment_are_passed_by(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with EndpointServer() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        assert isinstance(await _outcome(case), Sent)
+        assert proxy.connections == 0
+
+
+async def test_a_server_that_hangs_is_given_a_rest_and_holds_up_no_other_account(case: Case) -> None:
+    """A list of two hundred does not wait two hundred times for nothing."""
+    case.faults.lasting = Fault(how=How.HANG)
+    hanging = case.provider(patience=SHORT)
+    began = clock.monotonic()
+    other = type(case)()
+    async with other.running(), asyncio.TaskGroup() as group:
+        slow = group.create_task(hanging.send([case.item() for _ in range(200)]))
+        assert isinstance(await _outcome(other), Sent)
+    outcomes = slow.result()
+    await hanging.close()
+    assert clock.monotonic() - began < 8
+    assert {type(outcome) for outcome in outcomes} == {Uncertain, Retry}
+    assert sum(isinstance(outcome, Uncertain) for outcome in outcomes) <= 45
+    untried = next(outcome for outcome in outcomes if isinstance(outcome, Retry))
+    assert (untried.after, untried.pause_provider) == (timedelta(seconds=30), True)
+    assert case.taken() == []
+
+
+async def test_after_any_mixture_of_faults_ledger_and_outcomes_agree(case: Case) -> None:
+    kinds = [Fault(how=How.RESET, taken=True), Fault(how=How.CLOSE), Fault(how=ANSWER, status=500, taken=True)]
+    kinds += [Fault(how=ANSWER, status=429), Fault(how=ANSWER, status=400), Fault(how=How.LATE, delay_s=0.05)]
+    case.faults.add(*(kinds * 5))
+    provider = case.provider()
+    items = [case.item() for _ in range(60)]
+    outcomes = [(await provider.send([item]))[0] for item in items]
+    await provider.close()
+    sent = {outcome.provider_id for outcome in outcomes if isinstance(outcome, Sent)}
+    unknown = sum(isinstance(outcome, Uncertain) for outcome in outcomes)
+    taken = set(case.taken())
+    assert sent <= taken
+    assert len(taken - sent) <= unknown
+    assert len(sent) == 35
+    assert len(taken) == 45

@@ -1,0 +1,94 @@
+"""Providers that speak HTTP, each with the fake that it is tried against: what the contract suite is run over."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from clarion import ids
+from clarion.channels.account import Account
+from clarion.channels.base import Provider, Sms
+from clarion.channels.sms.twilio import Twilio
+from clarion.dev.fakes.faults import Faults
+from clarion.dev.fakes.twilio import TwilioFake
+from clarion.domain.content import SmsContent
+from clarion.http.client import Patience
+from clarion.project.providers import read_accounts
+
+ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
+AUTH_TOKEN = "5ecre7" + "c0ffee" * 4 + "ab"
+API_KEY = ("SK" + "fedcba9876543210" * 2, "5ecre7" + "KEYkey" * 4 + "ab")
+PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
+#: For answers that never come.
+SHORT = Patience(connect=timedelta(seconds=0.3), total=timedelta(seconds=0.3))
+
+
+class Case(ABC):
+    """One kind of provider and its fake, which is there as long as `running` lasts."""
+
+    #: What nobody may see.
+    secrets: Sequence[str]
+    faults: Faults
+    url: str
+
+    @asynccontextmanager
+    @abstractmethod
+    def running(self) -> AsyncIterator[None]:
+        """Start and stop the fake."""
+
+    @abstractmethod
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Provider[Any]:
+        """A provider of this kind, on the fake or on whatever listens at *base_url*."""
+
+    @abstractmethod
+    def item(self, *, refused: bool = False) -> Any:
+        """A message; *refused*: to somebody whom the provider refuses for good."""
+
+    @abstractmethod
+    def taken(self) -> list[str]:
+        """The ids of what the fake took, first to last."""
+
+    @abstractmethod
+    def error(self) -> str:
+        """The body of its answer to a message for a number that is none."""
+
+
+class TwilioCase(Case):
+    """Twilio: no idempotency key, and an id that Twilio makes."""
+
+    secrets = (AUTH_TOKEN, API_KEY[1])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with TwilioFake(account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, api_key=API_KEY) as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Twilio:
+        return Twilio(twilio_account(base_url=base_url or self.url), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Sms:
+        return text_message("+15005550001" if refused else "+15558675310")
+
+    def taken(self) -> list[str]:
+        return [message.sid for message in self.fake.taken]
+
+    def error(self) -> str:
+        return '{"code": 21211, "message": "The \'To\' number is not a valid phone number.", "status": 400}'
+
+
+CASES: Mapping[str, type[Case]] = {"twilio": TwilioCase}
+
+
+def twilio_account(name: str = "main", **more: str) -> Account:
+    """An account as the settings would have it."""
+    table = {"kind": "twilio", "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "from": "+15017122661", **more}
+    (account,) = read_accounts({name: table})
+    return account
+
+
+def text_message(to: str = "+15558675310", text: str = "Your order is ready.", sender: str = "") -> Sms:
+    return Sms(message_id=ids.new(), to=to, sender=sender, content=SmsContent(text=text))

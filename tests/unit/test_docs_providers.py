@@ -1,0 +1,71 @@
+"""The pages about providers say what the source says, and what they show works."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.docs import blocks, page, rows, section
+from tests.support.endpoint import EndpointServer, status
+from tests.support.providers import text_message
+
+from clarion.channels.account import Account, Kind
+from clarion.channels.kinds import kinds
+from clarion.channels.sms import twilio_answer
+from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
+from clarion.http.client import MOST_READ
+from clarion.http.outcome import BUSY, LOCKED_OUT
+
+PROVIDERS = page("reference/providers.md")
+WRITE = page("how-to/write-a-provider.md")
+
+
+@pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.name)
+def test_every_setting_of_every_kind_is_told(kind: Kind) -> None:
+    told = rows(section(PROVIDERS, f"`{kind.name}`"))
+    assert kind.says[1:] in PROVIDERS.replace("\n", " ")
+    for option in kind.options:
+        default = "must be given" if option.required else f"`{option.default}`" if option.default else "none"
+        assert [option.key, default, option.says] in told, f"| `{option.key}` | {default} | {option.says} |"
+
+
+def test_every_code_of_twilio_that_is_known_is_told() -> None:
+    answers = section(PROVIDERS, "`twilio`")
+    assert [code for code in twilio_answer._KNOWN if str(code) not in answers] == []
+
+
+def test_the_lengths_are_those_of_the_source() -> None:
+    assert (timedelta(seconds=5), timedelta(minutes=1), 64 * 1024) == (BUSY, LOCKED_OUT, MOST_READ)
+
+
+def _shown() -> Kind:
+    (source,) = blocks(WRITE, "python")
+    assert len([line for line in source.splitlines() if line]) < 60
+    found: dict[str, Any] = {}
+    exec(compile(source, "write-a-provider.md", "exec"), found)
+    kind = found["CARRIER"]
+    assert isinstance(kind, Kind)
+    return kind
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "expected"),
+    [
+        (200, b'{"id": "c1"}', Sent("c1")),
+        (200, b"OK", Uncertain("it was taken, and has no id")),
+        (422, b'{"error": "unknown_number"}', Reject("nobody has this number", code="invalid_recipient")),
+        (500, b"", Retry("HTTP 500")),
+        (400, b"no", Reject("HTTP 400: no")),
+    ],
+)
+async def test_the_provider_that_is_shown_works(code: int, body: bytes, expected: Outcome) -> None:
+    kind = _shown()
+    async with EndpointServer(answer=status(code, body=body)) as server:
+        values = {"token": "t0ken", "from": "Shop", "base_url": f"http://127.0.0.1:{server.port}"}
+        provider = kind.open(Account(name="main", kind=kind, values=values))
+        outcomes = await provider.send([text_message()])
+        await provider.close()
+        assert outcomes == [expected]
+        assert server.posted[0].line == "POST /v2/messages HTTP/1.1"
+        assert server.posted[0].headers["authorization"] == "Bearer t0ken"

@@ -1,0 +1,195 @@
+"""Accounts at providers in ``clarion.toml`` and in the environment: read whole, refused with reasons, never shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.project import build
+
+from clarion.channels.kinds import find_kind, kinds
+from clarion.config import Settings, effective, load_settings
+from clarion.connections import account_of, rates_of
+from clarion.errors import ConfigError
+
+SID = "AC" + "0" * 32
+TOKEN = "c0ffee" * 5 + "ab"
+WHOLE = f'kind = "twilio"\naccount_sid = "{SID}"\nauth_token = "{TOKEN}"\nfrom = "+15017122661"\n'
+
+
+def _load(folder: Path, toml: str = "", **environ: str) -> Settings:
+    return load_settings({"project": build(folder, {"clarion.toml": toml})}, environ)
+
+
+def _refused(folder: Path, toml: str = "", **environ: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        _load(folder, toml, **environ)
+    assert "c0ffee" not in caught.value.message
+    return caught.value.message
+
+
+def test_an_account_in_a_table(tmp_path: Path) -> None:
+    settings = _load(
+        tmp_path, f'public_url = "https://notify.example/"\n[sms]\nrate = "20/s"\n[providers.main]\n{WHOLE}'
+    )
+    (account,) = settings.providers
+    assert account["base_url"] == "https://api.twilio.com"
+    assert account["connections"] == "20"
+    assert account.get("api_key") is None
+    assert account_of(settings, "sms") is account
+    assert settings.public_url == "https://notify.example"
+    assert [str(rate) for rate in rates_of(settings).values()] == ["20/s"]
+    assert list(rates_of(settings)) == ["provider:twilio:main"]
+    shown = {name: value for name, value, _ in effective(settings)}
+    assert shown["providers"] == "main (twilio)"
+    assert "c0ffee" not in f"{settings!r} {account!r} {shown!r}"
+
+
+def test_without_an_account_there_is_none(tmp_path: Path) -> None:
+    assert account_of(_load(tmp_path), "sms") is None
+    assert rates_of(_load(tmp_path, '[sms]\nrate = "20/s"\n')) == {}
+
+
+def test_secrets_may_be_in_files(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    table = WHOLE.replace(f'auth_token = "{TOKEN}"', f'auth_token_file = "{tmp_path}/token"')
+    assert _load(tmp_path, f"[providers.main]\n{table}").providers[0]["auth_token"] == TOKEN
+
+
+def test_json_of_the_environment(tmp_path: Path) -> None:
+    table = {"main": {"kind": "twilio", "account_sid": SID, "auth_token": TOKEN, "from": "Shop", "connections": 5}}
+    (account,) = _load(tmp_path, CLARION_PROVIDERS=json.dumps(table)).providers
+    assert (account["from"], account["connections"]) == ("Shop", "5")
+
+
+def test_one_of_several_is_named(tmp_path: Path) -> None:
+    two = f"[providers.main]\n{WHOLE}[providers.spare]\n{WHOLE}"
+    assert "there are several accounts for text messages: main, spare" in _refused(tmp_path, two)
+    named = account_of(_load(tmp_path, f'[sms]\nprovider = "spare"\n{two}'), "sms")
+    assert named is not None
+    assert named.label == "twilio:spare"
+    assert "did you mean `spare`?" in _refused(tmp_path, f'[sms]\nprovider = "spar"\n{two}')
+    assert "there is no table [providers.main]" in _refused(tmp_path, '[sms]\nprovider = "main"\n')
+
+
+def test_every_fault_of_every_account_is_said_at_once(tmp_path: Path) -> None:
+    said = _refused(tmp_path, '[providers.a]\nkind = "twilio"\nacount_sid = "x"\n[providers.b]\nkind = "twilo"\n')
+    for part in (
+        "a: unknown setting `acount_sid`; did you mean `account_sid`?",
+        "a: `account_sid` is missing",
+        "a: `auth_token` is missing",
+        "a: `from` is missing",
+        "b: there is no kind 'twilo'; did you mean `twilio`?",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("kind", "7"), "`kind` is missing"),
+        (("account_sid", '"AC1"'), "expected AC and 32 of the digits"),
+        (("account_sid", f'"{SID}\\n"'), "expected AC and 32 of the digits"),
+        (("auth_token", '"c0ffee c0ffee c0ffee"'), "expected 16 to 128 letters and digits"),
+        (("auth_token", '"c0ffeec0ffeec0ffee\\nX-Evil: 1"'), "it has a line break"),
+        (("auth_token", f'"{"c0ffee" * 1_000}"'), "it is longer than"),
+        (("auth_token", '""'), "it is empty"),
+        (("auth_token", "[1]"), "expected text"),
+        (("from", '"A name that is too long"'), "expected a number such as"),
+        (("from", '"+0123"'), "expected a number such as"),
+        (("from", '"Shop\\r\\nX"'), "expected a number such as"),
+        (("base_url", '"http://api.twilio.com"'), "unencrypted"),
+        (("base_url", '"https://u:p@api.twilio.com"'), "it has a user or a password"),
+        (("base_url", '"https://api.twilio.com/2010"'), "without a path"),
+        (("base_url", '"ftp://api.twilio.com"'), "is not https"),
+        (("connections", "0"), "from 1 to 200"),
+        (("connections", "true"), "expected text"),
+        (("api_key", f'"SK{"0" * 32}"'), "give both `api_key` and `api_secret`"),
+        (("auth_token_file", '"/nowhere"'), "give it, or `auth_token_file`, not both"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    key, value = change
+    lines = [line for line in WHOLE.splitlines() if not line.startswith(f"{key} =")]
+    assert says in _refused(tmp_path, "[providers.main]\n" + "\n".join([*lines, f"{key} = {value}"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"c0ffee" * 200_000, "is larger than 64 KiB"),
+        (b"-----BEGIN PRIVATE KEY-----\nc0ffee\n-----END PRIVATE KEY-----\n", "it has a line break"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: bytes | None, says: str) -> None:
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    table = WHOLE.replace(f'auth_token = "{TOKEN}"', f'auth_token_file = "{tmp_path}/token"')
+    assert says in _refused(tmp_path, f"[providers.main]\n{table}")
+
+
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    assert "expected JSON" in _refused(tmp_path, CLARION_PROVIDERS="twilio")
+    assert "expected a table" in _refused(tmp_path, CLARION_PROVIDERS="[1]")
+    assert "expected a table" in _refused(tmp_path, '[providers]\nmain = "twilio"\n')
+    assert "it is named with" in _refused(tmp_path, f'[providers."a b"]\n{WHOLE}')
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["notify.example", "https://u:p@notify.example", "https://notify.example/?a=b", "ftp://a.example", "https://A b"],
+)
+def test_a_public_address_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
+    assert "expected an address such as" in _refused(tmp_path, f'public_url = "{url}"')
+
+
+def _package(folder: Path, module: str, value: str) -> None:
+    """A package that offers a kind of provider, as an installed one would."""
+    (folder / "carrier.py").write_text(module)
+    info = folder / "carrier-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: carrier\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[clarion.providers]\ncarrier = {value}\n")
+
+
+CARRIER = """
+from clarion.channels.account import Kind, Option
+KIND = Kind(
+    name="{name}", channel="sms", says="a carrier", options=(Option(key="number", says="ours", required=True),),
+    open=lambda account: None,
+)
+"""
+
+
+def test_another_package_may_offer_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _package(tmp_path, CARRIER.format(name="carrier"), "carrier:KIND")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "carrier", raising=False)
+    (account,) = _load(tmp_path, '[providers.main]\nkind = "carrier"\nnumber = "7"\n').providers
+    assert str(account) == "main (carrier)"
+    assert sorted(kinds()) == ["carrier", "twilio"]
+    assert find_kind("twilio") is kinds()["twilio"]
+
+
+@pytest.mark.parametrize(
+    ("module", "value", "says"),
+    [
+        ("KIND = 7", "carrier:KIND", "is not a kind of provider"),
+        (CARRIER.format(name="twilio"), "carrier:KIND", "calls itself 'twilio'"),
+        ("import no_such_module_here", "carrier:KIND", "cannot be loaded"),
+    ],
+)
+def test_a_package_that_offers_nonsense_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, value: str, says: str
+) -> None:
+    _package(tmp_path, module, value)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "carrier", raising=False)
+    with pytest.raises(ConfigError, match=says):
+        kinds()
+    assert "carrier:KIND" in _refused(tmp_path, '[providers.main]\nkind = "other"\n')
+    assert find_kind("twilio") is not None
