@@ -47,6 +47,29 @@ orders = "amqp://clarion@orders.example"
 """
 
 
+#: Stands below the addresses of brokers.
+_ENCRYPTION = """
+## Encryption to brokers
+
+`amqps://`, `tls://` (NATS) and `rediss://` are encrypted, or there is no connection: nothing goes unencrypted to a
+server that does not offer it. Its certificate and its name are always verified; nothing in an address switches that
+off. Behind the address stand
+
+| option | what it is |
+|---|---|
+| `ca_file` | a PEM file of authorities to trust instead of the system's |
+| `cert_file`, `key_file` | ours and its key, in PEM, without a passphrase; without `key_file` both are in the one |
+
+as in `amqps://user:password@rabbit.example/vhost?ca_file=/etc/clarion/ca.pem`. Where there are several servers of
+NATS, each address has its own. A server of NATS that wants the handshake before it has said anything
+(`handshake_first: true`) cannot be used.
+
+What is wrong, an authority that is not known, a name that is not in the certificate, a certificate that has expired,
+is said by `clarion doctor`, `clarion sources` and the log (`source.lost`, `sink.paused`). It costs nothing: what
+comes stays at the broker, and what is published waits.
+"""
+
+
 def page() -> str:
     """The whole page as Markdown."""
     settings = every_setting()
@@ -64,6 +87,7 @@ def _section(group: str, settings: list[Setting]) -> str:
         "\n".join([*head, "| setting | variable | default | range | what it is |", "|---|---|---|---|---|"])
         + "".join(f"\n| `{s.key}` | `{s.env}` | {_default(s)} | {s.range} | {s.field.description} |" for s in settings)
         + "\n"
+        + ("" if group else _ENCRYPTION)
     )
 
 
