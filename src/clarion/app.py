@@ -54,6 +54,8 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     from clarion.api.gate import Gate, Quota, Strangers
     from clarion.api.server import ApiServer
     from clarion.api.services import Services
+    from clarion.flows.bindings import Bindings
+    from clarion.flows.hearing import Hearing
 
     async with AsyncExitStack() as stack:
         pool = await pool_for(stack, settings, url, "api")
@@ -69,6 +71,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             gate=Gate(quota),
             strangers=Strangers(api.failed_keys),
             ages=ages(settings),
+            hearing=Hearing(Bindings(pool), wake=notifier.ring),
             access_log=settings.log_level == "debug",
         )
         yield ApiServer(build_api(services), host=settings.host, port=settings.port, closing=services.closing)

@@ -12,7 +12,7 @@ from clarion.config import Settings, broker_url
 from clarion.connections import ages, smtp_settings
 from clarion.domain.publishing import Patience
 from clarion.domain.workflow import Channel
-from clarion.flows import advance, cancel, expand, publications, rows, schedules, timers
+from clarion.flows import advance, callback, cancel, expand, publications, rows, schedules, timers
 from clarion.flows import hearing as hear
 from clarion.flows.act import Act
 from clarion.flows.bindings import Bindings
@@ -21,6 +21,7 @@ from clarion.flows.definitions import Definitions
 from clarion.flows.deliver import DeliverEmail
 from clarion.flows.deliver_in_app import DeliverInApp
 from clarion.flows.do_runs import DoRuns
+from clarion.flows.early_callbacks import EarlyCallbacks
 from clarion.flows.fire import Fire
 from clarion.flows.handover import Handover
 from clarion.flows.hearing import Hearing
@@ -87,5 +88,6 @@ def build_handlers(
         },
         schedules.QUEUE: {schedules.RUN: scheduled.run, schedules.RUN_NOW: scheduled.run_now},
         publications.QUEUE: {publications.KIND: publishing},
+        callback.QUEUE: {callback.KIND: EarlyCallbacks(pool, slots=slots, hearing=hearing)},
         hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
     }

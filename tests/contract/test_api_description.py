@@ -12,6 +12,7 @@ from tests.support.api import Api, open_api
 from tests.support.postgres import Databases
 from tests.support.things import make_things
 
+from clarion.api import callbacks
 from clarion.api.app import OPERATIONS, build_api
 from clarion.api.openapi import describe
 from clarion.api.schema.base import Problem
@@ -75,7 +76,8 @@ async def test_the_document_has_every_operation_with_its_words(api: Api) -> None
     described = {
         one["operationId"]: one for path in document["paths"].values() for one in path.values() if "operationId" in one
     }
-    assert described.keys() == {operation.id for operation in OPERATIONS}
+    assert described.keys() == {operation.id for operation in OPERATIONS} | {callbacks.ID}
+    assert described[callbacks.ID]["security"] == [], "no key is asked for"
     schemas = document["components"]["schemas"]
     for operation in OPERATIONS:
         said = described[operation.id]

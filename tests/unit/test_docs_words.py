@@ -9,6 +9,9 @@ from collections import defaultdict
 import pytest
 from tests.support.docs import ROOT, SOURCE, blocks, calls, page, rows, section, source_files, texts
 
+from clarion.api.gate import CALLBACKS
+from clarion.api.limits import MAX_CALLBACK
+from clarion.domain.callback import TOLD, Fate
 from clarion.domain.status import MOVES, OPEN, RETRYABLE, Status, mermaid
 from clarion.domain.workflow import Channel
 from clarion.flows.verify import SAYS
@@ -72,7 +75,17 @@ def test_a_timeline_holds_what_is_told() -> None:
                 written |= texts(call.args[3])
             if name == "_entry" and path.name == "messages.py":
                 written |= texts(call.args[1]) - {"created", "attempt"}
+    written |= set(TOLD.values())
     assert {cells[0] for cells in rows(section(STATUSES, "In a timeline"))} == written
+
+
+def test_what_providers_tell_is_told() -> None:
+    told = page("explanation/callbacks.md")
+    words = {cells[0]: cells[-1] for cells in rows(section(told, "Words"))}
+    assert words == {status.value: f"`{kind}`" for status, kind in TOLD.items()}
+    outcomes = {cells[0] for cells in rows(section(told, "What becomes of a report"))}
+    assert outcomes == {fate.value for fate in Fate} | {"empty", "forged"}
+    assert f"{MAX_CALLBACK // 1024} KiB a body; {CALLBACKS:,} requests a second" in told
 
 
 def _logged() -> dict[str, str]:

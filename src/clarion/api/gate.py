@@ -22,6 +22,9 @@ _MOST_TENANTS: Final = 100_000
 _MOST_ADDRESSES: Final = 10_000
 #: How many requests without a key that opens an address may send a minute, unless told otherwise.
 FAILED_KEYS: Final = 100
+#: How many callbacks of providers an address may send a second, unless told otherwise; so many times as many at once.
+CALLBACKS: Final = 1_000
+_CALLBACKS_AT_ONCE: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,28 @@ class Strangers:
         bucket = self._failures.bucket
         text = f"more than {bucket.burst} requests of the last minute had no valid API key: give one, and wait"
         return Refusal(429, "too_many_failed_keys", text, headers=_headers("failed-keys", bucket, wait_s))
+
+
+class Tellers:
+    """Lets in what calls itself a provider, *per_s* requests a second from each address: it comes without a key.
+
+    Not by what proves to be forged: whoever forges may come by the same proxy as the provider.
+    """
+
+    def __init__(self, per_s: int) -> None:
+        self._rates: Buckets[str] | None = None
+        if per_s:
+            bucket = Bucket(per_s=per_s, burst=per_s * _CALLBACKS_AT_ONCE)
+            self._rates = Buckets(bucket, most=_MOST_ADDRESSES)
+
+    def enter(self, address: str) -> None:
+        """Raise `Refusal` (429) when too much has come from *address*."""
+        if self._rates is not None:
+            wait_s = self._rates.take(_house(address), clock.monotonic())
+            if wait_s:
+                bucket = self._rates.bucket
+                text = f"at most {bucket.per_s} callbacks a second, after {bucket.burst} at once: send this again"
+                raise Refusal(429, "too_many_callbacks", text, headers=_headers("callbacks", bucket, wait_s))
 
 
 def _house(address: str) -> str:

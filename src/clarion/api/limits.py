@@ -24,6 +24,8 @@ log = structlog.get_logger("clarion.api")
 
 MIB: Final = 1024 * 1024
 MAX_HEADERS: Final = 16 * 1024
+#: What a provider has to tell fits in this.
+MAX_CALLBACK: Final = 256 * 1024
 BODY_TIMEOUT_S: Final = 30.0
 #: Never in the access log: something asks for them every second.
 QUIET: Final = frozenset({"/livez", "/readyz", "/healthz", "/startupz", "/metrics"})
@@ -35,6 +37,7 @@ _LINGER_S: Final = 2.0
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 _BULK: Final = re.compile(r"/bulk$|/members$|/members/remove$")
+_CALLBACK: Final = re.compile(r"/v1/callbacks/")
 _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 
 
@@ -55,11 +58,13 @@ class Limits:
             return
         headers = dict(scope["headers"])
         exchange = _Exchange(scope, receive, send, _request_id(headers))
-        exchange.limit = self._max_bulk_body if _BULK.search(scope["path"]) else self._max_body
+        exchange.limit = self._limit(scope["path"])
         scope["state"]["request_id"] = exchange.request_id
         started = clock.monotonic()
         try:
             _check_headers(scope, headers, exchange.limit)
+            if not _CALLBACK.match(scope["path"]):
+                _check_kind(headers)
             await self._app(scope, exchange.receive, exchange.send)
         except ClarionError as error:
             await exchange.refuse(error)
@@ -75,6 +80,12 @@ class Limits:
                 status=exchange.status,
                 ms=round((clock.monotonic() - started) * 1000, 1),
             )
+
+    def _limit(self, path: str) -> int:
+        """How many bytes the body of a request for *path* may have."""
+        if _CALLBACK.match(path):
+            return min(MAX_CALLBACK, self._max_body)
+        return self._max_bulk_body if _BULK.search(path) else self._max_body
 
 
 class _Exchange:
@@ -159,17 +170,20 @@ def _check_headers(scope: Scope, headers: dict[bytes, bytes], limit: int) -> Non
         _check_repeated([name for name, _ in scope["headers"]])
     if b"host" not in headers and scope["http_version"] == "1.1":
         raise Refusal(400, "invalid_http", "a request of HTTP/1.1 says its Host", headers=_CLOSE)
-    length = int(headers.get(b"content-length", b"0"))
-    if length > limit:
+    if int(headers.get(b"content-length", b"0")) > limit:
         raise _too_large(limit)
-    has_body = length > 0 or b"transfer-encoding" in headers
     if not _is_plain(headers):
         raise Refusal(415, "unsupported_encoding", "compressed bodies are not accepted")
+    if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
+        raise Refusal(422, "invalid_id", "an id in a path cannot contain a slash")
+
+
+def _check_kind(headers: dict[bytes, bytes]) -> None:
+    """Raise `Refusal` for a body of a kind that no operation takes. What a provider sends is of its own kind."""
+    has_body = int(headers.get(b"content-length", b"0")) > 0 or b"transfer-encoding" in headers
     kind = headers.get(b"content-type")
     if (has_body or kind is not None) and _JSON.fullmatch((kind or b"").strip()) is None:
         raise Refusal(415, "unsupported_media_type", "send application/json")
-    if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
-        raise Refusal(422, "invalid_id", "an id in a path cannot contain a slash")
 
 
 def _check_repeated(names: list[bytes]) -> None:

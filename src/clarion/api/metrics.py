@@ -33,6 +33,17 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._callbacks = Counter(
+            "clarion_callbacks",
+            "What providers told of messages, and what became of it.",
+            ("integration", "outcome"),
+            registry=self._registry,
+        )
+
+    def told(self, integration: str, outcome: str) -> None:
+        """Count one report of a configured integration, or one request that was none of its own."""
+        self._callbacks.labels(integration, outcome).inc()
+
     def answered(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._requests.labels(operation, str(status)).inc()

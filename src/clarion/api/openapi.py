@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from clarion import __version__
+from clarion.api import callbacks
 from clarion.api.operation import Operation
 from clarion.api.problem import MEDIA_TYPE
 from clarion.api.schema.base import Problem
@@ -63,6 +64,7 @@ def describe(operations: Iterable[Operation[Any]]) -> dict[str, Any]:
     app, table = new_app(), tuple(operations)
     for operation in table:
         app.add_api_route(operation.path, _nothing, **route_arguments(operation))
+    app.add_api_route(callbacks.PATH, _nothing, **callbacks.ROUTE)
     return _document(app, table)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from clarion.api.gate import FAILED_KEYS, Gate, Quota, Strangers
+from clarion.api.gate import CALLBACKS, FAILED_KEYS, Gate, Quota, Strangers, Tellers
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
 from clarion.flows.definitions import Definitions
@@ -19,6 +19,8 @@ from clarion.flows.retention import Ages, What
 if TYPE_CHECKING:
     import asyncpg
 
+    from clarion.channels.base import Callbacks
+    from clarion.flows.hearing import Hearing
     from clarion.store.database import Connection, Pool
 
 
@@ -44,6 +46,12 @@ class Services:
     #: How much each tenant may ask, and how often an address may come without a key that opens.
     gate: Gate = field(default_factory=lambda: Gate(Quota()))
     strangers: Strangers = field(default_factory=lambda: Strangers(FAILED_KEYS))
+    #: Who may tell what became of messages, by kind and name as in the path; where it calls us; and how often.
+    integrations: Mapping[tuple[str, str], Callbacks] = field(default_factory=dict)
+    public_url: str = ""
+    tellers: Tellers = field(default_factory=lambda: Tellers(CALLBACKS))
+    #: Tells bindings of what happens here; None: nobody listens.
+    hearing: Hearing | None = None
     #: How long what is kept that is finished.
     ages: Ages = field(default_factory=lambda: dict.fromkeys(What, timedelta(days=90)))
     #: Whether each request is logged.

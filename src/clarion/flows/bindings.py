@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from clarion import clock
 from clarion.domain.binding import Binding
 from clarion.domain.binding_compiled import Compiled, compile_binding
 from clarion.domain.expression_text import EVENT
@@ -19,6 +20,9 @@ from clarion.store import bindings
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
+
+#: What was looked at less long ago is not looked at again by `keep_up`: as often as workers look.
+_LATELY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Bindings:
         self._revisions: dict[UUID, int] = {}
         self._by_tenant: dict[UUID, list[Bound]] = {}
         self._listening: dict[tuple[UUID, str], list[Bound]] = {}
+        #: On the monotonic clock.
+        self._looked_at: float | None = None
         #: Rises whenever something has changed: for who keeps something made from them.
         self.revision = 0
 
@@ -70,6 +76,18 @@ class Bindings:
     async def run_once(self) -> int:
         """`refresh`, as a duty."""
         return int(await self.refresh())
+
+    async def keep_up(self) -> None:
+        """`refresh`, unless somebody here has just done so or is about to: for a process that has no duties."""
+        before, now = self._looked_at, clock.monotonic()
+        if before is not None and now - before < _LATELY_S:
+            return
+        self._looked_at = now
+        try:
+            await self.refresh()
+        except BaseException:
+            self._looked_at = before
+            raise
 
     def listening(self, tenant_id: UUID, type: str) -> Sequence[Bound]:
         """The bindings of a tenant that hear its own events of this *type*: nearly always none, and that is quick."""

@@ -59,6 +59,10 @@ class Hearing:
         """Whether anybody listens to anything."""
         return self._bindings.hear
 
+    async def keep_up(self) -> None:
+        """Know what was published, where no duty sees to that."""
+        await self._bindings.keep_up()
+
     def ring(self) -> None:
         """What was written is committed: call whoever works on it."""
         if self._bindings.hear:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from clarion.domain.workflow import Channel
-from clarion.flows import cancel, expand, publications, rows, schedules, timers
+from clarion.flows import callback, cancel, expand, publications, rows, schedules, timers
 
 NAMES = (
     *(channel.value for channel in Channel),
-    *(expand.QUEUE, rows.WAITING, timers.QUEUE, cancel.QUEUE, publications.QUEUE, schedules.QUEUE),
+    *(expand.QUEUE, rows.WAITING, timers.QUEUE, cancel.QUEUE, publications.QUEUE, schedules.QUEUE, callback.QUEUE),
 )

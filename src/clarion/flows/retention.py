@@ -16,7 +16,7 @@ import structlog
 from clarion import clock
 from clarion.queue import retention as jobs
 from clarion.queue import workers
-from clarion.store import partitions, quarantine, retention, sources
+from clarion.store import callbacks, partitions, quarantine, retention, sources
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -25,6 +25,8 @@ log = structlog.get_logger()
 _TALLY = timedelta(days=8)
 #: … and how long they stay by the minute before they are summed by the hour.
 _FINE = timedelta(hours=2)
+#: How long a repetition of what a provider told is known by its key.
+_SEEN = timedelta(days=8)
 #: How long a worker that ended in silence stays on the list.
 _SILENT = timedelta(hours=1)
 
@@ -118,12 +120,15 @@ async def preview(connection: Connection, ages: Ages, *, only: Collection[What] 
 
 
 async def tidy(connection: Connection) -> int:
-    """Fold and remove old counts by minute, and forget workers that ended in silence; how many rows went."""
+    """Fold and remove old counts, and forget workers that ended in silence and what providers told long ago; how many
+    rows went."""
     gone = 0
     for prune_rows, age in (
         (jobs.prune_tally, _TALLY),
         (jobs.compact_tally, _FINE),
         (_prune_workers, _SILENT),
+        (callbacks.prune, _SEEN),
+        (_fold_counts, timedelta(0)),
     ):
         rows, _ = await _rows(connection, prune_rows, age, None)
         gone += rows
@@ -132,6 +137,10 @@ async def tidy(connection: Connection) -> int:
 
 async def _prune_workers(connection: Connection, older_than: timedelta, _: int) -> int:
     return await workers.prune(connection, older_than) + await sources.prune(connection, older_than)
+
+
+async def _fold_counts(connection: Connection, _: timedelta, limit: int) -> int:
+    return await callbacks.fold(connection, limit)
 
 
 async def _prune_quarantine(connection: Connection, older_than: timedelta, _: int) -> int:

@@ -17,6 +17,7 @@ SAYS: Mapping[str, str] = {
     "sending_has_intent": "a message that is being sent has its attempt on record",
     "attempts_are_numbered": "every attempt belongs to a message that counted it first",
     "sent_has_proof": "a mail is sent only with the provider's own id",
+    "reports_are_noted": "a message that arrived or came back has in its timeline that its provider said so",
     "duplicates_are_labelled": "a message that may have gone out twice says so",
     "hold_is_never_repeated": "under on_uncertain: hold nothing goes out twice unless a person wanted it",
     "intents_precede_ends": "an attempt ends after it was intended",

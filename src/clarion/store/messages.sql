@@ -122,8 +122,10 @@ WHERE m.tenant_id = $1 AND m.id < $2
 ORDER BY m.id DESC LIMIT $3
 
 -- name: requeue
--- $3 the statuses that may be retried, $4 the new deadline.
-UPDATE message SET status = 'queued', reason = NULL, ended_at = NULL, expires_at = greatest(expires_at, $4)
+-- $3 the statuses that may be retried, $4 the new deadline. What was taken before, or perhaps, may now go out twice.
+UPDATE message SET status = 'queued', reason = NULL, ended_at = NULL, expires_at = greatest(expires_at, $4),
+    possible_duplicate = possible_duplicate OR EXISTS (
+        SELECT FROM attempt a WHERE a.message_id = $2 AND a.status IN ('accepted', 'uncertain'))
 WHERE id = $2 AND tenant_id = $1 AND status = ANY ($3)
 RETURNING trigger_id, channel
 

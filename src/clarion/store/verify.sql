@@ -33,6 +33,12 @@ WHERE m.channel <> 'in_app' AND m.status IN ('sent', 'delivered', 'bounced')
   AND (m.provider_message_id IS NULL
        OR NOT EXISTS (SELECT FROM attempt a WHERE a.message_id = m.id AND a.status IN ('accepted', 'uncertain')))
 
+-- name: reports_are_noted
+-- What a provider told moved the message and stands in its timeline, or neither.
+SELECT m.id::text AS id FROM message m
+WHERE m.channel <> 'in_app' AND m.status IN ('delivered', 'bounced')
+  AND NOT EXISTS (SELECT FROM message_event e WHERE e.message_id = m.id AND e.kind = m.status)
+
 -- name: duplicates_are_labelled
 -- Taken, or perhaps taken, more than once: then the message must say so.
 SELECT m.id::text AS id FROM message m
