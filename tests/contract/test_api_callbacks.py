@@ -172,7 +172,7 @@ async def test_a_message_that_is_unknown_or_anothers_is_an_orphan(scene: Scene) 
         for said in (
             report(ids.new()),
             report(theirs),
-            {**report(mine), "id": taken_as(theirs)},
+            {**report(mine, key="another report"), "id": taken_as(theirs)},
             {**report(mine), "id": "\0\ud800"},
             {**report(mine), "id": ""},
         ):
