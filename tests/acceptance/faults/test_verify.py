@@ -40,6 +40,7 @@ PLANTED = {
     " DELETE FROM attempt WHERE message_id IN (SELECT id FROM one)",
     "attempts_are_numbered": f"UPDATE message SET attempts = attempts + 1 WHERE id = {_A_SENT_ONE}",
     "sent_has_proof": f"DELETE FROM attempt WHERE message_id = {_A_SENT_ONE}",
+    "reports_are_noted": f"UPDATE message SET status = 'delivered' WHERE id = {_A_SENT_ONE}",
     "duplicates_are_labelled": f"{_ANOTHER_ATTEMPT} WHERE id = {_A_SENT_ONE}",
     "hold_is_never_repeated": f"{_ANOTHER_ATTEMPT} WHERE workflow_key = 'mail-hold' AND {_ONCE} LIMIT 1",
     "intents_precede_ends": "UPDATE attempt SET ended_at = intended_at - interval '1 s'",
