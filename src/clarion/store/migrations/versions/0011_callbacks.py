@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from clarion.store.migrate import run_sql
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
-    run_sql("0010_callbacks.sql")
+    run_sql("0011_callbacks.sql")
