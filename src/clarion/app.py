@@ -54,6 +54,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     from clarion.api.gate import Gate, Quota, Strangers
     from clarion.api.server import ApiServer
     from clarion.api.services import Services
+    from clarion.channels.open_provider import open_callbacks
     from clarion.flows.bindings import Bindings
     from clarion.flows.hearing import Hearing
 
@@ -71,6 +72,8 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             gate=Gate(quota),
             strangers=Strangers(api.failed_keys),
             ages=ages(settings),
+            integrations=open_callbacks(settings.providers),
+            public_url=settings.public_url or "",
             hearing=Hearing(Bindings(pool), wake=notifier.ring),
             access_log=settings.log_level == "debug",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -12,9 +13,13 @@ from structlog.testing import capture_logs
 from tests.support import http
 from tests.support.callbacks import MAIN, OTHER, PATH, SECRET, URL, Scene, open_scene, report, signature, taken_as
 from tests.support.database_proxy import Cut, DatabaseProxy, How
+from twilio.request_validator import RequestValidator
 
 from clarion import ids
 from clarion.api.gate import Tellers
+from clarion.channels.base import Callbacks
+from clarion.channels.sms.twilio import MESSAGE
+from clarion.channels.sms.twilio_callbacks import TwilioCallbacks
 from clarion.store import callbacks
 from clarion.store.database import Connection
 
@@ -281,3 +286,22 @@ async def test_without_a_database_it_is_503(database: str) -> None:
         assert (await scene.tell(report(id))).status == 200
         assert await scene.status(id) == "delivered"
         assert URL not in str(reply)
+
+
+async def test_twilio_tells_as_its_own_library_signs(scene: Scene) -> None:
+    integrations: dict[tuple[str, str], Callbacks] = scene.api.services.integrations  # type: ignore[assignment]
+    integrations["twilio", "main"] = TwilioCallbacks("a token of Twilio")
+    id = await scene.one(provider="twilio:main")
+    path = f"/v1/callbacks/twilio/main?{MESSAGE}={ids.show(ids.Prefix.MESSAGE, id)}"
+    for status, code in (("sent", ""), ("undelivered", "30005"), ("delivered", "")):
+        said = {"MessageSid": taken_as(id), "MessageStatus": status, "ErrorCode": code}
+        proof = RequestValidator("a token of Twilio").compute_signature(URL + path, said)
+        headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": proof}
+        body = urlencode(said).encode()
+        assert (await scene.post(body, path=path, headers=headers)).status == 200
+        assert (await scene.post(body + b"&Body=x", path=path, headers=headers)).code == "forged"
+    assert await scene.outcomes("twilio:main") == {"ignored": 2, "applied": 1, "forged": 3}
+    ((kind, why),) = await scene.timeline(id)
+    assert kind == "bounced"
+    assert why is not None and "30005" in why
+    await scene.check()
