@@ -16,9 +16,10 @@ from clarion.flows import advance, callback, cancel, expand, publications, rows,
 from clarion.flows import hearing as hear
 from clarion.flows.act import Act
 from clarion.flows.bindings import Bindings
+from clarion.flows.compose import compose_email
 from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
-from clarion.flows.deliver import DeliverEmail
+from clarion.flows.deliver import Deliver
 from clarion.flows.deliver_in_app import DeliverInApp
 from clarion.flows.do_runs import DoRuns
 from clarion.flows.early_callbacks import EarlyCallbacks
@@ -63,9 +64,13 @@ def build_handlers(
         handover=handover,
         contexts=contexts,
     )
-    sender = settings.email.sender or ""
-    email = DeliverEmail(
-        pool, contexts, provider, sender=sender, worker=worker, slots=slots, turns=turns, hearing=hearing
+    email = Deliver(
+        *(pool, contexts, provider, compose_email(settings.email.sender or "")),
+        channel=Channel.EMAIL,
+        worker=worker,
+        slots=slots,
+        turns=turns,
+        hearing=hearing,
     )
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
     own = settings.publish

@@ -210,10 +210,10 @@ def _page(strike: Strike) -> None:
 
 def _intent(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
-        from clarion.flows.deliver import DeliverEmail
+        from clarion.flows.deliver import Deliver
         from clarion.store import messages
 
-        _in_flow(DeliverEmail, "_intend", "intent", lambda _self, _connection, _jobs, batch, _slot: bool(batch.mails))
+        _in_flow(Deliver, "_intend", "intent", lambda _self, _connection, _jobs, batch, _slot: bool(batch.items))
         _at_statement(messages, "intend", "intent", when, strike)
 
     return install

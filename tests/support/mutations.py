@@ -26,13 +26,13 @@ def mutate(name: str) -> None:
 
 def _send_first() -> None:
     """Hand mails over before their intent is committed."""
-    from clarion.flows.deliver import DeliverEmail
+    from clarion.flows.deliver import Deliver
 
     outcomes: dict[Any, Any] = {}
 
     def intend(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def send_first(self: Any, connection: Any, jobs: Any, batch: Any, slot: int) -> Any:
-            mails = list(batch.mails.values())
+            mails = list(batch.items.values())
             for mail, outcome in zip(mails, await self._provider.send(mails), strict=True):
                 outcomes[mail.message_id] = outcome
             return await original(self, connection, jobs, batch, slot)
@@ -45,8 +45,8 @@ def _send_first() -> None:
 
         return remembered
 
-    replace(DeliverEmail, "_intend", intend)
-    replace(DeliverEmail, "_send", send)
+    replace(Deliver, "_intend", intend)
+    replace(Deliver, "_send", send)
 
 
 def _certain() -> None:

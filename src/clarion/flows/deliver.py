@@ -1,4 +1,4 @@
-"""Delivering mails: load and render, write the intent, send, record (PROMISES, "The protocol of one delivery").
+"""Delivering through providers: load and render, intend, send, record (PROMISES, "The protocol of one delivery").
 
 Nothing is handed to a provider before its intent has committed. What commits stays the truth after any crash: a message
 found in `sending` was perhaps handed over, and is treated so.
@@ -10,20 +10,20 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic
 from uuid import UUID
 
 import asyncpg
 import structlog
 
 from clarion import clock
-from clarion.channels.base import Email, EmailProvider
-from clarion.domain.content import EmailContent
+from clarion.channels.base import Item, Provider
 from clarion.domain.outcome import Outcome, Retry, Uncertain
 from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.verdict import after_attempt, before_sending, not_renderable
 from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
+from clarion.flows.compose import Compose
 from clarion.flows.contexts import Context, Contexts
 from clarion.flows.endings import PASSING, Ending, record, record_surely, redriven
 from clarion.flows.hearing import Hearing
@@ -39,18 +39,18 @@ log = structlog.get_logger()
 
 #: Less of the lease than this is too little to begin sending with.
 _MARGIN = timedelta(milliseconds=200)
-#: How many mails are rendered between two looks at whether others should have the loop.
+#: How many messages are rendered between two looks at whether others should have the loop.
 _PIECE = 5
 #: How long it is remembered that nobody has paused the provider.
 _PAUSE_KNOWN_FOR_S = 0.1
 
 
 @dataclass(slots=True)
-class _Batch:
+class _Batch(Generic[Item]):
     """What is known of the jobs of one call."""
 
     #: Rendered and ready to go.
-    mails: dict[UUID, Email]
+    items: dict[UUID, Item]
     contexts: dict[UUID, Context]
     #: Rows of `messages.load`.
     rows: dict[UUID, Mapping[str, Any]]
@@ -67,27 +67,29 @@ class _Batch:
         return remained - timedelta(seconds=clock.monotonic() - self.loaded_at)
 
 
-class DeliverEmail:
-    """The handler of `deliver` jobs in the queue `email`; a job's id is its message's."""
+class Deliver(Generic[Item]):
+    """The handler of `deliver` jobs in the queue of one channel; a job's id is its message's."""
 
     def __init__(
         self,
         pool: Pool,
         contexts: Contexts,
-        provider: EmailProvider,
+        provider: Provider[Item],
+        compose: Compose[Item],
         *,
-        sender: str,
+        channel: Channel,
         worker: str,
         slots: Slots,
         turns: Turns,
         hearing: Hearing | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """*sender* is the From of workflows that name none; *chance* in 0…1 is where jitter comes from."""
+        """*compose* makes of a message what the provider takes; *chance* in 0…1 is where jitter comes from."""
         self._pool = pool
         self._contexts = contexts
         self._provider = provider
-        self._sender = sender
+        self._compose = compose
+        self._channel = channel
         self._worker = worker
         self._slots = slots
         self._turns = turns
@@ -109,10 +111,9 @@ class DeliverEmail:
                 numbers, deadline = await self._intend(connection, by_id, batch, slot)
             if not numbers:
                 return
-            mails = [batch.mails[id] for id in numbers]
-            outcomes = await self._send(mails, deadline)
-            sent = zip(mails, numbers.values(), outcomes, strict=True)
-            endings = [self._ending(by_id[mail.message_id], batch, number, outcome) for mail, number, outcome in sent]
+            outcomes = await self._send([batch.items[id] for id in numbers], deadline)
+            sent = zip(numbers.items(), outcomes, strict=True)
+            endings = [self._ending(by_id[id], batch, number, outcome) for (id, number), outcome in sent]
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing)
             await self._pause(outcomes)
 
@@ -140,11 +141,11 @@ class DeliverEmail:
                 until = await limits.pause(connection, self._pace, longest.after or timedelta(0), longest.reason)
             log.warning("provider.paused", provider=self._provider.name, until=until.isoformat(), reason=longest.reason)
 
-    async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> _Batch:
+    async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> _Batch[Item]:
         loaded_at = clock.monotonic()
         rows = {row["id"]: row for row in await messages.load(connection, list(jobs))}
         contexts = await self._contexts.get(connection, {row["trigger_id"] for row in rows.values()})
-        batch = _Batch({}, {}, rows, [], [], loaded_at)
+        batch = _Batch[Item]({}, {}, rows, [], [], loaded_at)
         interrupted = {id: row for id, row in rows.items() if row["status"] == Status.SENDING}
         proofs = await messages.open_attempts(connection, interrupted) if interrupted else {}
         for number, (id, job) in enumerate(jobs.items(), 1):
@@ -163,7 +164,7 @@ class DeliverEmail:
                 self._decide(batch, job, row, context)
         return batch
 
-    def _decide(self, batch: _Batch, job: Job, row: Mapping[str, Any], context: Context) -> None:
+    def _decide(self, batch: _Batch[Item], job: Job, row: Mapping[str, Any], context: Context) -> None:
         status = Status(row["status"])
         if status in RETRYABLE:  # its buried job was redriven: it is wanted again
             batch.endings.append(redriven(job, status, row["attempts"]))
@@ -174,25 +175,14 @@ class DeliverEmail:
         decided = before_sending(cancelled=row["cancelled"], remains=batch.remains(job.id), rescues=job.rescues)
         if decided is None:
             try:
-                batch.mails[job.id] = self._email(row, context)
+                batch.items[job.id] = self._compose(row, context)
                 return
             except Invalid as error:
                 decided = not_renderable(f"{error.code}: {error.message}")
         batch.endings.append(Ending(job, status, row["attempts"], decided))
 
-    def _email(self, row: Mapping[str, Any], context: Context) -> Email:
-        content = context.render(row)
-        assert isinstance(content, EmailContent)
-        return Email(
-            message_id=row["id"],
-            to=row["address"],
-            to_name=row["name"],
-            sender=context.version.workflow.sender or self._sender,
-            content=content,
-        )
-
     async def _intend(
-        self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch, slot: int
+        self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch[Item], slot: int
     ) -> tuple[Mapping[UUID, int], float]:
         """Commit the intents: which attempt of each message this is, and until when (monotonic) it may be handed over.
 
@@ -204,22 +194,22 @@ class DeliverEmail:
                 async with connection.transaction():
                     await record(connection, batch.endings, slot=slot, hearing=self._hearing)
                     await settle.settle(connection, batch.idle, slot=slot)
-            if not batch.mails:
+            if not batch.items:
                 return {}, 0.0
             asked = clock.monotonic()
             intended = await messages.intend(
                 connection,
-                {id: jobs[id].fence for id in batch.mails},
-                triggers={batch.contexts[id].trigger_id for id in batch.mails},
+                {id: jobs[id].fence for id in batch.items},
+                triggers={batch.contexts[id].trigger_id for id in batch.items},
                 provider=self._provider.name,
                 worker=self._worker,
                 slot=slot,
                 margin=_MARGIN,
             )
         except (*PASSING, asyncpg.LockNotAvailableError) as error:
-            log.warning("message.intent_failed", error=str(error), messages=len(batch.mails))
+            log.warning("message.intent_failed", error=str(error), messages=len(batch.items))
             return {}, 0.0
-        await self._release(connection, [jobs[id] for id in batch.mails if id not in intended.numbers], slot)
+        await self._release(connection, [jobs[id] for id in batch.items if id not in intended.numbers], slot)
         return intended.numbers, asked + intended.remains.total_seconds()
 
     async def _release(self, connection: Connection, refused: Sequence[Job], slot: int) -> None:
@@ -229,15 +219,15 @@ class DeliverEmail:
         except PASSING as error:  # their lease runs out; what is intended must not wait for that
             log.warning("message.release_failed", error=str(error), messages=len(refused))
 
-    async def _send(self, mails: Sequence[Email], deadline: float) -> list[Outcome]:
+    async def _send(self, items: Sequence[Item], deadline: float) -> list[Outcome]:
         if clock.monotonic() > deadline:  # this process was stopped or starved: others hold the jobs now
-            return [Retry("the lease ran out before it was handed over") for _ in mails]
-        return await self._provider.send(mails)
+            return [Retry("the lease ran out before it was handed over") for _ in items]
+        return await self._provider.send(items)
 
-    def _ending(self, job: Job, batch: _Batch, number: int, outcome: Outcome) -> Ending:
+    def _ending(self, job: Job, batch: _Batch[Item], number: int, outcome: Outcome) -> Ending:
         verdict = after_attempt(
             outcome,
-            batch.contexts[job.id].policy(Channel.EMAIL),
+            batch.contexts[job.id].policy(self._channel),
             tried=job.attempts,
             remains=batch.remains(job.id),
             chance=self._chance(),
