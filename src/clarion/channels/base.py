@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from clarion.domain.content import EmailContent, SmsContent
@@ -14,8 +14,7 @@ from clarion.domain.outcome import Outcome
 from clarion.domain.status import Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Email:
+class Email(NamedTuple):
     """One mail to hand over."""
 
     #: The message's id: the provider's idempotency key, and the left half of the Message-ID.

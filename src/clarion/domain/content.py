@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmailContent:
+class EmailContent(NamedTuple):
     """The words of one mail, rendered."""
 
     subject: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from clarion.domain.backoff import wait
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
@@ -14,8 +15,7 @@ from clarion.domain.workflow import Backoff, OnUncertain
 MOST_RESCUES = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The move of one message and of its job."""
 
     status: Status

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -37,8 +38,7 @@ PASSING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How one claim of a message's job ends."""
 
     job: Job
@@ -125,7 +125,7 @@ async def record_surely(pool: Pool, endings: Sequence[Ending], *, slot: int, hea
     if hearing is not None:
         hearing.ring()
     for ending in endings:
-        if ending.job.id in moved:
+        if ending.job.id in moved and (ending.verdict.status is not Status.SENT or log.is_enabled_for(logging.DEBUG)):
             tell(ending)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from clarion import sql
@@ -19,9 +19,8 @@ _LAST_ID = UUID(int=(1 << 128) - 1)
 _NOTHING: Mapping[UUID, int] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """What became of one message, to be recorded."""
+class News(NamedTuple):
+    """What became of one message, to be recorded. A tuple, as all that is made anew for each message of a broadcast."""
 
     id: UUID
     #: The status and the number of attempts that the message must still have for the move to hold.

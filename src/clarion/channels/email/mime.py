@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import NamedTuple
 
 from clarion.channels.base import Email
 from clarion.channels.email import body, header
@@ -18,8 +19,7 @@ from clarion.domain.address import parse_email, parse_sender
 _SENDERS_KEPT = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One mail ready to be handed over: an envelope and what is in it."""
 
     #: The bare addresses of the envelope.

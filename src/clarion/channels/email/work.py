@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clarion.channels.base import Email
 from clarion.channels.email.mime import Letter
 from clarion.domain.outcome import Outcome, Retry
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One letter and its place in the call."""
 
-    index: int
+    place: int
     letter: Letter
 
 
@@ -44,7 +43,7 @@ class Work:
             job = self._returned.pop()
             if eight_bit or not job.letter.eight_bit:
                 return job
-            self._waiting.appendleft(job.index)
+            self._waiting.appendleft(job.place)
         while self._waiting:
             index = self._waiting.popleft()
             letter = self._compose(self._mails[index], eight_bit)
@@ -59,7 +58,7 @@ class Work:
 
     def settle(self, job: Job, outcome: Outcome) -> None:
         """That is what became of *job*."""
-        self._outcomes[job.index] = outcome
+        self._outcomes[job.place] = outcome
 
     def trouble(self, outcome: Outcome) -> None:
         """No connection can be had, for this reason; it will be the outcome of whatever is still waiting at the end."""
