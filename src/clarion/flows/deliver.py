@@ -103,7 +103,7 @@ class Deliver(Generic[Item]):
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Bring each job's message one step on: to its end, or to its next attempt."""
         by_id = {job.id: job for job in jobs}
-        with self._slots.lend() as slot:
+        with self._slots.lend() as slot, self._turns.first(len(jobs) < _PIECE):
             async with self._pool.acquire() as connection:
                 if await self._is_paused(connection, jobs, slot):
                     return

@@ -100,7 +100,7 @@ class Expand:
             await settle.settle(connection, ended)
             for number, group in enumerate(_groups([row for row in loaded.values() if _is_open(row)])):
                 now = await connection.fetchval("SELECT clock_timestamp()") if number else group[0]["now"]
-                with self._slots.lend() as slot:
+                with self._slots.lend() as slot, self._turns.first(_is_short(group)):
                     await self._expand(connection, group, [by_trigger[row["id"]] for row in group], now, slot)
 
     async def _expand(
@@ -236,6 +236,11 @@ def _write_next(page: _Page, row: Mapping[str, Any], own: Sequence[tuple[object,
 
 def _scope(row: Mapping[str, Any]) -> Scope:
     return Scope(payload=row["payload"], trigger=trigger_variables(row))
+
+
+def _is_short(group: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it takes no turns: less than a piece."""
+    return not any(row["topic_keys"] for row in group) and sum(len(row["recipient_ids"]) for row in group) < _PIECE
 
 
 def _is_open(row: Mapping[str, Any] | None) -> bool:
