@@ -12,6 +12,7 @@ import asyncpg
 
 from clarion import clock
 from clarion.config import Settings
+from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
 from clarion.store.database import Pool, check_durable, open_pool, set_up
@@ -109,9 +110,8 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
     found = {queue_pace(queue): rate for queue, rate in settings.rates.items()}
     if settings.email.rate is not None:
         found[provider_pace(SmtpProvider.name)] = settings.email.rate
-    account = account_of(settings, "sms")
-    if settings.sms.rate is not None and account is not None:
-        found[provider_pace(account.label)] = settings.sms.rate
+    if settings.sms.rate is not None:
+        found[provider_pace(Channel.SMS.value)] = settings.sms.rate
     return found
 
 

@@ -8,15 +8,16 @@ from functools import partial
 
 from clarion.brokers.open_sink import Sinks
 from clarion.channels.email.smtp import SmtpProvider
+from clarion.channels.open_provider import open_provider
 from clarion.config import Settings, broker_url
-from clarion.connections import ages, smtp_settings
+from clarion.connections import account_of, ages, smtp_settings
 from clarion.domain.publishing import Patience
 from clarion.domain.workflow import Channel
 from clarion.flows import advance, callback, cancel, expand, publications, rows, schedules, timers
 from clarion.flows import hearing as hear
 from clarion.flows.act import Act
 from clarion.flows.bindings import Bindings
-from clarion.flows.compose import compose_email
+from clarion.flows.compose import compose_email, compose_sms
 from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
 from clarion.flows.deliver import Deliver
@@ -64,14 +65,11 @@ def build_handlers(
         handover=handover,
         contexts=contexts,
     )
-    email = Deliver(
-        *(pool, contexts, provider, compose_email(settings.email.sender or "")),
-        channel=Channel.EMAIL,
-        worker=worker,
-        slots=slots,
-        turns=turns,
-        hearing=hearing,
-    )
+    deliver = partial(Deliver, pool, contexts, worker=worker, slots=slots, turns=turns, hearing=hearing)
+    email = deliver(provider, compose_email(settings.email.sender or ""), channel=Channel.EMAIL)
+    texts = open_provider(Channel.SMS.value, account_of(settings, Channel.SMS.value), settings.public_url)
+    stack.push_async_callback(texts.close)
+    sms = deliver(texts, compose_sms, channel=Channel.SMS)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
@@ -84,6 +82,7 @@ def build_handlers(
     return {
         expand.QUEUE: {expand.KIND: expanding},
         Channel.EMAIL.value: {expand.KIND: expanding, rows.DELIVER: email},
+        Channel.SMS.value: {expand.KIND: expanding, rows.DELIVER: sms},
         Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
         rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots, hearing=hearing)},
         timers.QUEUE: {timers.KIND: firing},

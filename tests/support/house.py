@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -79,8 +79,13 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(url: str, *, project: Path = HOTEL, run: bool = True, **smtp: Any) -> AsyncIterator[House]:
-    """A house on the database at *url* with *project* published for tenant ``one``; *run* starts its worker."""
+async def open_house(
+    url: str, *, project: Path = HOTEL, run: bool = True, env: Mapping[str, str] | None = None, **smtp: Any
+) -> AsyncIterator[House]:
+    """A house on the database at *url* with *project* published for tenant ``one``; *run* starts its worker.
+
+    *env* are further settings of the worker.
+    """
     async with open_api(url) as api, SmtpServer(**smtp) as server:
         found, mistakes = load_project(project)
         assert found is not None, mistakes
@@ -89,7 +94,7 @@ async def open_house(url: str, *, project: Path = HOTEL, run: bool = True, **smt
             await apply_bindings(connection, api.tenants["one"], found.bindings)
         settings = load_settings(
             {"project": project, "smtp_url": f"smtp://127.0.0.1:{server.port}", "worker.poll_interval": "100ms"},
-            {},
+            env or {},
         )
         async with open_worker(settings, url) as worker:
             house = House(api=api, worker=worker, smtp=server)

@@ -36,7 +36,8 @@ class Sms:
     message_id: UUID
     #: The recipient's number in E.164 form, e.g. ``+31612345678``.
     to: str
-    #: A number in E.164 form, a short code, a name of up to 11 letters, or what the provider calls a group of these.
+    #: A number in E.164 form, a short code, a name of up to 11 letters, or what the provider calls a group of these;
+    #: empty for the account's own.
     sender: str
     content: SmsContent
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from clarion.channels.base import Email, Item
-from clarion.domain.content import EmailContent
+from clarion.channels.base import Email, Item, Sms
+from clarion.domain.content import EmailContent, SmsContent
 from clarion.flows.contexts import Context
 
 #: Makes of a message (a row of `messages.load`) and its trigger's context what a provider takes. Raises `Invalid` when
@@ -29,3 +29,10 @@ def compose_email(sender: str) -> Compose[Email]:
         )
 
     return compose
+
+
+def compose_sms(row: Mapping[str, Any], context: Context) -> Sms:
+    """A text message from whom the provider's account names."""
+    content = context.render(row)
+    assert isinstance(content, SmsContent)
+    return Sms(message_id=row["id"], to=row["address"], sender="", content=content)

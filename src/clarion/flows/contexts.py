@@ -46,6 +46,7 @@ class Context:
             "id": message["recipient_id"],
             "name": message["name"],
             "email": message["address"] if step.channel is Channel.EMAIL else None,
+            "phone": message["address"] if step.channel is Channel.SMS else None,
             "locale": message["locale"],
             "timezone": message["timezone"],
             "data": message["data"],

@@ -69,7 +69,10 @@ class Ending(NamedTuple):
 
 def redriven(job: Job, status: Status, number: int) -> Ending:
     """A message that had ended, found with a job: its buried job was redriven, so it is wanted again."""
-    verdict = Verdict(status=Status.QUEUED, event="redriven", after=timedelta(microseconds=1))
+    unsure = status is Status.UNKNOWN  # it may have been taken then
+    verdict = Verdict(
+        status=Status.QUEUED, event="redriven", after=timedelta(microseconds=1), possible_duplicate=unsure
+    )
     return Ending(job, status, number, verdict)
 
 

@@ -13,8 +13,9 @@ from clarion.queue import limits
 from clarion.queue.limits import SetBy
 from clarion.store.database import Pool
 
-#: The provider of each channel's queue, whose limit all jobs of that queue keep to as well.
-_PROVIDERS: Final = {Channel.EMAIL.value: "smtp"}
+#: What carries each channel, whose limit all jobs of the channel's queue keep to as well. Text messages go through one
+#: account: its limit has the channel's name, whichever account that is; its pauses have its own.
+_PROVIDERS: Final = {Channel.EMAIL.value: "smtp", Channel.SMS.value: "sms"}
 
 log = structlog.get_logger()
 

@@ -22,8 +22,7 @@ MOST_STEPS = 50
 #: A wait of no time at all would be a slip.
 _SHORTEST = timedelta(milliseconds=1)
 
-#: SMS is none yet: nobody takes messages from its queue.
-_CHANNELS = {channel.value: channel for channel in Channel if channel is not Channel.SMS}
+_CHANNELS = {channel.value: channel for channel in Channel}
 _DELAY = '`delay` is a length of time such as 2h, or {until: "a time in CEL"}'
 
 Placed = tuple[Step, tuple[int, int]]
