@@ -8,13 +8,15 @@ from datetime import timedelta
 import pytest
 from tests.support.steps import Steps, open_steps
 
+from clarion.domain.content import SmsContent
 from clarion.domain.recipient import Recipient
 from clarion.domain.step import Channel, ChannelStep, DelayStep
 from clarion.domain.workflow import OnUncertain, Workflow
+from clarion.flows.contexts import Contexts
 from clarion.flows.published import Published
 from clarion.flows.verify import verify
-from clarion.store import recipients, workflows
-from clarion.templates.source import Bundle
+from clarion.store import messages, recipients, workflows
+from clarion.templates.source import Bundle, Part, TemplateSource
 
 SMS = ChannelStep(key="sms", channel=Channel.SMS, template="sms")
 MAIL = ChannelStep(key="email", channel=Channel.EMAIL, template="email")
@@ -40,6 +42,21 @@ async def test_it_waits_in_its_queue_for_whoever_has_a_number(steps: Steps) -> N
     (counts,) = await steps.pool.fetch("SELECT channel, queued, skipped FROM trigger_count")
     assert tuple(counts) == ("sms", 1, 1)
     await steps.assert_well()
+
+
+async def test_its_words_know_the_number_that_it_goes_to(steps: Steps) -> None:
+    text = Part(file="templates/w/sms.txt", kind="txt", text="{{ recipient.phone }} {{ payload.code }}\n")
+    words = Bundle(templates={"sms": TemplateSource(name="sms", parts=(text,))})
+    async with steps.pool.acquire() as connection, connection.transaction():
+        definition = Workflow(key="w", steps=(SMS,)).to_json()
+        await workflows.publish(
+            connection, steps.tenant_id, "w", hash="h", definition=definition, bundle=words.to_json()
+        )
+    id = await steps.trigger([EVA], payload={"code": "12345"})
+    async with steps.pool.acquire() as connection:
+        (row,) = await messages.load(connection, [await connection.fetchval("SELECT id FROM message")])
+        contexts = await Contexts(Published(default_locale="en")).get(connection, [id])
+    assert contexts[id].render(row) == SmsContent(text="+31612345678 12345")
 
 
 async def test_behind_a_delay_it_goes_to_the_number_of_then(steps: Steps) -> None:

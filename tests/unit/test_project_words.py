@@ -19,6 +19,9 @@ from clarion.project.words import TEMPLATE_KEYS
 HTML = "templates/hello/email.html"
 HEAD = "---\nsubject: Hello\n---\n"
 
+#: A workflow that sends text messages.
+SMS = {"workflows/later.yaml": "steps: [{channel: sms}]", "templates/later/sms.txt": "Hello {{ payload.name }}"}
+
 Files = Mapping[str, str | bytes | None]
 
 
@@ -85,6 +88,14 @@ Files = Mapping[str, str | bytes | None]
         # Channels and locales
         ({"templates/hello/in_app.html": "---\ntitle: x\n---\nx"},
          "templates/hello/in_app.html: a feed item is plain text; write it as a .txt file"),
+        ({**SMS, "templates/later/sms.txt": None},
+         "workflows/later.yaml:1:9: the step `sms` has no template `sms`; write templates/later/sms.txt"),
+        ({**SMS, "templates/later/sms.html": "<b>x</b>"},
+         "templates/later/sms.html: a text message is plain text; write it as a .txt file"),
+        ({**SMS, "templates/later/sms.txt": "---\ntitle: x\n---\nx"},
+         "templates/later/sms.txt:2:8: `title` means nothing to the channel `sms`"),
+        ({**SMS, "templates/later/sms.txt": "---\nlayout: base\n---\nx", "layouts/base.txt": "{{ content }}"},
+         "templates/later/sms.txt:2:9: `layout` means nothing to the channel `sms`"),
         ({HTML: None, "templates/hello/email.txt": None, "templates/hello/email.de.html": HEAD + "x"},
          "templates/hello/email.de.html: there are no words for locales without a file of their own (nor for `en`); "
          "write templates/hello/email.html"),
@@ -125,6 +136,17 @@ def test_warns_and_goes_on(tmp_path: Path, files: Files, said: str) -> None:
     assert project is not None, mistakes
     assert [mistake.severity for mistake in mistakes] == [Severity.WARNING]
     assert str(mistakes[0]).startswith(said)
+
+
+def test_a_text_message_is_a_file_of_text_in_any_locale(tmp_path: Path) -> None:
+    project, mistakes = load_project(build(tmp_path, {**SMS, "templates/later/sms.pt-BR.txt": "Oi"}))
+    assert mistakes == []
+    assert project is not None
+    (draft,) = (one for one in project.workflows if one.workflow.key == "later")
+    assert [part.file for part in draft.bundle.templates["sms"].parts] == [
+        "templates/later/sms.pt-BR.txt",
+        "templates/later/sms.txt",
+    ]
 
 
 def test_leftovers_of_editors_are_no_mistakes(tmp_path: Path) -> None:
