@@ -41,7 +41,7 @@ def test_an_account_in_a_table(tmp_path: Path) -> None:
     assert account_of(settings, "sms") is account
     assert settings.public_url == "https://notify.example"
     assert [str(rate) for rate in rates_of(settings).values()] == ["20/s"]
-    assert list(rates_of(settings)) == ["provider:twilio:main"]
+    assert list(rates_of(settings)) == ["provider:sms"]
     shown = {name: value for name, value, _ in effective(settings)}
     assert shown["providers"] == "main (twilio)"
     assert "c0ffee" not in f"{settings!r} {account!r} {shown!r}"

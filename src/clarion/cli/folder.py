@@ -36,7 +36,7 @@ async def follow(project: Path, publish: Callable[[], Awaitable[object]]) -> Non
 def _fingerprint(project: Path) -> int:
     """Changes whenever a file that is published is saved."""
     found = []
-    for name in ("workflows", "templates", "layouts"):
+    for name in ("workflows", "templates", "layouts", "bindings", "schedules"):
         for folder, _, files in os.walk(project / name):
             for file in files:
                 try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,11 +17,9 @@ import structlog
 
 from clarion import ids
 from clarion.domain.expression import Scope
-from clarion.domain.plan import plan
-from clarion.domain.recipient import Recipient
-from clarion.domain.workflow import Channel
 from clarion.errors import LostLease
 from clarion.flows.contexts import Contexts
+from clarion.flows.expand_page import Page, write_next, write_run
 from clarion.flows.handover import Handover
 from clarion.flows.hearing import Hearing
 from clarion.flows.published import Published, Version
@@ -31,33 +28,20 @@ from clarion.flows.rows import Rows, recipient_of
 from clarion.flows.slots import Slots
 from clarion.flows.variables import trigger_variables
 from clarion.queue import add, settle
-from clarion.queue.job import Job, NewJob, first_claim
+from clarion.queue.job import Job, first_claim
 from clarion.store import few, triggers
 from clarion.store.database import Connection, Pool
 from clarion.turns import Turns
 
-log = structlog.get_logger()
+__all__ = ["KIND", "QUEUE", "Expand"]
 
-#: The queue of first pages; the next ones travel in the queue of a channel.
-QUEUE = "expand"
-KIND = "expand"
+log = structlog.get_logger()
 
 #: How many recipients are planned between two looks at whether others should have the loop.
 _PIECE = 20
 
 #: A trigger with at most this many ids and no topic is expanded together with others.
 _SMALL = 100
-
-
-@dataclass(slots=True)
-class _Page:
-    """What one transaction writes, as it is gathered."""
-
-    rows: Rows
-    #: Of the claims of this page's triggers, for the jobs of the next pages to go on from.
-    fences: Mapping[UUID, int]
-    next: list[NewJob] = field(default_factory=list)
-    cursors: list[triggers.Expanded] = field(default_factory=list)
 
 
 class Expand:
@@ -108,7 +92,7 @@ class Expand:
     ) -> None:
         versions = await self._published.get(connection, {row["workflow_version_id"] for row in group})
         recipients = await triggers.page(connection, [row["id"] for row in group], self._page)
-        page = _Page(rows=Rows(now), fences={job.id: job.fence for job in jobs})
+        page = Page(rows=Rows(now), fences={job.id: job.fence for job in jobs})
         found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for recipient in recipients:
             found[recipient["trigger_id"]].append(recipient)
@@ -134,7 +118,7 @@ class Expand:
         )
 
     async def _write(
-        self, page: _Page, row: Mapping[str, Any], version: Version, recipients: Sequence[Mapping[str, Any]]
+        self, page: Page, row: Mapping[str, Any], version: Version, recipients: Sequence[Mapping[str, Any]]
     ) -> None:
         """Add one trigger's page: a run for each recipient, and what each comes to."""
         last = len(recipients) < self._page
@@ -144,7 +128,7 @@ class Expand:
         first_job = len(page.rows.jobs)
         waiting = False
         for number, r in enumerate(known, 1):
-            waiting |= _write_run(page.rows, row, version, recipient_of(r), scope, minted)
+            waiting |= write_run(page.rows, row, version, recipient_of(r), scope, minted)
             if number % _PIECE == 0:
                 await self._turns.take()
         cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]
@@ -154,9 +138,9 @@ class Expand:
             )
         )
         if not last:
-            _write_next(page, row, page.rows.jobs[first_job:])
+            write_next(page, row, page.rows.jobs[first_job:])
 
-    async def _commit(self, connection: Connection, page: _Page, jobs: Sequence[Job], slot: int) -> list[Job]:
+    async def _commit(self, connection: Connection, page: Page, jobs: Sequence[Job], slot: int) -> list[Job]:
         """Write the page; the new jobs that are this worker's already. Raises `LostLease` and `Overtaken`."""
         if page.rows.few and all(cursor.last for cursor in page.cursors):
             return await self._commit_few(connection, page, slot)
@@ -170,7 +154,7 @@ class Expand:
                 await add.add(connection, job)
         return []
 
-    async def _commit_few(self, connection: Connection, page: _Page, slot: int) -> list[Job]:
+    async def _commit_few(self, connection: Connection, page: Page, slot: int) -> list[Job]:
         rows, handover = page.rows, self._handover
         claimed = await few.expand(
             connection,
@@ -185,53 +169,6 @@ class Expand:
             slot=slot,
         )
         return [first_claim(*row) for row in rows.jobs if row[0] in claimed]  # type: ignore[arg-type]
-
-
-def _write_run(
-    rows: Rows,
-    row: Mapping[str, Any],
-    version: Version,
-    recipient: Recipient,
-    scope: Scope | None,
-    minted: Iterator[UUID],
-) -> bool:
-    """Add one run with the messages that it makes now; whether it waits then."""
-    id = next(minted)
-    deadline = row["expires_at"] if row["expires_given"] else None
-    planned = plan(version.steps, recipient, scope, now=rows.now, deadline=deadline, channels=row["channels"])
-    step, status = (planned.wait.step, "running") if planned.wait else (len(version.steps), "completed")
-    rows.runs.append((id, row["tenant_id"], row["id"], version.id, recipient.id, step, status))
-    limited = version.workflow.rate is not None
-    rows.add_messages(
-        row, id, recipient.id, planned.messages, expires_at=row["expires_at"], minted=minted, limited=limited
-    )
-    if planned.wait is not None:
-        rows.add_wait(row, id, planned.wait)
-    return planned.wait is not None
-
-
-def _write_next(page: _Page, row: Mapping[str, Any], own: Sequence[tuple[object, ...]]) -> None:
-    """The job of the next page, in the slowest channel's queue at the middle of this page; at once if nothing waits."""
-    queue, run_at = QUEUE, page.rows.now
-    for channel in (Channel.SMS.value, Channel.EMAIL.value, Channel.IN_APP.value):
-        times = [job[6] for job in own if job[2] == channel]
-        if times:
-            middle = times[len(times) // 2]
-            assert isinstance(middle, datetime)
-            queue, run_at = channel, middle
-            break
-    page.rows.queues.add(queue)
-    page.next.append(
-        NewJob(
-            id=row["id"],
-            queue=queue,
-            kind=KIND,
-            tenant_id=row["tenant_id"],
-            priority=row["priority"],
-            run_at=run_at,
-            fence=page.fences[row["id"]],
-        )
-    )
 
 
 def _scope(row: Mapping[str, Any]) -> Scope:
