@@ -19,7 +19,7 @@ from clarion import ids
 from clarion.domain.expression import Scope
 from clarion.errors import LostLease
 from clarion.flows.contexts import Contexts
-from clarion.flows.expand_page import Page, write_next, write_run
+from clarion.flows.expand_page import KIND, QUEUE, Page, write_next, write_run
 from clarion.flows.handover import Handover
 from clarion.flows.hearing import Hearing
 from clarion.flows.published import Published, Version
