@@ -95,7 +95,7 @@ TWILIO = Kind(
         Option(key="api_secret", says="the API key's secret", read=_secret, secret=True),
         Option(
             key="from",
-            says="the sender of messages whose workflow names none: a number in E.164 form, a short code, a name of up "
+            says="the sender: a number in E.164 form, a short code, a name of up "
             "to 11 letters, or a messaging service, `MG…`",
             read=_sender,
             required=True,
