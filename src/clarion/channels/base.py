@@ -64,10 +64,6 @@ class Provider(ABC, Generic[Item]):
         """Say goodbye to the provider and free all connections. May be called more than once."""
 
 
-EmailProvider = Provider[Email]
-SmsProvider = Provider[Sms]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
     """A request that claims to come from a provider, as it arrived."""
@@ -92,7 +88,6 @@ class Report:
     reason: str | None = None
     #: The same for the same report, however often it comes: by this a repetition is known.
     key: str
-    at: datetime | None = None
 
 
 class Callbacks(ABC):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from clarion import clock
-from clarion.channels.base import Email, EmailProvider
+from clarion.channels.base import Email, Provider
 from clarion.channels.email.conversation import Conversation
 from clarion.channels.email.mime import Builder, Letter
 from clarion.channels.email.opening import NotOpened, open_connection, tls_context
@@ -26,7 +26,7 @@ _TURN = 25
 _BARREN_LIMIT = 2
 
 
-class SmtpProvider(EmailProvider):
+class SmtpProvider(Provider[Email]):
     """One account on one SMTP server. `send` may run many times at once: all calls share the connections."""
 
     name = "smtp"
