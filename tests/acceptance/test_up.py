@@ -169,6 +169,11 @@ async def test_what_is_saved_is_published(tmp_path: Path, empty: Path) -> None:
             "trigger", "hello", "--to", "ada@example.com", "--set", "name=Ada", "--watch", "--project", empty
         )
         assert done.code == 0, done.err
+        (empty / "bindings").mkdir()
+        (empty / "bindings" / "again.yaml").write_text(
+            "on: timer.fired\ndo: [{trigger: {workflow: hello, recipients: [{id: data.key}], payload: data.payload}}]\n"
+        )
+        await up.says("binding.published.*binding=again")
         (empty / "workflows" / "hello.yaml").write_text("key: hello\nsteps: [\n")
         await up.says("project.not_published")
         assert answers(f"{up.address}/readyz") == 200

@@ -18,15 +18,15 @@ from clarion import clock
 from clarion.api import problem
 from clarion.api.problem import Refusal
 from clarion.api.services import Services
-from clarion.channels.base import Callback
+from clarion.channels.base import CALLBACKS_PATH, Callback, label_of
 from clarion.errors import ClarionError, Forged, NotFound
-from clarion.flows.callback import Told, integration_of
+from clarion.flows.callback import Told
 from clarion.flows.reception import Reception
 
 log = structlog.get_logger("clarion.api")
 
 ID: Final = "receiveCallback"
-PATH: Final = "/v1/callbacks/{provider}/{integration}"
+PATH: Final = f"{CALLBACKS_PATH}/{{provider}}/{{integration}}"
 SUMMARY: Final = "Take in what a provider tells of messages"
 
 #: What the router and the description are told of it.
@@ -98,7 +98,7 @@ class Desk:
         if believes is None:
             hmac.digest(_NOBODY, callback.body, "sha256")
             raise NotFound("there is no such integration")
-        integration = integration_of(kind, name)
+        integration = label_of(kind, name)
         try:
             reports = believes.read(callback, clock.now())
         except Forged as error:

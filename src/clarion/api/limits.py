@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clarion import clock
 from clarion.api import problem
 from clarion.api.problem import Refusal
+from clarion.channels.base import CALLBACKS_PATH
 from clarion.errors import ClarionError
 
 log = structlog.get_logger("clarion.api")
@@ -37,7 +38,7 @@ _LINGER_S: Final = 2.0
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 _BULK: Final = re.compile(r"/bulk$|/members$|/members/remove$")
-_CALLBACK: Final = re.compile(r"/v1/callbacks/")
+_CALLBACKS: Final = f"{CALLBACKS_PATH}/"
 _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 
 
@@ -63,7 +64,7 @@ class Limits:
         started = clock.monotonic()
         try:
             _check_headers(scope, headers, exchange.limit)
-            if not _CALLBACK.match(scope["path"]):
+            if not scope["path"].startswith(_CALLBACKS):
                 _check_kind(headers)
             await self._app(scope, exchange.receive, exchange.send)
         except ClarionError as error:
@@ -83,7 +84,7 @@ class Limits:
 
     def _limit(self, path: str) -> int:
         """How many bytes the body of a request for *path* may have."""
-        if _CALLBACK.match(path):
+        if path.startswith(_CALLBACKS):
             return min(MAX_CALLBACK, self._max_body)
         return self._max_bulk_body if _BULK.search(path) else self._max_body
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clarion.channels.base import Callbacks, Provider
+from clarion.channels.base import Callbacks, Provider, label_of
 from clarion.errors import Invalid
 
 _LONGEST = 4_000
@@ -55,8 +55,8 @@ class Account:
 
     @property
     def label(self) -> str:
-        """The name under which all workers share its limits and pauses, and which attempts keep."""
-        return f"{self.kind.name}:{self.name}"
+        """`label_of` it."""
+        return label_of(self.kind.name, self.name)
 
     def __getitem__(self, key: str) -> str:
         """A value that is required or has a default."""

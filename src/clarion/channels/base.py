@@ -44,6 +44,15 @@ class Sms:
 
 Item = TypeVar("Item")
 
+#: The path under which the API hears what providers tell, before the kind and the name of the account.
+CALLBACKS_PATH = "/v1/callbacks"
+
+
+def label_of(kind: str, name: str) -> str:
+    """What the account *name* at a provider of this *kind* is called where all workers share its limits and pauses, and
+    with the attempts made through it, by which what it tells later is known."""
+    return f"{kind}:{name}"
+
 
 class Provider(ABC, Generic[Item]):
     """Hands messages to one account at one provider.

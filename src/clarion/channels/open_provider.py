@@ -8,11 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from clarion.channels.account import Account
-from clarion.channels.base import Callbacks, Provider
+from clarion.channels.base import CALLBACKS_PATH, Callbacks, Provider
 from clarion.domain.outcome import Outcome, Retry
-
-#: The path under which the API hears what providers tell, after the kind and the name of the account.
-CALLBACKS = "/v1/callbacks"
 
 _LATER = timedelta(minutes=1)
 
@@ -59,4 +56,4 @@ def open_callbacks(accounts: Sequence[Account]) -> Mapping[tuple[str, str], Call
 
 def callback_url(public_url: str | None, kind: str, name: str) -> str | None:
     """The address that a provider is told, without a query; None where the API is not reached from outside."""
-    return None if public_url is None else f"{public_url.rstrip('/')}{CALLBACKS}/{kind}/{name}"
+    return None if public_url is None else f"{public_url.rstrip('/')}{CALLBACKS_PATH}/{kind}/{name}"

@@ -37,7 +37,7 @@ KIND = "callback"
 class Told:
     """A genuine report, and whose it is."""
 
-    #: `integration_of` it.
+    #: `label_of` the account.
     integration: str
     report: Report
 
@@ -60,11 +60,6 @@ class _State:
     #: The provider's id, where none was known.
     proof: str | None = None
     notes: list[Note] = field(default_factory=list)
-
-
-def integration_of(kind: str, name: str) -> str:
-    """What stands as `provider` with the attempts made through the account *name* of a provider of this *kind*."""
-    return f"{kind}:{name}"
 
 
 async def take(
