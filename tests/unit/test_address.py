@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import string
+import time
 import timeit
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 from email_validator import validate_email
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.support.machine import usual
 
 from clarion.domain import address
 from clarion.domain.address import check_header_text, parse_email, parse_sender, same_mailbox
@@ -120,17 +123,20 @@ def test_ordinary_addresses_take_the_fast_way(text: str) -> None:
 
 def test_ten_thousand_addresses_hold_up_nobody() -> None:
     """A bulk call checks 10,000: under 5 µs each on an idle machine, so 50 ms in all; ten times that fails."""
-    seconds = min(
-        timeit.repeat(lambda: parse_email("anna.schmidt4711@mail.hotel-example.co.uk"), number=1000, repeat=5)
-    )
-    assert seconds / 1000 < 50e-6
+    assert _seconds(lambda: parse_email("anna.schmidt4711@mail.hotel-example.co.uk"), 1000) < usual(0.05)
 
 
 def test_a_hostile_text_takes_no_long_time() -> None:
+    most = usual(0.05)
     for hostile in ("a-" * 5000 + "@b.com", "a@" + "b-" * 5000, "a@" + "b." * 5000, "é@" + "." * 5000):
-        assert min(timeit.repeat(partial(_refused, hostile), number=1, repeat=3)) < 0.05
-    assert min(timeit.repeat(lambda: _refused_sender(" " * 20_000 + "x"), number=1, repeat=3)) < 0.05
-    assert min(timeit.repeat(lambda: _refused_sender('"' + "\\" * 20_000 + "<"), number=1, repeat=3)) < 0.05
+        assert _seconds(partial(_refused, hostile)) < most
+    assert _seconds(lambda: _refused_sender(" " * 20_000 + "x")) < most
+    assert _seconds(lambda: _refused_sender('"' + "\\" * 20_000 + "<")) < most
+
+
+def _seconds(call: Callable[[], object], times: int = 1) -> float:
+    """The processor's seconds for *times* calls, the best of three."""
+    return min(timeit.repeat(call, number=times, repeat=3, timer=time.process_time))
 
 
 def _refused(text: str) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.machine import usual
 
 from clarion.domain.expression import Expression, Scope
 from clarion.domain.expression_text import FUNCTIONS, LONGEST_TEXT, MACROS
@@ -124,11 +125,11 @@ def test_strings_and_comments_are_not_code() -> None:
 def test_loops_are_bounded_by_the_data_they_go_over() -> None:
     within = Expression.compile("payload.l.exists(x, payload.l.exists(y, x + y == -1))")
     assert within.why_not(scope({"l": [1] * 500})) == "condition is false"
-    began = time.monotonic()
+    began = time.process_time()
     said = within.why_not(scope({"l": [1] * 100_000}))
     assert said is not None
     assert "too costly" in said
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < usual(1)
     single = Expression.compile("payload.l.exists(x, x == 2)")
     assert single.why_not(scope({"l": [1] * 100_000})) == "condition is false"
 

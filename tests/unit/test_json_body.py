@@ -9,6 +9,7 @@ import time
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.support.machine import usual
 
 from clarion.domain import careful, json_body
 from clarion.errors import Invalid
@@ -185,6 +186,6 @@ def test_a_bulk_body_is_read_in_good_time() -> None:
     item["data"] = {"note": "x" * 600, "tags": ["a:b", "c"], "when": "2026-01-01T10:00:00Z"}  # type: ignore[assignment]
     raw = json.dumps({"recipients": [{"id": f"user-{i}", **item} for i in range(10_000)]}).encode()
     assert 7_000_000 < len(raw) < 8 * 1024 * 1024
-    started = time.perf_counter()
+    started = time.process_time()
     assert json_body.decode(raw) == json.loads(raw)
-    assert time.perf_counter() - started < 3  # about 0.1 s on an idle machine, the standard library's included
+    assert time.process_time() - started < usual(3)  # about 0.1 s on an idle machine, the standard library's included

@@ -7,6 +7,7 @@ import time  # process_time: the wall's clock would measure the neighbours, too
 from collections.abc import Mapping
 
 import pytest
+from tests.support.machine import usual
 from tests.support.words import MESSAGE, RECIPIENT, SHARED, Files, bundle
 
 from clarion.domain.content import EmailContent
@@ -64,7 +65,7 @@ def test_a_bomb_is_stopped(name: str) -> None:
         prepared.render(recipient, MESSAGE)
     assert caught.value.code == "resource_limit"
     assert "templates/booking/email.html" in caught.value.message or "layouts/p.html" in caught.value.message
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < usual(2)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
 
 
@@ -77,7 +78,7 @@ def test_what_fails_for_all_is_not_tried_again_for_each() -> None:
         with pytest.raises(RenderError) as caught:
             prepared.render(RECIPIENT, MESSAGE)
         errors.append(caught.value)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < usual(2)
     assert len(set(map(id, errors))) == 1000
 
 
@@ -184,4 +185,4 @@ def test_hostile_sources_are_refused_quickly(source: str) -> None:
     start = time.process_time()
     with pytest.raises(Invalid):
         compile_bundle(bundle({"email.html": (source, {"subject": "s"})}), "en")
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < usual(2)
