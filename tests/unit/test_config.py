@@ -147,7 +147,7 @@ def test_names_every_problem_at_once(tmp_path: Path) -> None:
         ("[worker]\nqueues = [1]", "expected a list of names"),
         ("[worker]\nlease = '400d'", "'400d' is too long: at most 366d"),
         ("[worker]\nlease = '1ms'", "`worker.lease`: should be greater than or equal to"),
-        ("[worker]\nclaim_size = 10", "worker.intent_size (50) is more than worker.claim_size (10)"),
+        ("[worker]\nclaim_size = 10", "worker.intent_size (100) is more than worker.claim_size (10)"),
         ('default_locale = "pt_br"', "did you mean `pt-BR`?"),
         ('database_url = "mysql://u:hunter2@h/db"', "expected an address such as postgresql://"),
         ('smtp_url = "smtp://u:hunter2@h:99999"', "`smtp_url`:"),

@@ -48,7 +48,12 @@ class Worker(Group):
     )
     queues: Names = a((), "queues to work on, separated by commas; empty means all")
     claim_size: int = a(200, "jobs claimed at once", ge=1, le=2_000)
-    intent_size: int = a(50, "messages whose sending is committed at once, at most `claim_size`", ge=1, le=500)
+    intent_size: int = a(
+        100,
+        "messages whose sending is committed at once, at most `claim_size`; half as many while single ones come",
+        ge=1,
+        le=500,
+    )
     senders: int = a(3, "batches of `intent_size` on their way to a provider at the same time", ge=1, le=64)
     lease: Duration = a(
         60 * SECOND, "how long a job stays with a worker that has stopped answering", ge=SECOND, le=HOUR

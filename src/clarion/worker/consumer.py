@@ -34,6 +34,8 @@ _CLAIMS_APART_S, _CLAIMS_APART_TIMES, _CLAIMS_APART_MOST_S = 0.005, 10, 0.015
 _GATHER_S = 0.02
 #: Who brings jobs is turned away at so many times what one claim takes: a crowd in hand must not shut others out.
 _OFFERED = 4
+#: So long after a list this short, while others are at work, lists are half as long: who comes next waits for less.
+_SHORT, _SHORTER_FOR_S = 5, 1.0
 
 
 class Consumer:
@@ -68,6 +70,7 @@ class Consumer:
         self._free = asyncio.Event()  # a handler has finished
         self._busy = 0
         self._begun = 0  # jobs that handlers have in their hands
+        self._shorter_until = 0.0  # on the monotonic clock
         self._stopping = False
 
     @property
@@ -186,14 +189,19 @@ class Consumer:
 
     def _take(self, *, kept: bool) -> list[Job]:
         """What to handle next; in the place that is *kept*, only what must not wait until another one is free."""
-        most = self._pace.batch
+        now = clock.monotonic()
+        most = self._pace.batch if now >= self._shorter_until else -(-self._pace.batch // 2)
         if self._pace.at_once is not None:
             most = min(most, self._pace.at_once - self._begun)
         if not kept:
-            return self._backlog.take(most)
-        if self._busy < self._pace.senders:
-            return self._backlog.take(most, least_urgent=URGENT)
-        return self._backlog.take(most, without=self._backlog.crowded())
+            jobs = self._backlog.take(most)
+        elif self._busy < self._pace.senders:
+            jobs = self._backlog.take(most, least_urgent=URGENT)
+        else:
+            jobs = self._backlog.take(most, without=self._backlog.crowded())
+        if self._busy and 0 < len(jobs) <= _SHORT:
+            self._shorter_until = now + _SHORTER_FOR_S
+        return jobs
 
     async def _gather(self) -> None:
         """While another handler is at work, let a short list grow: the fixed costs of a list are those of many jobs."""

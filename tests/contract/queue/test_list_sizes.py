@@ -1,0 +1,56 @@
+"""How long the lists are that a consumer hands out: shorter for a while when a single job came between a crowd's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+from tests.support.queue import QUEUE, Rig, tenant_in
+from tests.support.wait import wait_until
+
+from clarion import clock
+from clarion.queue.job import Job
+from clarion.worker.consumer import Consumer
+from clarion.worker.pace import Pace
+
+
+async def test_lists_are_half_as_long_for_a_second_after_a_single_job(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists: list[Sequence[Job]] = []
+    done = asyncio.Event()
+
+    async def handle(jobs: Sequence[Job]) -> None:
+        mine = done
+        lists.append(jobs)
+        await mine.wait()
+        await rig.settle(jobs)
+
+    called, stopping = asyncio.Event(), asyncio.Event()
+    pace = Pace(claim=200, batch=40, senders=1)
+    consumer = Consumer(rig.pool, QUEUE, {"letter": handle}, worker="w", pace=pace, called=called)
+
+    async def until(count: int) -> list[int]:
+        await wait_until(lambda: len(lists) == count, 20, f"{count} lists are in hand")
+        return [len(jobs) for jobs in lists]
+
+    await rig.add(160, tenant_id=tenant_in(1))
+    running = asyncio.create_task(consumer.run(stopping, pace.lease))
+    try:
+        assert await until(1) == [40]
+        await rig.add(1, tenant_id=tenant_in(2))
+        called.set()
+        assert await until(2) == [40, 1], "one kept place is for what no crowd comes with"
+        done.set()
+        done = asyncio.Event()
+        assert await until(3) == [40, 1, 20]
+        monkeypatch.setattr(clock, "monotonic", lambda: time.monotonic() + 1.1)
+        done.set()
+        done = asyncio.Event()
+        assert await until(4) == [40, 1, 20, 40]
+    finally:
+        stopping.set()
+        done.set()
+        await running
