@@ -137,3 +137,17 @@ async def test_whoever_was_overtaken_writes_nothing(steps: Steps) -> None:
 def test_nobody_takes_where_nobody_is() -> None:
     handover = Handover("w", timedelta(seconds=1))
     assert handover.open() == [] and handover.give([]) == set()
+
+
+async def test_the_first_page_is_short_so_that_its_messages_go_while_the_next_is_planned(database: str) -> None:
+    async with open_steps(database, page=50, first_page=20) as steps:
+        await steps.publish(ChannelStep(key="mail", channel=Channel.EMAIL, template="w/email"))
+        await steps.topic("all", [f"p{number:02}" for number in range(60)])
+        id = await steps.trigger([], topics={"all": "/recipients/0/topic"})
+        expanded = "SELECT expanded FROM trigger WHERE id = $1"
+        assert await steps.pool.fetchval(expanded, id) == 20
+        assert await steps.pool.fetchval("SELECT queue FROM job WHERE id = $1", id) == "email"
+        await steps.pool.execute("UPDATE job SET queue = 'expand' WHERE id = $1", id)
+        await steps.expanding.run_once()
+        assert await steps.pool.fetchval(expanded, id) == 60
+        await steps.assert_well()

@@ -132,8 +132,8 @@ class Steps:
 
 
 @asynccontextmanager
-async def open_steps(url: str, *, page: int = 100_000) -> AsyncIterator[Steps]:
-    """All of it on the migrated database at *url*; *page* recipients are expanded at once."""
+async def open_steps(url: str, *, page: int = 100_000, first_page: int = 100_000) -> AsyncIterator[Steps]:
+    """All of it on the migrated database at *url*; *page* recipients are expanded at once, *first_page* at first."""
     pool = await open_pool(url, size=6, statement_timeout_s=30, application_name="test-steps")
     async with pool:
         published, slots, rung = Published(default_locale="en"), Slots(), list[str]()
@@ -142,6 +142,7 @@ async def open_steps(url: str, *, page: int = 100_000) -> AsyncIterator[Steps]:
         expand = Expand(
             *(pool, published),
             page=page,
+            first_page=first_page,
             wake=rung.append,
             slots=slots,
             turns=Turns(),

@@ -43,6 +43,9 @@ _PIECE = 20
 #: A trigger with at most this many ids and no topic is expanded together with others.
 _SMALL = 100
 
+#: So many recipients the first page of a large one has: the first messages are on their way while the next is planned.
+_FIRST_PAGE = 200
+
 
 class Expand:
     """The handler of `expand` jobs; a job's id is its trigger's."""
@@ -53,6 +56,7 @@ class Expand:
         published: Published,
         *,
         page: int,
+        first_page: int = _FIRST_PAGE,
         wake: Callable[[str], None],
         slots: Slots,
         turns: Turns,
@@ -60,14 +64,15 @@ class Expand:
         contexts: Contexts,
         hearing: Hearing | None = None,
     ) -> None:
-        """*page* is how many recipients go into one transaction; *wake* is told which queues have new jobs.
+        """*page* is how many recipients go into one transaction, *first_page* into a trigger's first.
 
-        What few recipients come to goes to the consumers of this process by *handover*, and *contexts* are spared the
-        look for what is in hand here.
+        *wake* is told which queues have new jobs. What few recipients come to goes to the consumers of this process by
+        *handover*, and *contexts* are spared the look for what is in hand here.
         """
         self._pool = pool
         self._published = published
         self._page = page
+        self._first_page = min(page, first_page)
         self._wake = wake
         self._slots = slots
         self._turns = turns
@@ -91,13 +96,15 @@ class Expand:
         self, connection: Connection, group: Sequence[Mapping[str, Any]], jobs: Sequence[Job], now: datetime, slot: int
     ) -> None:
         versions = await self._published.get(connection, {row["workflow_version_id"] for row in group})
-        recipients = await triggers.page(connection, [row["id"] for row in group], self._page)
+        size = self._page if group[0]["cursor"] else self._first_page
+        recipients = await triggers.page(connection, [row["id"] for row in group], size)
         page = Page(rows=Rows(now), fences={job.id: job.fence for job in jobs})
         found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for recipient in recipients:
             found[recipient["trigger_id"]].append(recipient)
         for row in group:
-            await self._write(page, row, versions[row["workflow_version_id"]], found[row["id"]])
+            mine = found[row["id"]]
+            await self._write(page, row, versions[row["workflow_version_id"]], mine, last=len(mine) < size)
         try:
             claimed = await self._commit(connection, page, jobs, slot)
         except LostLease:
@@ -118,10 +125,15 @@ class Expand:
         )
 
     async def _write(
-        self, page: Page, row: Mapping[str, Any], version: Version, recipients: Sequence[Mapping[str, Any]]
+        self,
+        page: Page,
+        row: Mapping[str, Any],
+        version: Version,
+        recipients: Sequence[Mapping[str, Any]],
+        *,
+        last: bool,
     ) -> None:
         """Add one trigger's page: a run for each recipient, and what each comes to."""
-        last = len(recipients) < self._page
         known = [r for r in recipients if r["known"]]
         scope = _scope(row) if version.has_expressions else None
         minted = iter(ids.new_many(len(known) * (len(version.steps) + 1)))
