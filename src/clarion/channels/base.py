@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from clarion.domain.content import EmailContent, SmsContent
+from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome
 from clarion.domain.status import Status
 
@@ -95,6 +96,8 @@ class Report:
     #: ``sent``, ``delivered``, ``bounced`` or ``failed``.
     status: Status
     reason: str | None = None
+    #: What it says of the address, if it says anything of it; a complaint comes with ``delivered``.
+    feedback: Feedback | None = None
     #: The same for the same report, however often it comes: by this a repetition is known.
     key: str
 

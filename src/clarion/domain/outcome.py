@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
+from clarion.domain.feedback import Feedback
+
 
 class Sent(NamedTuple):
     """The provider accepted the message."""
@@ -32,6 +34,8 @@ class Reject:
     reason: str
     #: A stable word: ``rejected``, ``invalid_recipient``, ``too_large``, ``smtputf8_unsupported`` …
     code: str = "rejected"
+    #: What it says of the address, if it says anything of it.
+    feedback: Feedback | None = None
 
 
 @dataclass(frozen=True, slots=True)
