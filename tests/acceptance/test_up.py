@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -100,6 +101,43 @@ async def test_what_dies_is_started_again_where_it_was(tmp_path: Path, empty: Pa
         assert up.err.count("process.died") == 3
 
 
+async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path: Path, empty: Path) -> None:
+    for name, text in {
+        "clarion.toml": "",
+        "workflows/ready.yaml": "expires_after: 1h\nsteps: [{channel: sms}]\n",
+        "templates/ready/sms.txt": "Order {{ payload.order }} <b>is</b> ready.",
+    }.items():
+        file = empty / name
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    # With a port of its own the API can be told where the gateway's reports are to go.
+    async with Up(tmp_path, "--project", empty, "--port", port) as up:
+        shown = await up.says(r"Caught texts: +(\S+)")
+        who = ("--to", '{"id": "ann", "phone": "+15558675310"}')
+        sent = await clarion("trigger", "ready", *who, "--set", "order=7", "--watch", "--json", "--project", empty)
+        assert sent.code == 0, sent.err
+        texts = f"{shown.removesuffix('/texts')}/api/texts"
+
+        def caught() -> list[dict[str, str]]:
+            with urlopen(texts, timeout=5) as response:
+                found: list[dict[str, str]] = json.load(response)["texts"]
+                return found
+
+        await wait_until(lambda: [one["status"] for one in caught()] == ["delivered"], 20, "it is delivered")
+        (one,) = caught()
+        assert (one["to"], one["body"]) == ("+15558675310", "Order 7 <b>is</b> ready.")
+        with urlopen(shown, timeout=5) as response:
+            assert "Order 7 &lt;b&gt;is&lt;/b&gt; ready." in response.read().decode()
+
+        async def delivered() -> bool:
+            told = await clarion("messages", "--workflow", "ready", "--json", "--project", empty)
+            return [message["status"] for message in told.json["items"]] == ["delivered"]
+
+        await wait_until(delivered, 20, "the message is delivered")
+
+
 async def test_a_second_one_on_the_same_data_says_so(tmp_path: Path, empty: Path) -> None:
     async with Up(tmp_path, "--project", empty) as up:
         second = await clarion("up", "--project", empty, "--port", "0")
@@ -150,7 +188,7 @@ async def test_it_uses_the_database_and_the_mail_server_that_are_configured(
         settings = {"CLARION_DATABASE_URL_FILE": str(url), "CLARION_SMTP_URL": f"smtp://127.0.0.1:{server.port}"}
         async with Up(tmp_path, "--project", HOTEL, "--data-dir", tmp_path / "data", **settings) as up:
             assert up.commands() == ["api", "worker"]
-            assert "Caught mail" not in up.out
+            assert "Caught" not in up.out
             asked = ("--url", up.address, "--api-key", up.key, "--payload", "-", "--watch")
             payload = json.dumps({"name": "Ada", "orderId": "1", "message": "Hello"})
             done = await clarion("trigger", "booking-confirmed", "--to", "ada@example.com", *asked, stdin=payload)

@@ -14,6 +14,8 @@ from tests.support.smtp import Conversation, sample
 
 from clarion import clock
 from clarion.dev.catcher import Catcher
+from clarion.dev.catcher.login import login
+from clarion.dev.fakes.twilio_message import Taken
 
 EVIL = "<script>alert(1)</script>\"'&"
 PIXEL = b"\x89PNG\r\n\x1a\nnot really"
@@ -222,3 +224,29 @@ async def test_it_looks_for_old_mails_when_it_starts(tmp_path: Path, monkeypatch
         assert kept.counts().kept == 1
     async with Catcher(folder, keep_for=timedelta(days=7)) as old:
         assert old.counts().kept == 0
+
+
+async def test_text_messages_are_shown_as_they_are_and_found_by_words(tmp_path: Path) -> None:
+    texts = [
+        Taken(sid=f"SM{n}", to=f"+4915112345{n:02}", sender="Shop", body=f"Code {n} {EVIL}", status_callback="u", status="queued")
+        for n in range(60)
+    ]
+    async with Catcher(tmp_path, texts=texts) as catcher, aiohttp.ClientSession(catcher.http_url) as browser:
+        page = await page_of(browser, "/texts?q=code+5")
+        assert "<script>" not in page and "Code 59 &lt;script&gt;" in page and "Code 48" not in page
+        found = await json_of(browser, "/api/texts?limit=2")
+        assert [one["sid"] for one in found["texts"]] == ["SM59", "SM58"] and found["taken"] == 60
+        assert "status_callback" not in found["texts"][0]
+        assert len((await json_of(browser, "/api/texts"))["texts"]) == 50
+        assert "No text message has" in await page_of(browser, "/texts?q=nothing")
+        async with browser.get("/api/texts?limit=0") as refused:
+            assert refused.status == 422
+
+
+def test_the_gateway_opens_to_the_same_login_after_a_new_start(tmp_path: Path) -> None:
+    made = login(tmp_path / "caught")
+    assert login(tmp_path / "caught") == made
+    file = tmp_path / "caught" / "gateway.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("{")
+    assert login(tmp_path / "caught") != made

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 _SmtpPort = Annotated[int, typer.Option("--smtp-port", help="Where to take mail; 0 takes a free port.")]
 _HttpPort = Annotated[int, typer.Option("--http-port", help="Where to show it; 0 takes a free port.")]
+_SmsPort = Annotated[int, typer.Option("--sms-port", help="Where to take text messages; 0 takes a free port.")]
+
+#: How many text messages are kept: they are in memory.
+_KEPT = 10_000
 
 
 def catcher(
@@ -20,22 +24,32 @@ def catcher(
     data_dir: DataDir = None,
     smtp_port: _SmtpPort = 0,
     http_port: _HttpPort = 0,
+    sms_port: _SmsPort = 0,
     child: Child = False,
     late: Late = False,
 ) -> None:
-    """Take mails and show them instead of delivering them."""
+    """Take mails and text messages, and show them instead of delivering them."""
     from clarion.cli.late import environment
     from clarion.cli.process import run, tell_parent
     from clarion.config import load_settings
     from clarion.dev.catcher import Catcher
+    from clarion.dev.catcher.login import login
+    from clarion.dev.fakes.twilio import TwilioFake
 
     settings = load_settings({"project": project, "data_dir": data_dir}, environment() if late else None)
 
     async def body(stopping: asyncio.Event) -> None:
         keep_for = settings.retention.caught_mails
-        async with Catcher(settings.data_dir / "caught", "127.0.0.1", smtp_port, http_port, keep_for=keep_for) as one:
+        folder = settings.data_dir / "caught"
+        ours = login(folder)
+        gateway = TwilioFake(**ours, reports=("sent", "delivered"), port=sms_port, keep=_KEPT)
+        async with (
+            gateway,
+            Catcher(folder, "127.0.0.1", smtp_port, http_port, keep_for=keep_for, texts=gateway.taken) as one,
+        ):
             if child:
-                tell_parent(smtp_port=one.smtp_port, http_port=one.http_port)
+                told = ours | {"base_url": gateway.url}
+                tell_parent(smtp_port=one.smtp_port, http_port=one.http_port, sms_port=gateway.port, sms=told)
             else:
                 print(f"Mail to {one.smtp_url} is shown at {one.http_url}", flush=True)
             await stopping.wait()

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import structlog
 
 from clarion.app import open_database
+from clarion.cli.caught import caught_settings
 from clarion.cli.child import Child
 from clarion.cli.database import connect
 from clarion.cli.family import Family, together
@@ -85,14 +86,14 @@ class System:
         key, caught, *_ = await together(self._prepare_database(), _start_catcher(catcher), *others)
         told = {"CLARION_DATABASE_URL": self.database_url, "CLARION_WORKER_PROCESSES": "1"}
         if caught is not None:
-            told["CLARION_SMTP_URL"] = caught["smtp"]
+            told |= caught_settings(settings, caught)
         for child in (*self._workers, api):
             child.tell(told)
         *_, facts = await self._family.start(*self._workers, api)
         api.keep("--port", facts["port"])
         where = address(settings.host, facts["port"])
         running = Running(
-            address=where, api_key=key, pid=os.getpid(), catcher=None if caught is None else caught["http"]
+            address=where, api_key=key, pid=os.getpid(), catcher=None if caught is None else f"http://127.0.0.1:{caught['http_port']}"
         )
         announce(settings.data_dir, running)
         return running
@@ -135,11 +136,11 @@ class System:
         self.workflows = [draft.workflow.key for draft in project.workflows]
 
 
-async def _start_catcher(child: Child | None) -> dict[str, str] | None:
-    """Where it takes mails (``smtp``) and where it shows them (``http``)."""
+async def _start_catcher(child: Child | None) -> dict[str, Any] | None:
+    """Its ports, which it keeps (``smtp_port``, ``http_port``, ``sms_port``), and the account at its gateway (``sms``)."""
     if child is None:
         return None
     facts = await child.start()
-    for port in ("smtp", "http"):
+    for port in ("smtp", "http", "sms"):
         child.keep(f"--{port}-port", facts[f"{port}_port"])
-    return {name: f"{name}://127.0.0.1:{facts[f'{name}_port']}" for name in ("smtp", "http")}
+    return facts

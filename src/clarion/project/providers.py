@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import orjson
@@ -40,6 +40,11 @@ def read_accounts(value: object) -> tuple[Account, ...]:
     if wrong:
         raise ValueError("; ".join(wrong))
     return tuple(found)
+
+
+def tables(accounts: Iterable[Account]) -> dict[str, dict[str, str]]:
+    """*accounts* as `read_accounts` takes them, secrets and all."""
+    return {account.name: {"kind": account.kind.name, **account.values} for account in accounts}
 
 
 def mischosen(values: Mapping[str, object], channel: str, carries: str) -> Iterator[tuple[str, str, str]]:

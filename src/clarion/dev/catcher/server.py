@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from clarion.dev.catcher.intake import Intake
 from clarion.dev.catcher.smtp import Connection, Limits
 from clarion.dev.catcher.spool import Counts, Spool
 from clarion.dev.catcher.web import application
+from clarion.dev.fakes.twilio_message import Taken
 from clarion.errors import ConfigError
 
 #: How often it is looked for mails that are old.
@@ -40,7 +41,9 @@ class Catcher:
         limits: Limits | None = None,
         keep_bytes: int = 1 << 30,
         keep_for: timedelta | None = None,
+        texts: Sequence[Taken] = (),
     ) -> None:
+        """*texts* are the text messages that somebody else takes, to be shown with the mails."""
         self.host = host
         self.smtp_port = smtp_port
         self.http_port = http_port
@@ -48,6 +51,7 @@ class Catcher:
         self._limits = limits or Limits()
         self._keep_bytes = keep_bytes
         self._keep_for = keep_for
+        self._texts = texts
         self._connections: set[Connection] = set()
         self._spool: Spool | None = None
         self._intake: Intake | None = None
@@ -89,7 +93,7 @@ class Catcher:
             )
             http = _listen(self.host, self.http_port)
             self.smtp_port, self.http_port = smtp.getsockname()[1], http.getsockname()[1]
-            app = application(self._spool, self.host, self.smtp_url)
+            app = application(self._spool, self.host, self.smtp_url, self._texts)
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -12,8 +12,9 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from clarion.dev.catcher import api, pages
+from clarion.dev.catcher import api, pages, texts
 from clarion.dev.catcher.spool import Spool
+from clarion.dev.fakes.twilio_message import Taken
 
 #: For every answer that does not bring its own. No script runs on any page, so none is allowed.
 HEADERS: Mapping[str, str] = {
@@ -29,10 +30,13 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def application(spool: Spool, host: str, smtp_address: str) -> Starlette:
-    """The pages and the JSON over *spool*, for browsers that call us *host*, a loopback name or an address."""
+def application(spool: Spool, host: str, smtp_address: str, taken: Sequence[Taken]) -> Starlette:
+    """The pages and the JSON over *spool* and the text messages that were *taken*.
+
+    For browsers that call us *host*, a loopback name or an address.
+    """
     return Starlette(
-        routes=[*pages.routes(spool, smtp_address), *api.routes(spool)],
+        routes=[*pages.routes(spool, smtp_address), *api.routes(spool), *texts.routes(taken)],
         middleware=[Middleware(_Guard, host=host.lower())],
     )
 

@@ -43,14 +43,19 @@ class TwilioFake:
         api_key: tuple[str, str] | None = None,
         reports: Sequence[str] = (),
         port: int = 0,
+        keep: int | None = None,
     ) -> None:
-        """*reports* are the statuses that are called back of each message that is taken, in that order."""
+        """*reports* are the statuses that are called back of each message that is taken, in that order.
+
+        *keep* bounds the ledger: of more than that, the oldest are forgotten.
+        """
         self.account_sid = account_sid
         self.port = port
         self.taken: list[Taken] = []
         self.faults = Faults()
         #: Requests for a message, refused ones and spoilt ones too.
         self.asked = 0
+        self._keep = keep
         self._token = auth_token
         self._logins = {(account_sid, auth_token), *([api_key] if api_key else [])}
         self._reports = tuple(reports)
@@ -117,6 +122,8 @@ class TwilioFake:
             status="accepted" if service else "queued",
         )
         self.taken.append(message)
+        if self._keep is not None:
+            del self.taken[: -self._keep]
         if self._reports and message.status_callback:
             task = asyncio.create_task(self._tell_all(message))
             self._telling.add(task)
