@@ -115,8 +115,10 @@ async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path:
     # With a port of its own the API can be told where the gateway's reports are to go.
     async with Up(tmp_path, "--project", empty, "--port", port) as up:
         shown = await up.says(r"Caught texts: +(\S+)")
-        who = ("--to", '{"id": "ann", "phone": "+15558675310"}')
-        sent = await clarion("trigger", "ready", *who, "--set", "order=7", "--watch", "--json", "--project", empty)
+        people = tmp_path / "people.jsonl"
+        people.write_text('{"id": "ann", "phone": "+15558675310"}')
+        await clarion("recipients", "import", people, "--project", empty)
+        sent = await clarion("trigger", "ready", "--to", "ann", "--set", "order=7", "--watch", "--json", "--project", empty)
         assert sent.code == 0, sent.err
         texts = f"{shown.removesuffix('/texts')}/api/texts"
 
@@ -133,7 +135,7 @@ async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path:
 
         async def delivered() -> bool:
             told = await clarion("messages", "--workflow", "ready", "--json", "--project", empty)
-            return [message["status"] for message in told.json["items"]] == ["delivered"]
+            return [message["status"] for message in told.lines] == ["delivered"]
 
         await wait_until(delivered, 20, "the message is delivered")
 
