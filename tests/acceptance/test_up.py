@@ -118,9 +118,15 @@ async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path:
         people = tmp_path / "people.jsonl"
         people.write_text('{"id": "ann", "phone": "+15558675310"}')
         await clarion("recipients", "import", people, "--project", empty)
-        sent = await clarion("trigger", "ready", "--to", "ann", "--set", "order=7", "--watch", "--json", "--project", empty)
+        sent = await clarion(
+            "trigger", "ready", "--to", "ann", "--set", "order=7", "--watch", "--json", "--project", empty
+        )
         assert sent.code == 0, sent.err
         texts = f"{shown.removesuffix('/texts')}/api/texts"
+
+        def page() -> str:
+            with urlopen(shown, timeout=5) as response:
+                return str(response.read().decode())
 
         def caught() -> list[dict[str, str]]:
             with urlopen(texts, timeout=5) as response:
@@ -130,8 +136,7 @@ async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path:
         await wait_until(lambda: [one["status"] for one in caught()] == ["delivered"], 20, "it is delivered")
         (one,) = caught()
         assert (one["to"], one["body"]) == ("+15558675310", "Order 7 <b>is</b> ready.")
-        with urlopen(shown, timeout=5) as response:
-            assert "Order 7 &lt;b&gt;is&lt;/b&gt; ready." in response.read().decode()
+        assert "Order 7 &lt;b&gt;is&lt;/b&gt; ready." in page()
 
         async def delivered() -> bool:
             told = await clarion("messages", "--workflow", "ready", "--json", "--project", empty)

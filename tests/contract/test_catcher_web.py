@@ -228,7 +228,14 @@ async def test_it_looks_for_old_mails_when_it_starts(tmp_path: Path, monkeypatch
 
 async def test_text_messages_are_shown_as_they_are_and_found_by_words(tmp_path: Path) -> None:
     texts = [
-        Taken(sid=f"SM{n}", to=f"+4915112345{n:02}", sender="Shop", body=f"Code {n} {EVIL}", status_callback="u", status="queued")
+        Taken(
+            sid=f"SM{n}",
+            to=f"+4915112345{n:02}",
+            sender="Shop",
+            body=f"Code {n} {EVIL}",
+            status_callback="u",
+            status="queued",
+        )
         for n in range(60)
     ]
     async with Catcher(tmp_path, texts=texts) as catcher, aiohttp.ClientSession(catcher.http_url) as browser:

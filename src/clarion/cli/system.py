@@ -93,7 +93,10 @@ class System:
         api.keep("--port", facts["port"])
         where = address(settings.host, facts["port"])
         running = Running(
-            address=where, api_key=key, pid=os.getpid(), catcher=None if caught is None else f"http://127.0.0.1:{caught['http_port']}"
+            address=where,
+            api_key=key,
+            pid=os.getpid(),
+            catcher=None if caught is None else f"http://127.0.0.1:{caught['http_port']}",
         )
         announce(settings.data_dir, running)
         return running
@@ -137,7 +140,7 @@ class System:
 
 
 async def _start_catcher(child: Child | None) -> dict[str, Any] | None:
-    """Its ports, which it keeps (``smtp_port``, ``http_port``, ``sms_port``), and the account at its gateway (``sms``)."""
+    """Its ports ``smtp_port``, ``http_port``, ``sms_port``, which it keeps, and the account at its gateway (``sms``)."""
     if child is None:
         return None
     facts = await child.start()

@@ -21,8 +21,9 @@ def up(
 ) -> None:
     """Run everything: API, workers, and what is not configured.
 
-    Without a database address it runs an embedded PostgreSQL, without a mail server one that catches mails, and text
-    messages too unless there is an account for them, and shows them. What is saved in the project folder is published. ^C stops all of it.
+    Without a database address it runs an embedded PostgreSQL. Without a mail server one that catches mails and shows
+    them, and text messages too unless there is an account for them. What is saved in the project folder is published.
+    ^C stops all of it.
     """
     from clarion.cli.port import check_free
     from clarion.cli.process import run
@@ -46,7 +47,9 @@ def up(
 
 
 def _welcome(running: Running, workflows: list[str]) -> str:
-    caught = [f"  Caught mail:   {running.catcher}", f"  Caught texts:  {running.catcher}/texts"] if running.catcher else []
+    caught = (
+        [f"  Caught mail:   {running.catcher}", f"  Caught texts:  {running.catcher}/texts"] if running.catcher else []
+    )
     lines = [
         "",
         f"  Clarion is up: {running.address}",

@@ -1,4 +1,4 @@
-"""What opens the catcher's gateway for text messages: made once for a data folder, so that a new start knows it again."""
+"""What opens the catcher's gateway for text messages: made once for a data folder, so that a new start knows it."""
 
 from __future__ import annotations
 
