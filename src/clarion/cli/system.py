@@ -140,7 +140,7 @@ class System:
 
 
 async def _start_catcher(child: Child | None) -> dict[str, Any] | None:
-    """Its ports ``smtp_port``, ``http_port``, ``sms_port``, which it keeps, and the account at its gateway (``sms``)."""
+    """Its ports ``smtp_port``, ``http_port``, ``sms_port``, which it keeps, and its gateway's account ``sms``."""
     if child is None:
         return None
     facts = await child.start()
