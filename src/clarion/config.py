@@ -196,12 +196,12 @@ def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> Itera
             yield Mistake(**_at(origins["webhooks"]), message=f"webhooks.{name}: {why}", hint=hint)
 
 
-def _sms(values: Mapping[str, object], origins: Mapping[str, str]) -> Iterator[Mistake]:
-    """An account for text messages that is none, or none that can be chosen."""
-    if values.get("providers") or values.get("sms.provider"):
+def _accounts(values: Mapping[str, object], origins: Mapping[str, str]) -> Iterator[Mistake]:
+    """Accounts for a channel that are none, or none that can be chosen."""
+    if values.get("providers") or any(name.endswith(".provider") for name in values):
         from clarion.project.providers import mischosen
 
-        for setting, message, hint in mischosen(values, "sms", "text messages"):
+        for setting, message, hint in mischosen(values):
             yield Mistake(**_at(origins[setting]), message=message, hint=hint)
 
 
@@ -239,7 +239,7 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str], lines: M
         message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"
         mistakes.append(Mistake(**_at(origin), message=message))
     mistakes += _webhooks(values, origins)
-    mistakes += _sms(values, origins)
+    mistakes += _accounts(values, origins)
     mistakes += _queues(values, origins, lines)
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:

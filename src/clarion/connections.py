@@ -68,15 +68,11 @@ def smtp_settings(settings: Settings) -> SmtpSettings:
     from dataclasses import replace
 
     from clarion.channels.email.url import parse_smtp_url
-    from clarion.domain.address import parse_sender
 
     if settings.smtp_url is None:
         raise ConfigError(_NO_SMTP)
     url, email = settings.smtp_url.get_secret_value(), settings.email
-    domains = frozenset(email.from_domains)
-    if not domains and email.sender:
-        domains = frozenset({parse_sender(email.sender)[1].rpartition("@")[2]})
-    parsed = parse_smtp_url(url, from_domains=domains)
+    parsed = parse_smtp_url(url, from_domains=mail_domains(settings))
     timeouts = replace(
         parsed.timeouts, connect=email.connect_timeout, command=email.command_timeout, reply=email.reply_timeout
     )
@@ -87,9 +83,25 @@ def smtp_settings(settings: Settings) -> SmtpSettings:
     return replace(parsed, **absent)  # type: ignore[arg-type]
 
 
+def mail_domains(settings: Settings) -> frozenset[str]:
+    """The domains that mail may be from: those that are listed, or else that of the sender who is set."""
+    from clarion.channels.email.settings import usual_domain
+    from clarion.domain.address import parse_sender
+
+    listed = settings.email.from_domains
+    if not listed and settings.email.sender:
+        listed = (parse_sender(settings.email.sender)[1].rpartition("@")[2],)
+    return frozenset(usual_domain(name) for name in listed)
+
+
 def account_of(settings: Settings, channel: str) -> Account | None:
-    """The account that carries the messages of *channel* (``sms``): the one that is named, or the only one there is."""
+    """The account that carries the messages of *channel* (``sms``): the one that is named, or the only one there is.
+
+    Mail for which none is named goes to the SMTP server, where there is one.
+    """
     named: str | None = getattr(settings, channel).provider
+    if named is None and channel == Channel.EMAIL.value and settings.smtp_url is not None:
+        return None
     fit = [account for account in settings.providers if account.kind.channel == channel]
     return next((account for account in fit if named in (None, account.name)), None)
 

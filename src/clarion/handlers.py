@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from clarion.brokers.open_sink import Sinks
+from clarion.channels.base import Email, Provider
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
 from clarion.config import Settings, broker_url
-from clarion.connections import account_of, ages, smtp_settings
+from clarion.connections import account_of, ages, mail_domains, smtp_settings
 from clarion.domain.publishing import Patience
 from clarion.domain.workflow import Channel
 from clarion.flows import advance, callback, cancel, expand, publications, rows, schedules, timers
@@ -52,7 +53,7 @@ def build_handlers(
     slots, published = Slots(), Published(default_locale=settings.default_locale)
     contexts = Contexts(published)
     turns = Turns()
-    provider = SmtpProvider(smtp_settings(settings), turns=turns)
+    provider = _open_mail(settings, turns)
     stack.push_async_callback(provider.close)
     expanding = expand.Expand(
         pool,
@@ -95,3 +96,11 @@ def build_handlers(
         callback.QUEUE: {callback.KIND: EarlyCallbacks(pool, slots=slots, hearing=hearing)},
         hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
     }
+
+
+def _open_mail(settings: Settings, turns: Turns) -> Provider[Email]:
+    """What carries mail: an account at a provider, or the SMTP server, or what lets it wait."""
+    account = account_of(settings, Channel.EMAIL.value)
+    if account is None and settings.smtp_url is not None:
+        return SmtpProvider(smtp_settings(settings), turns=turns)
+    return open_provider(Channel.EMAIL.value, account, settings.public_url, from_domains=mail_domains(settings))

@@ -75,6 +75,19 @@ async def test_an_account_for_text_messages(settings: dict[str, str]) -> None:
     assert "sms" not in (await examine(settings))[1]
 
 
+async def test_an_account_for_mail(settings: dict[str, str]) -> None:
+    async with SmtpServer() as there:
+        table = {"kind": "mailgun", "domain": "mg.shop.example", "api_key": "c0ffee" * 5, "signing_key": "c0ffee" * 5}
+        url = f"http://127.0.0.1:{there.port}"
+        account = {"CLARION_PROVIDERS": json.dumps({"main": table | {"base_url": url}}), "CLARION_EMAIL_PROVIDER": "main"}
+        _, findings = await examine(settings | account | {"CLARION_PUBLIC_URL": "https://notify.example"})
+        assert findings["email"]["level"] == "ok"
+        assert "https://notify.example/v1/callbacks/mailgun/main" in findings["email"]["says"]
+        assert "mail server" not in findings
+    _, findings = await examine(settings | account)
+    assert "cannot be reached" in findings["email"]["says"]
+
+
 async def test_a_database_that_is_away_or_not_migrated(empty_database: str, settings: dict[str, str]) -> None:
     code, findings = await examine({**settings, "CLARION_DATABASE_URL": "postgresql://127.0.0.1:1/x"})
     assert (code, findings["database"]["level"]) == (1, "fail")

@@ -80,11 +80,17 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    url: str, *, project: Path = HOTEL, run: bool = True, env: Mapping[str, str] | None = None, **smtp: Any
+    url: str,
+    *,
+    project: Path = HOTEL,
+    run: bool = True,
+    env: Mapping[str, str] | None = None,
+    without_smtp: bool = False,
+    **smtp: Any,
 ) -> AsyncIterator[House]:
     """A house on the database at *url* with *project* published for tenant ``one``; *run* starts its worker.
 
-    *env* are further settings of the worker.
+    *env* are further settings of the worker, *without_smtp* keeps the address of the SMTP server from it.
     """
     async with open_api(url) as api, SmtpServer(**smtp) as server:
         found, mistakes = load_project(project)
@@ -92,10 +98,9 @@ async def open_house(
         async with api.pool.acquire() as connection:
             await apply(connection, api.tenants["one"], found.workflows)
             await apply_bindings(connection, api.tenants["one"], found.bindings)
-        settings = load_settings(
-            {"project": project, "smtp_url": f"smtp://127.0.0.1:{server.port}", "worker.poll_interval": "100ms"},
-            env or {},
-        )
+        flags = {"project": project, "worker.poll_interval": "100ms"}
+        smtp_url = None if without_smtp else f"smtp://127.0.0.1:{server.port}"
+        settings = load_settings({**flags, "smtp_url": smtp_url}, env or {})
         async with open_worker(settings, url) as worker:
             house = House(api=api, worker=worker, smtp=server)
             stopping = asyncio.Event()

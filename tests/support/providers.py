@@ -5,22 +5,28 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from clarion import ids
 from clarion.channels.account import Account
-from clarion.channels.base import Provider, Sms
+from clarion.channels.base import Email, Provider, Sms
+from clarion.channels.email.mailgun import Mailgun
 from clarion.channels.sms.twilio import Twilio
 from clarion.dev.fakes.faults import Faults
+from clarion.dev.fakes.mailgun import MailgunFake
 from clarion.dev.fakes.twilio import TwilioFake
-from clarion.domain.content import SmsContent
+from clarion.domain.content import EmailContent, SmsContent
 from clarion.http.client import Patience
 from clarion.project.providers import read_accounts
 
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
 AUTH_TOKEN = "5ecre7" + "c0ffee" * 4 + "ab"
 API_KEY = ("SK" + "fedcba9876543210" * 2, "5ecre7" + "KEYkey" * 4 + "ab")
+MAIL_DOMAIN = "mg.shop.example"
+MAIL_KEY = "5ecre7" + "f00dcafe" * 4
+SIGNING_KEY = "5ecre7" + "deadbeef" * 4
 PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
 #: For answers that never come.
 SHORT = Patience(connect=timedelta(seconds=0.3), total=timedelta(seconds=0.3))
@@ -80,7 +86,31 @@ class TwilioCase(Case):
         return '{"code": 21211, "message": "The \'To\' number is not a valid phone number.", "status": 400}'
 
 
-CASES: Mapping[str, type[Case]] = {"twilio": TwilioCase}
+class MailgunCase(Case):
+    """Mailgun: no idempotency key, and an id that is the mail's Message-ID."""
+
+    secrets = (MAIL_KEY, SIGNING_KEY)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with MailgunFake(domain=MAIL_DOMAIN, api_key=MAIL_KEY, signing_key=SIGNING_KEY) as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Mailgun:
+        return Mailgun(mailgun_account(base_url=base_url or self.url), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Email:
+        return mail_message("guest@refused.invalid" if refused else "guest@example.com")
+
+    def taken(self) -> list[str]:
+        return [message.id.strip("<>") for message in self.fake.taken]
+
+    def error(self) -> str:
+        return '{"message": "to parameter is not a valid address. please check documentation"}'
+
+
+CASES: Mapping[str, type[Case]] = {"twilio": TwilioCase, "mailgun": MailgunCase}
 
 
 def twilio_account(name: str = "main", **more: str) -> Account:
@@ -92,3 +122,17 @@ def twilio_account(name: str = "main", **more: str) -> Account:
 
 def text_message(to: str = "+15558675310", text: str = "Your order is ready.", sender: str = "") -> Sms:
     return Sms(message_id=ids.new(), to=to, sender=sender, content=SmsContent(text=text))
+
+
+def mailgun_account(name: str = "main", *, base_url: str | None = None, **more: str) -> Account:
+    """An account as the settings would have it; *base_url* may lead anywhere, as the settings do not let it."""
+    table = {"kind": "mailgun", "domain": MAIL_DOMAIN, "api_key": MAIL_KEY, "signing_key": SIGNING_KEY, **more}
+    (account,) = read_accounts({name: table})
+    values = dict(account.values) | ({} if base_url is None else {"base_url": base_url})
+    return replace(account, values=values, from_domains=frozenset({"shop.example"}))
+
+
+def mail_message(to: str = "guest@example.com", *, text: str = "Your order is ready.\n", **more: Any) -> Email:
+    content = EmailContent(subject="Order", html=f"<p>{text}</p>", text=text)
+    values: dict[str, Any] = {"message_id": ids.new(), "to": to, "to_name": None, "sender": "Shop <shop@shop.example>"}
+    return Email(**{**values, "content": content, **more})

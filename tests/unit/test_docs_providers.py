@@ -11,6 +11,7 @@ from tests.support.endpoint import EndpointServer, status
 from tests.support.providers import text_message
 
 from clarion.channels.account import Account, Kind
+from clarion.channels.email import mailgun_answer, mailgun_events
 from clarion.channels.kinds import kinds
 from clarion.channels.sms import twilio_answer
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
@@ -33,6 +34,14 @@ def test_every_setting_of_every_kind_is_told(kind: Kind) -> None:
 def test_every_code_of_twilio_that_is_known_is_told() -> None:
     answers = section(PROVIDERS, "`twilio`")
     assert [code for code in twilio_answer._KNOWN if str(code) not in answers] == []
+
+
+def test_every_reason_of_mailgun_that_is_known_is_told() -> None:
+    told = section(PROVIDERS, "`mailgun`")
+    known = [*mailgun_events._PLAIN, *mailgun_events._NOT_TRIED, "old", "bounce"]
+    assert [word for word in known if f"`{word}`" not in told] == []
+    words = (mailgun_answer._RECIPIENT, mailgun_answer._SENDER, mailgun_answer._NOT_ALLOWED)
+    assert [one for one in words if one not in told] == []
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

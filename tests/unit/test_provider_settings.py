@@ -11,7 +11,7 @@ from tests.support.project import build
 
 from clarion.channels.kinds import find_kind, kinds
 from clarion.config import Settings, effective, load_settings
-from clarion.connections import account_of, rates_of
+from clarion.connections import account_of, mail_domains, rates_of
 from clarion.errors import ConfigError
 
 SID = "AC" + "0" * 32
@@ -148,6 +148,66 @@ def test_a_public_address_that_is_none_is_refused(tmp_path: Path, url: str) -> N
     assert "expected an address such as" in _refused(tmp_path, f'public_url = "{url}"')
 
 
+MAIL = f'kind = "mailgun"\ndomain = "mg.shop.example"\napi_key = "{TOKEN}"\nsigning_key = "{TOKEN}"\n'
+
+
+def test_mail_goes_by_smtp_unless_an_account_is_named(tmp_path: Path) -> None:
+    table = f"[providers.main]\n{MAIL}"
+    smtp = {"CLARION_SMTP_URL": "smtp://127.0.0.1:25"}
+    only = account_of(_load(tmp_path, table), "email")
+    assert only is not None
+    assert only.label == "mailgun:main"
+    assert account_of(_load(tmp_path, table, **smtp), "email") is None
+    named = _load(tmp_path, f'[email]\nprovider = "main"\n{table}', **smtp)
+    assert account_of(named, "email") is named.providers[0]
+    assert account_of(named, "sms") is None
+    assert account_of(_load(tmp_path), "email") is None
+
+
+def test_one_of_several_for_mail_is_named(tmp_path: Path) -> None:
+    two = f"[providers.main]\n{MAIL}[providers.spare]\n{MAIL}"
+    smtp = {"CLARION_SMTP_URL": "smtp://127.0.0.1:25"}
+    assert "there are several accounts for mail: main, spare" in _refused(tmp_path, two)
+    assert account_of(_load(tmp_path, two, **smtp), "email") is None
+    assert "did you mean `spare`?" in _refused(tmp_path, f'[email]\nprovider = "spar"\n{two}', **smtp)
+    # Of another channel it is none.
+    assert "there is no table [providers.main]" in _refused(
+        tmp_path, f'[email]\nprovider = "main"\n[providers.main]\n{WHOLE}'
+    )
+
+
+def test_mail_may_be_from_the_domains_that_are_listed(tmp_path: Path) -> None:
+    assert mail_domains(_load(tmp_path)) == frozenset()
+    assert mail_domains(_load(tmp_path, '[email]\nfrom = "Shop <shop@shop.example>"\n')) == {"shop.example"}
+    listed = '[email]\nfrom = "a@shop.example"\nfrom_domains = ["Shop.example", "exämple.de"]\n'
+    assert mail_domains(_load(tmp_path, listed)) == {"shop.example", "xn--exmple-cua.de"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("domain", '"mg"'), "expected a domain in lower case"),
+        (("domain", '"MG.shop.example"'), "expected a domain in lower case"),
+        (("domain", '"shop.example/../other"'), "expected a domain in lower case"),
+        (("domain", '"shop.example\\r\\nX"'), "expected a domain in lower case"),
+        (("api_key", '"c0ffee c0ffee c0ffee"'), "expected 16 to 128 letters and digits"),
+        (("signing_key", '"c0ffeec0ffeec0ffee\\nX-Evil: 1"'), "it has a line break"),
+        (("region", '"mars"'), "expected us or eu"),
+        (("base_url", '"https://api.mailgun.net"'), "on this machine"),
+        (("base_url", '"http://10.0.0.1"'), "on this machine"),
+        (("base_url", '"http://127.0.0.1:8025/v3"'), "without a path"),
+        (("callback_age", '"13h"'), "from 1m to 12h"),
+        (("callback_age", '"long"'), "callback_age"),
+        (("connections", "201"), "from 1 to 200"),
+        (("from", '"Shop"'), "unknown setting `from`"),
+    ],
+)
+def test_what_is_wrong_with_an_account_for_mail_is_said(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    key, value = change
+    lines = [line for line in MAIL.splitlines() if not line.startswith(f"{key} =")]
+    assert says in _refused(tmp_path, "[providers.main]\n" + "\n".join([*lines, f"{key} = {value}"]))
+
+
 def _package(folder: Path, module: str, value: str) -> None:
     """A package that offers a kind of provider, as an installed one would."""
     (folder / "carrier.py").write_text(module)
@@ -172,7 +232,7 @@ def test_another_package_may_offer_a_kind(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "carrier", raising=False)
     (account,) = _load(tmp_path, '[providers.main]\nkind = "carrier"\nnumber = "7"\n').providers
     assert str(account) == "main (carrier)"
-    assert sorted(kinds()) == ["carrier", "twilio"]
+    assert sorted(kinds()) == ["carrier", "mailgun", "twilio"]
     assert find_kind("twilio") is kinds()["twilio"]
 
 

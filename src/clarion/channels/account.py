@@ -49,6 +49,8 @@ class Account:
     values: Mapping[str, str] = field(repr=False)
     #: Where the provider is to tell what became of a message; None: nowhere.
     callback_url: str | None = None
+    #: Of mail: the domains that may stand in From, in lower case; ``*`` is any, none at all allows none.
+    from_domains: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind.name})"
@@ -85,3 +87,5 @@ class Kind:
     callbacks: Callable[[Account], Callbacks] | None = None
     #: What is wrong with an account that no option shows by itself, each as a sentence.
     check: Callable[[Account], Iterable[str]] = lambda _: ()
+    #: Where the provider is spoken to, as a URL; None where that shows only when something is sent.
+    address: Callable[[Account], str | None] = lambda account: account.get("base_url")

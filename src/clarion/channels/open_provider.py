@@ -8,25 +8,27 @@ from datetime import timedelta
 from typing import Any
 
 from clarion.channels.account import Account
-from clarion.channels.base import CALLBACKS_PATH, Callbacks, Provider
+from clarion.channels.base import CALLBACKS_PATH, Callbacks, Provider, label_of
 from clarion.domain.outcome import Outcome, Retry
 
 _LATER = timedelta(minutes=1)
+#: What else would carry a channel.
+_ELSE = {"email": "set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or "}
 
 
 class NoProvider(Provider[Any]):
     """Stands where no account is configured: messages wait, and say for what."""
 
-    name = "none"
-
     def __init__(self, channel: str) -> None:
+        #: One for each channel: who waits for a provider of mail must not hold up text messages.
+        self.name = label_of("none", channel)
         self._channel = channel
 
     async def send(self, items: Sequence[object]) -> list[Outcome]:
         channel = self._channel
         reason = (
-            f"no provider is configured for {channel}: add a table [providers.NAME] to clarion.toml, "
-            f"and name it as provider in [{channel}]"
+            f"no provider is configured for {channel}: {_ELSE.get(channel, '')}add a table [providers.NAME] to "
+            f"clarion.toml, and name it as provider in [{channel}]"
         )
         return [Retry(reason, after=_LATER, pause_provider=True) for _ in items]
 
@@ -34,15 +36,22 @@ class NoProvider(Provider[Any]):
         return None
 
 
-def open_provider(channel: str, account: Account | None, public_url: str | None = None) -> Provider[Any]:
+def open_provider(
+    channel: str,
+    account: Account | None,
+    public_url: str | None = None,
+    *,
+    from_domains: frozenset[str] = frozenset(),
+) -> Provider[Any]:
     """What carries the messages of *channel*: *account*, or, without one, what lets them wait.
 
-    *public_url* is where the API is reached from outside. Connects to nothing yet.
+    *public_url* is where the API is reached from outside; *from_domains* are those that mail may be from. Connects to
+    nothing yet.
     """
     if account is None:
         return NoProvider(channel)
-    url = callback_url(public_url, account.kind.name, account.name)
-    return account.kind.open(replace(account, callback_url=url if account.kind.callbacks else None))
+    url = callback_url(public_url, account.kind.name, account.name) if account.kind.callbacks else None
+    return account.kind.open(replace(account, callback_url=url, from_domains=from_domains))
 
 
 def open_callbacks(accounts: Sequence[Account]) -> Mapping[tuple[str, str], Callbacks]:

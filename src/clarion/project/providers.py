@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -12,6 +13,9 @@ from clarion.channels.kinds import find_kind, kinds
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError, Invalid
 from clarion.project.name import NAME
+
+#: The channels that accounts carry, and what they carry then.
+_CARRIED: Final = {"email": "mail", "sms": "text messages"}
 
 _FILE = "_file"
 _LARGEST_FILE = 64 * 1024
@@ -47,8 +51,14 @@ def tables(accounts: Iterable[Account]) -> dict[str, dict[str, str]]:
     return {account.name: {"kind": account.kind.name, **account.values} for account in accounts}
 
 
-def mischosen(values: Mapping[str, object], channel: str, carries: str) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the account that *channel* names among all settings: the setting, why, and what to do."""
+def mischosen(values: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the accounts that channels name among all settings: the setting, why, and what to do."""
+    for channel, carries in _CARRIED.items():
+        if channel != "email" or values.get("email.provider") or not values.get("smtp_url"):  # that carries mail, too
+            yield from _mischosen(values, channel, carries)
+
+
+def _mischosen(values: Mapping[str, object], channel: str, carries: str) -> Iterator[tuple[str, str, str]]:
     accounts, named = values.get("providers", ()), values.get(f"{channel}.provider")
     assert isinstance(accounts, tuple)
     fit = sorted(account.name for account in accounts if account.kind.channel == channel)

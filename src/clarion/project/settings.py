@@ -68,7 +68,7 @@ class Worker(Group):
 
 
 class Email(Group):
-    """Mail: who it is from, and how the SMTP server is spoken to."""
+    """Mail: who it is from, what carries it, and how the SMTP server is spoken to."""
 
     sender: Sender | None = a(
         None,
@@ -79,8 +79,16 @@ class Email(Group):
         (),
         "domains that senders may have, separated by commas; `*` is any; empty means the domain of `from` alone",
     )
+    provider: str | None = a(
+        None,
+        "the account that carries mail, by the name of its table `[providers.NAME]`; absent: the SMTP server of "
+        "`smtp_url`, and where there is none, the only account there is for mail",
+        max_length=64,
+    )
     rate: RateText | None = a(
-        None, "how fast mails are handed to the SMTP server, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
+        None,
+        "how fast mails are handed to the SMTP server or the provider, by all workers together: `20/s`, `5000/h`, "
+        "`20/s burst 5`",
     )
     connections: int = a(10, "connections to the SMTP server, per worker process", ge=1, le=100)
     messages_per_connection: int = a(1_000, "mails after which a connection is replaced", ge=1, le=100_000)

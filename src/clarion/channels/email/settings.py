@@ -91,7 +91,7 @@ class SmtpSettings:
             if count < 1:
                 raise ConfigError(f"{what} must be at least 1")
         self._check_login()
-        object.__setattr__(self, "from_domains", frozenset(_domain(name) for name in self.from_domains))
+        object.__setattr__(self, "from_domains", frozenset(usual_domain(name) for name in self.from_domains))
 
     def _check_login(self) -> None:
         if (self.user is None) != (self.password is None):
@@ -103,17 +103,16 @@ class SmtpSettings:
                 f"a password would go to {self.host} unencrypted: use smtps:// or starttls=required, or leave it out"
             )
 
-    def allows_from(self, domain: str) -> bool:
-        """Whether mail may be sent from addresses at *domain* (lower case)."""
-        return domain in self.from_domains or "*" in self.from_domains
-
     def describe(self) -> Mapping[str, object]:
         """What a log may hold: never the password."""
         return MappingProxyType({"host": self.host, "port": self.port, "tls": self.tls.value, "user": self.user})
 
 
-def _domain(name: str) -> str:
-    """*name* as it stands in an address that `parse_email` gave: lower case, ASCII."""
+def usual_domain(name: str) -> str:
+    """*name* as it stands in an address that `parse_email` gave: lower case, ASCII; ``*`` stays.
+
+    Raises `ConfigError`.
+    """
     if name == "*":
         return name
     try:

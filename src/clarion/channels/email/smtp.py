@@ -9,13 +9,12 @@ from datetime import datetime
 from clarion import clock
 from clarion.channels.base import Email, Provider
 from clarion.channels.email.conversation import Conversation
-from clarion.channels.email.mime import Builder, Letter
+from clarion.channels.email.letters import Letters
 from clarion.channels.email.opening import NotOpened, open_connection, tls_context
 from clarion.channels.email.pool import Pool
 from clarion.channels.email.settings import SmtpSettings
 from clarion.channels.email.work import Work
-from clarion.domain.outcome import Outcome, Reject, Retry
-from clarion.errors import Invalid
+from clarion.domain.outcome import Outcome, Retry
 from clarion.turns import Turns
 
 #: A call of at most so many mails is a short one: it goes before long ones, which give way after each mail.
@@ -39,14 +38,18 @@ class SmtpProvider(Provider[Email]):
         Raises `ConfigError` where the file of authorities cannot be used. Connects to nothing yet.
         """
         self._settings = settings
-        self._now = now
         self._turns = turns or Turns()
-        self._builder = Builder(message_id_domain=settings.message_id_domain)
+        self._letters = Letters(
+            from_domains=settings.from_domains,
+            max_size=settings.max_size,
+            message_id_domain=settings.message_id_domain,
+            now=now,
+        )
         context = tls_context(settings)
         self._pool = Pool(settings, lambda: open_connection(settings, context))
 
     async def send(self, mails: Sequence[Email]) -> list[Outcome]:
-        work = Work(mails, self._compose)
+        work = Work(mails, self._letters.compose)
         runners = min(len(mails), self._settings.connections)
         short = len(mails) <= _SHORT
         if runners == 1:
@@ -87,24 +90,3 @@ class SmtpProvider(Provider[Email]):
     def _enough(self, taken: int) -> bool:
         permits = self._pool.permits
         return (taken > 0 and permits.wanted_shortly) or (taken >= _TURN and permits.wanted)
-
-    def _compose(self, mail: Email, eight_bit: bool) -> Letter | Outcome:
-        """The letter for *mail*, or why there is none. A mail that cannot be built must not take others with it."""
-        limit = self._settings.max_size
-        content = mail.content
-        try:
-            _, domain = self._builder.sender(mail.sender)
-            if not self._settings.allows_from(domain):
-                allowed = ", ".join(sorted(self._settings.from_domains)) or "none is configured"
-                return Reject(f"no mail may be sent from {domain} (allowed: {allowed})", code="sender_not_allowed")
-            size = len(content.text) + len(content.html or "")
-            if size <= limit:
-                letter = self._builder.build(mail, self._now(), eight_bit=eight_bit)
-                size = len(letter.data)
-            if size > limit:
-                return Reject(f"the message has {size} octets, {limit} are allowed", code="too_large")
-        except Invalid as error:
-            return Reject(error.message, code=error.code)
-        except Exception as error:
-            return Reject(f"the mail could not be built: {type(error).__name__}", code="not_buildable")
-        return letter

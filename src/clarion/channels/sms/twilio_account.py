@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
 from typing import Any
 
-from clarion.channels.account import Account, Kind, Option, one_line
+from clarion.channels.account import Account, Kind, Option
 from clarion.channels.base import Callbacks, Provider
+from clarion.channels.options import read_connections, read_key, read_origin
 from clarion.errors import Invalid
 
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-f]{32}")
@@ -30,33 +30,9 @@ def _sid(prefix: str) -> Callable[[str], str]:
     return read
 
 
-def _secret(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{16,128}", one_line(text)):
-        raise Invalid("expected 16 to 128 letters and digits, as the console of Twilio shows it")
-    return text
-
-
 def _sender(text: str) -> str:
     if not _SENDER.fullmatch(text) and not is_messaging_service(text):
         raise Invalid("expected a number such as +15017122661, a short code, a name of up to 11 letters, or MG…")
-    return text
-
-
-def _base_url(text: str) -> str:
-    from clarion.http.url_guard import parse_url  # only where there is one: it brings `idna` with it
-
-    url = parse_url(text)
-    if url.path != "/" or url.query:
-        raise Invalid("expected an address without a path, for example https://api.twilio.com")
-    is_here = url.host == "localhost" or (url.address is not None and ip_address(url.address).is_loopback)
-    if url.scheme != "https" and not is_here:
-        raise Invalid("the auth token would go there unencrypted: use https://")
-    return text.rstrip("/")
-
-
-def _connections(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= 200:
-        raise Invalid("expected a whole number from 1 to 200")
     return text
 
 
@@ -87,12 +63,12 @@ TWILIO = Kind(
             key="auth_token",
             says="the account's primary auth token: what Twilio tells later is signed with it, and it logs in unless "
             "there is an `api_key`",
-            read=_secret,
+            read=read_key,
             required=True,
             secret=True,
         ),
         Option(key="api_key", says="an API key, `SK…`, to log in with instead", read=_sid("SK")),
-        Option(key="api_secret", says="the API key's secret", read=_secret, secret=True),
+        Option(key="api_secret", says="the API key's secret", read=read_key, secret=True),
         Option(
             key="from",
             says="the sender: a number in E.164 form, a short code, a name of up "
@@ -103,13 +79,13 @@ TWILIO = Kind(
         Option(
             key="base_url",
             says="where Twilio's API is; a region's own address, or, on this machine also by http, a fake",
-            read=_base_url,
+            read=read_origin,
             default="https://api.twilio.com",
         ),
         Option(
             key="connections",
             says="requests that are on their way at once, per worker process: 1 to 200",
-            read=_connections,
+            read=read_connections,
             default="20",
         ),
     ),

@@ -1,0 +1,55 @@
+"""From a mail to its letter, or to why there is none: what every provider of email does before it hands anything over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from clarion import clock
+from clarion.channels.base import Email
+from clarion.channels.email.mime import Builder, Letter
+from clarion.domain.outcome import Outcome, Reject
+from clarion.errors import Invalid
+
+
+class Letters:
+    """Builds letters: from senders that are allowed alone, and none that is larger than may be sent."""
+
+    def __init__(
+        self,
+        *,
+        from_domains: frozenset[str],
+        max_size: int,
+        message_id_domain: str | None = None,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        """*from_domains* are those that may stand in From, in lower case: ``*`` is any; none at all allows none.
+
+        *max_size* is in octets; *message_id_domain* as `Builder` takes it.
+        """
+        self._from_domains = from_domains
+        self._any_domain = "*" in from_domains
+        self._max_size = max_size
+        self._now = now
+        self._builder = Builder(message_id_domain=message_id_domain)
+
+    def compose(self, mail: Email, eight_bit: bool) -> Letter | Outcome:
+        """The letter for *mail*, or why there is none. A mail that cannot be built must not take others with it."""
+        limit = self._max_size
+        content = mail.content
+        try:
+            _, domain = self._builder.sender(mail.sender)
+            if not (self._any_domain or domain in self._from_domains):
+                allowed = ", ".join(sorted(self._from_domains)) or "none is configured"
+                return Reject(f"no mail may be sent from {domain} (allowed: {allowed})", code="sender_not_allowed")
+            size = len(content.text) + len(content.html or "")
+            if size <= limit:
+                letter = self._builder.build(mail, self._now(), eight_bit=eight_bit)
+                size = len(letter.data)
+            if size > limit:
+                return Reject(f"the message has {size} octets, {limit} are allowed", code="too_large")
+        except Invalid as error:
+            return Reject(error.message, code=error.code)
+        except Exception as error:
+            return Reject(f"the mail could not be built: {type(error).__name__}", code="not_buildable")
+        return letter

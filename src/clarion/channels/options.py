@@ -1,0 +1,62 @@
+"""How values that many kinds of accounts have are read: keys, numbers of connections, addresses of APIs.
+
+Each gives the value in its usual form, and raises `Invalid` that says what is wrong and repeats no secret.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from clarion.channels.account import one_line
+from clarion.errors import Invalid
+
+if TYPE_CHECKING:
+    from clarion.http.url_guard import Destination
+
+MOST_CONNECTIONS = 200
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
+
+
+def read_key(text: str) -> str:
+    """A key, a token or a secret as consoles show them."""
+    if not _KEY.fullmatch(one_line(text)):
+        raise Invalid("expected 16 to 128 letters and digits, as the provider's console shows it")
+    return text
+
+
+def read_connections(text: str) -> str:
+    """How many requests may be on their way at once."""
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_CONNECTIONS:
+        raise Invalid(f"expected a whole number from 1 to {MOST_CONNECTIONS}")
+    return text
+
+
+def read_origin(text: str) -> str:
+    """An address without a path, encrypted unless it is on this machine; without the final slash."""
+    url = _origin(text)
+    if url.scheme != "https" and not _is_here(url):
+        raise Invalid("the account's secret would go there unencrypted: use https://")
+    return text.rstrip("/")
+
+
+def read_fake(text: str) -> str:
+    """An address on this machine, where a fake stands for the provider: nothing else may be given."""
+    if not _is_here(_origin(text)):
+        raise Invalid("expected an address on this machine, for example http://127.0.0.1:8025: it is for fakes alone")
+    return text.rstrip("/")
+
+
+def _origin(text: str) -> Destination:
+    from clarion.http.url_guard import parse_url  # only where there is one: it brings `idna` with it
+
+    url = parse_url(text)
+    if url.path != "/" or url.query:
+        raise Invalid("expected an address without a path, for example https://api.provider.example")
+    return url
+
+
+def _is_here(url: Destination) -> bool:
+    return url.host == "localhost" or (url.address is not None and ip_address(url.address).is_loopback)
