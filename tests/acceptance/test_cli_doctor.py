@@ -79,7 +79,10 @@ async def test_an_account_for_mail(settings: dict[str, str]) -> None:
     async with SmtpServer() as there:
         table = {"kind": "mailgun", "domain": "mg.shop.example", "api_key": "c0ffee" * 5, "signing_key": "c0ffee" * 5}
         url = f"http://127.0.0.1:{there.port}"
-        account = {"CLARION_PROVIDERS": json.dumps({"main": table | {"base_url": url}}), "CLARION_EMAIL_PROVIDER": "main"}
+        account = {
+            "CLARION_PROVIDERS": json.dumps({"main": table | {"base_url": url}}),
+            "CLARION_EMAIL_PROVIDER": "main",
+        }
         _, findings = await examine(settings | account | {"CLARION_PUBLIC_URL": "https://notify.example"})
         assert findings["email"]["level"] == "ok"
         assert "https://notify.example/v1/callbacks/mailgun/main" in findings["email"]["says"]

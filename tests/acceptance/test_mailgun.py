@@ -1,4 +1,4 @@
-"""Mail through a provider, whole: over HTTP in, by Mailgun out, each bad day of it survived, and what it tells later."""
+"""Mail through a provider, whole: over HTTP in, by Mailgun out, its bad days survived, what it tells later believed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from clarion.dev.fakes.mailgun import MailgunFake
 
 # As it is for text messages: nothing twice, where nobody can know.
 WORKFLOW = "expires_after: 1h\nbackoff: {waits: [50ms]}\non_uncertain: hold\nsteps: [{channel: email}]\n"
-WORDS = "---\nsubject: Order {{ payload.orderId }}\n---\nDear {{ recipient.name }}, order {{ payload.orderId }} is ready."
+WORDS = (
+    "---\nsubject: Order {{ payload.orderId }}\n---\nDear {{ recipient.name }}, order {{ payload.orderId }} is ready."
+)
 ADDRESSES = [f"guest{number}@example.com" for number in range(30)]
 
 
@@ -56,7 +58,7 @@ async def _trigger(house: House, addresses: list[str]) -> str:
 
 def _listen(house: House, fake: MailgunFake) -> None:
     """Let the fake tell the API what becomes of mails."""
-    integrations: Any = house.api.services.integrations  # type: ignore[attr-defined]
+    integrations: Any = house.api.services.integrations
     integrations["mailgun", "main"] = MailgunCallbacks(SIGNING_KEY)
     hook = f"http://127.0.0.1:{house.api.port}/v1/callbacks/mailgun/main"
     fake.webhooks = {name: [hook] for name in ("accepted", "delivered", "permanent_fail", "complained")}

@@ -42,7 +42,10 @@ def _event(kind: str = "delivered", **more: Any) -> dict[str, Any]:
 
 
 def _callback(event: object = None, signature: object = None, body: bytes | None = None) -> Callback:
-    said = {"signature": _signed() if signature is None else signature, "event-data": _event() if event is None else event}
+    said = {
+        "signature": _signed() if signature is None else signature,
+        "event-data": _event() if event is None else event,
+    }
     return Callback(url="", headers={}, body=json.dumps(said).encode() if body is None else body)
 
 
@@ -50,7 +53,7 @@ def _read(callback: Callback) -> list[Report]:
     return list(MailgunCallbacks(KEY).read(callback, NOW))
 
 
-def _failed(why: str = "bounce", severity: str = "permanent", **status: object) -> dict[str, Any]:
+def _failed(why: str = "bounce", severity: str = "permanent", **status: Any) -> dict[str, Any]:
     return _event("failed", severity=severity, reason=why, **{"delivery-status": status})
 
 
@@ -102,7 +105,7 @@ def test_each_event_has_its_own(kind: str, status: Status, feedback: Feedback | 
     ],
 )
 def test_a_permanent_failure_says_what_it_says_of_the_address(
-    why: str, said: dict[str, object], status: Status, feedback: Feedback | None
+    why: str, said: dict[str, Any], status: Status, feedback: Feedback | None
 ) -> None:
     (report,) = _read(_callback(_failed(why, **said)))
     assert (report.status, report.feedback) == (status, feedback)
@@ -161,8 +164,8 @@ def test_what_is_not_signed_is_refused(body: bytes) -> None:
         _signed() | {"signature": str(_signed()["signature"]).upper()},
         _signed() | {"token": "another" * 5},
         _signed() | {"timestamp": str(int(NOW.timestamp()) + 1)},
-        _signed(age_s=301),
-        _signed(age_s=-301),
+        _signed(age_s=901),
+        _signed(age_s=-901),
         _signed(at="0"),
         _signed(at="9" * 400),
         _signed(at="soon"),
@@ -180,7 +183,7 @@ def test_what_is_not_signed_so_or_not_just_now_is_refused(signature: dict[str, o
         _read(_callback(signature=signature))
 
 
-@pytest.mark.parametrize("age_s", [-299, 0, 299])
+@pytest.mark.parametrize("age_s", [-899, 0, 899])
 @pytest.mark.parametrize("at", [str, int])
 def test_a_little_late_is_not_too_late(age_s: int, at: type) -> None:
     assert _read(_callback(signature=_signed(at=at(int(NOW.timestamp()) - age_s))))
@@ -199,9 +202,9 @@ def test_a_token_is_one_report_whatever_stands_beside_it() -> None:
 
 
 def test_our_id_is_the_variable_or_else_stands_in_the_message_id() -> None:
-    assert _read(_callback(_event(**{"user-variables": {}})))[0].message_id == ID
+    assert _read(_callback(_event() | {"user-variables": {}}))[0].message_id == ID
     other = ids.new()
-    told = _event(**{"user-variables": {"clarion": f"msg_{other.hex}"}})
+    told = _event() | {"user-variables": {"clarion": f"msg_{other.hex}"}}
     assert _read(_callback(told))[0].message_id == other
 
 

@@ -1,4 +1,4 @@
-"""From a mail to its letter, or to why there is none: what every provider of email does before it hands anything over."""
+"""From a mail to its letter, or to why there is none: what every provider of mail asks for before it sends."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 """Mail through Mailgun's API.
 
-Written from https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages as of November 2026, the
-table of errors in https://github.com/mailgun/documentation (source/api-sending.rst, July 2024), and Mailgun's own library
-for Python (1.10). Mailgun knows no idempotency key for messages: a request that may have arrived and was not answered is
-`Uncertain`. Tried against a fake of ours, against which Mailgun's own library passes; never against the live service.
+Written from https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages as of November 2026,
+the table of errors in https://github.com/mailgun/documentation (source/api-sending.rst, July 2024), and Mailgun's own
+library for Python (1.10). Mailgun knows no idempotency key for messages: a request that may have arrived and was not
+answered is `Uncertain`. Tried against a fake of ours, against which Mailgun's own library passes; never against the
+live service.
 
-Mails are handed over as the letters that we build for SMTP too (``messages.mime``), not in parts: then the Message-ID is
-ours and the same at every attempt, by which a mail that came twice shows; and headers and encodings are those that are
-tried here. Nothing that is not ASCII goes as it is: nowhere does Mailgun say that it carries such octets unchanged.
+Mails are handed over as the letters that we build for SMTP too (``messages.mime``), not in parts: then the Message-ID
+is ours and the same at every attempt, by which a mail that came twice shows; and headers and encodings are those that
+are tried here. Nothing that is not ASCII goes as it is: nowhere does Mailgun say that it carries such octets unchanged.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ MAILGUN = Kind(
             key="callback_age",
             says="how old what Mailgun tells may be, by the time that it signs: `1m` to `12h`",
             read=_age,
-            default="5m",
+            default="15m",
         ),
         Option(
             key="connections",

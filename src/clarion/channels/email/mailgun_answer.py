@@ -1,15 +1,16 @@
 """What Mailgun's answer to a new mail means: pure functions over a table of its words, for it has no codes.
 
 Sources, as of November 2026: https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses (what a status
-means) and https://github.com/mailgun/documentation, source/api-sending.rst and source/api-intro.rst (the words, July 2024).
+means) and https://github.com/mailgun/documentation, source/api-sending.rst and source/api-intro.rst (the words, July
+2024).
 
 answer                                      outcome
 ------------------------------------------  -----------------------------------------------------------------
 2xx with the message's id                   Sent, with the id (without its brackets, as events have it)
 2xx with the words of a refusal             as the words say
 any other 2xx                               Uncertain: it says that it was taken, and not as what
-429                                         Retry, everybody waits: until the time that ``Retry-After`` or the words name
-5xx other than 503                          Uncertain: sending is not idempotent, and users saw such mails go out all the same
+429                                         Retry, everybody waits: until when ``Retry-After`` or the words say
+5xx other than 503                          Uncertain: sending is not idempotent, and users saw such mails go out
 402, "… is not allowed to send"             Retry, everybody waits: the account or its domain; no message is the worse
 "to parameter is not a valid address"       Reject invalid_recipient, and the address is dead
 "from parameter is …"                       Reject sender_refused

@@ -1,7 +1,7 @@
 """What Mailgun tells later of a mail, and whether it is Mailgun that tells it.
 
-Written from https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks as of November 2026; the signature
-also from Mailgun's own library for Python (1.10), whose check must agree (in the tests).
+Written from https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks as of November 2026; the
+signature also from Mailgun's own library for Python (1.10), whose check must agree (in the tests).
 
 Mailgun signs a time and a token, and not what it says: whoever saw one request could put any other words into it. So a
 token counts once (it is the report's key, and keys are kept), for as long as its time is recent, and a report moves
@@ -34,8 +34,8 @@ _UNSIGNED = "the signature of Mailgun is missing or does not match"
 class MailgunCallbacks(Callbacks):
     """Believes what is signed with the account's HTTP webhook signing key."""
 
-    def __init__(self, signing_key: str, *, age: timedelta = timedelta(minutes=5)) -> None:
-        """*age* is how far what is signed may lie from now."""
+    def __init__(self, signing_key: str, *, age: timedelta = timedelta(minutes=15)) -> None:
+        """*age* is how far what is signed may lie from now: unless given, as far as Mailgun's own library lets it."""
         self._key = signing_key.encode()
         self._age_s = age.total_seconds()
 

@@ -2,8 +2,8 @@
 
 Sources, as of November 2026: https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks, and
 https://github.com/mailgun/documentation, source/api-events.rst, source/user_manual.rst ("Tracking Failures") and
-source/api-suppressions.rst (July 2024). Which words stand in ``reason`` Mailgun has never listed: those known are here, and
-what is unknown is judged by the codes of the server that refused.
+source/api-suppressions.rst (July 2024). Which words stand in ``reason`` Mailgun has never listed: those known are here,
+and what is unknown is judged by the codes of the server that refused.
 
 event                                              report
 -------------------------------------------------  -----------------------------------------------------------

@@ -1,8 +1,9 @@
 """A local server that speaks Mailgun's API: it takes mails, sends none, and calls webhooks, signed.
 
 Written from https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages and
-https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks as of November 2026. Mailgun's own library for
-Python (1.10) passes against it in the tests, and its check takes the signatures. Unlike Mailgun it calls loopback addresses.
+https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks as of November 2026. Mailgun's own library
+for Python (1.10) passes against it in the tests, and its check takes the signatures. Unlike Mailgun it calls loopback
+addresses.
 
 commands beside those of `clarion.dev.fakes.serving`
 ------------------------------------------------------------------------------------------------
@@ -46,7 +47,7 @@ class MailgunFake(Fake):
         reports: Sequence[str] = (),
         port: int = 0,
     ) -> None:
-        """*webhook* is called with every event; *reports* are the kinds of events of each mail that is taken, in order."""
+        """*webhook* is called with every event; *reports* are the kinds of events of each mail taken, in order."""
         super().__init__(port=port)
         self.domain = domain
         self.taken: list[Taken] = []

@@ -82,5 +82,10 @@ def _usual(kind: str, more: Mapping[str, Any]) -> dict[str, Any]:
     if more.get("severity") == "temporary":
         status = {"code": 451, "enhanced-code": "4.7.652", "message": "4.7.652 too many connections", "attempt-no": 1}
         return {"reason": "generic", "delivery-status": status}
-    status = {"code": 550, "enhanced-code": "5.1.1", "message": "5.1.1 The email account does not exist.", "attempt-no": 1}
+    status = {
+        "code": 550,
+        "enhanced-code": "5.1.1",
+        "message": "5.1.1 The email account does not exist.",
+        "attempt-no": 1,
+    }
     return {"severity": "permanent", "reason": "bounce", "delivery-status": status}

@@ -17,8 +17,8 @@ from email.utils import getaddresses
 #: A field of a form by its name: texts, and files as their octets.
 Form = Mapping[str, Sequence[str | bytes]]
 
-#: Addresses of this top domain, which is nobody's (RFC 6761), are no addresses to the fake: among those that Clarion lets
-#: pass, none is known that Mailgun would not take.
+#: Addresses of this top domain, which is nobody's (RFC 6761), are no addresses to the fake: among those that Clarion
+#: lets pass, none is known that Mailgun would not take.
 REFUSED_DOMAIN = ".invalid"
 
 _ADDRESS = re.compile(r"[!-?A-~]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
