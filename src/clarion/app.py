@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
-from clarion.connections import ages, notifier_for, pool_for, rates_of
+from clarion.connections import ages, notifier_for, pool_for, rates_of, soft_rule
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -74,6 +74,8 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             ages=ages(settings),
             integrations=open_callbacks(settings.providers),
             public_url=settings.public_url or "",
+            critical=settings.suppression.critical_categories,
+            soft=soft_rule(settings),
             hearing=Hearing(Bindings(pool), wake=notifier.ring),
             access_log=settings.log_level == "debug",
         )

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from clarion.channels.account import Account
     from clarion.channels.email.settings import SmtpSettings
     from clarion.domain.rate import Rate
+    from clarion.domain.suppression import SoftRule
     from clarion.flows.retention import What
+    from clarion.flows.unsubscribe import Offers
 
 #: Where mail goes when no SMTP server is configured and no catcher runs.
 _NO_SMTP = "There is no SMTP server: set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or use `clarion up`."
@@ -125,6 +127,27 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
     if settings.sms.rate is not None:
         found[provider_pace(Channel.SMS.value)] = settings.sms.rate
     return found
+
+
+def soft_rule(settings: Settings) -> SoftRule:
+    """When soft bounces suppress an address."""
+    from clarion.domain.suppression import SoftRule
+
+    own = settings.suppression
+    return SoftRule(count=own.soft_bounces, window=own.soft_window, lasts=own.soft_lasts)
+
+
+def offers_of(settings: Settings) -> Offers | None:
+    """The links by which recipients unsubscribe; None where nobody could follow one."""
+    if settings.public_url is None:
+        return None
+    from clarion.config import secret_of
+    from clarion.domain.unsubscribe import Links
+    from clarion.flows.unsubscribe import Offers
+
+    own = settings.suppression
+    links = Links(secret_of(settings).encode())
+    return Offers(links, settings.public_url, critical=own.critical_categories, one_click=own.one_click)
 
 
 def ages(settings: Settings) -> Mapping[What, timedelta]:

@@ -11,7 +11,7 @@ from clarion.channels.base import Email, Provider
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
 from clarion.config import Settings, broker_url
-from clarion.connections import account_of, ages, mail_domains, smtp_settings
+from clarion.connections import account_of, ages, mail_domains, offers_of, smtp_settings, soft_rule
 from clarion.domain.publishing import Patience
 from clarion.domain.workflow import Channel
 from clarion.flows import advance, callback, cancel, expand, publications, rows, schedules, timers
@@ -33,6 +33,7 @@ from clarion.flows.published import Published
 from clarion.flows.react import React
 from clarion.flows.run_schedules import RunSchedules
 from clarion.flows.slots import Slots
+from clarion.flows.suppressed import Suppressed
 from clarion.flows.system_schedules import Duties
 from clarion.store.database import Pool
 from clarion.turns import Turns
@@ -66,11 +67,22 @@ def build_handlers(
         handover=handover,
         contexts=contexts,
     )
-    deliver = partial(Deliver, pool, contexts, worker=worker, slots=slots, turns=turns, hearing=hearing)
-    email = deliver(provider, compose_email(settings.email.sender or ""), channel=Channel.EMAIL)
+    suppressed = Suppressed(critical=settings.suppression.critical_categories, soft=soft_rule(settings))
+    deliver = partial(
+        Deliver,
+        pool,
+        contexts,
+        worker=worker,
+        slots=slots,
+        turns=turns,
+        hearing=hearing,
+        suppressed=suppressed,
+    )
+    offers = offers_of(settings)
+    email = deliver(provider, compose_email(settings.email.sender or "", offers), channel=Channel.EMAIL)
     texts = open_provider(Channel.SMS.value, account_of(settings, Channel.SMS.value), settings.public_url)
     stack.push_async_callback(texts.close)
-    sms = deliver(texts, compose_sms, channel=Channel.SMS)
+    sms = deliver(texts, compose_sms(offers), channel=Channel.SMS)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
@@ -93,7 +105,7 @@ def build_handlers(
         },
         schedules.QUEUE: {schedules.RUN: scheduled.run, schedules.RUN_NOW: scheduled.run_now},
         publications.QUEUE: {publications.KIND: publishing},
-        callback.QUEUE: {callback.KIND: EarlyCallbacks(pool, slots=slots, hearing=hearing)},
+        callback.QUEUE: {callback.KIND: EarlyCallbacks(pool, slots=slots, hearing=hearing, soft=suppressed.soft)},
         hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
     }
 

@@ -22,6 +22,7 @@ class Prefix(StrEnum):
     JOB = "job"
     FEED = "fed"
     QUARANTINE = "qua"
+    SUPPRESSION = "sup"
 
 
 _lock = threading.Lock()

@@ -174,6 +174,7 @@ async def snapshot(api: Api) -> str:
                 "contact",
                 "topic",
                 "topic_member",
+                "suppression",
                 "feed_item",
                 "feed_counter",
                 "trigger",

@@ -14,6 +14,7 @@ from tests.support.smtp_mails import TIMEOUTS, a_mail, check_ledger, mails, prov
 from tests.support.smtp_server import SmtpServer
 
 from clarion.channels.email.dialing import connect_to_any
+from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 
 BARE = ("8BITMIME", "SIZE 52428800")
@@ -220,7 +221,9 @@ async def test_a_server_that_goes_into_data_without_a_recipient_is_brought_back(
     async with SmtpServer(faults=[fault], eager_data=True) as server, provider_for(server) as provider:
         outcomes = await provider.send(batch)
         check_ledger(batch, outcomes, server)
-        assert outcomes[BAD] == Reject("RCPT: 550 5.1.1 nobody", code="invalid_recipient")
+        assert outcomes[BAD] == Reject(
+            "RCPT: 550 5.1.1 nobody", code="invalid_recipient", feedback=Feedback.HARD_BOUNCE
+        )
         assert [type(outcome) for outcome in outcomes].count(Sent) == 4
         assert server.connections == 1
 

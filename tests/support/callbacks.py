@@ -16,6 +16,7 @@ from tests.support.http import Connection, Reply, request
 
 from clarion import clock, ids
 from clarion.channels.base import Callback, Callbacks, Report
+from clarion.domain.feedback import Feedback
 from clarion.domain.status import Status
 from clarion.errors import Forged
 from clarion.flows.callback import KIND, QUEUE
@@ -58,6 +59,7 @@ class Signed(Callbacks):
                 provider_id=said["id"],
                 status=Status(said["status"]),
                 reason=said.get("reason"),
+                feedback=Feedback(said["feedback"]) if "feedback" in said else None,
                 key=said.get("key") or f"{said['id']}:{said['status']}",
             )
             for said in json.loads(callback.body)

@@ -48,7 +48,7 @@ class Things:
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
     """Make one of everything for *tenant*: a recipient with two items in the feed, a trigger, a failed message of it,
-    a timer, a job, and a broker's message in quarantine.
+    a timer, a job, a broker's message in quarantine, and a suppressed address.
     """
     ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
     tenant_id = api.tenants[tenant]
@@ -97,6 +97,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "schedules": await _make_schedule(api, f"report{suffix}", welcome, tenant),
             "jobs": job,
             "quarantine": ids.show(Prefix.QUARANTINE, put_aside),
+            "suppressions": await _suppress(api, f"ana{suffix}@example.com", tenant),
         }
     )
 
@@ -116,6 +117,13 @@ async def _put_a_message_aside(connection: Connection, tenant_id: UUID, workflow
         id=id, inbound_id=key, message_id=id.hex, subject="s", reason="poison: it was not", headers={}, body=b"{}"
     )
     await quarantine.add(connection, tenant_id, number, [kept])
+    return id
+
+
+async def _suppress(api: Api, address: str, tenant: str) -> str:
+    reply = await api.call("POST", "/v1/suppressions", {"suppressions": [{"address": address}]}, tenant=tenant)
+    assert reply.status == 200, reply
+    id: str = reply.json["results"][0]["id"]
     return id
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clarion.channels.email.outcome import Phase, clean, of_failure, of_reply
+from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Reject, Retry, Sent, Uncertain
 
 BEFORE = [Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.BODY]
@@ -85,7 +86,33 @@ def test_a_missing_login_burns_no_mail(code: int) -> None:
 )
 def test_a_5xx_says_why(phase: Phase, code: int, text: str, expected: str) -> None:
     outcome = of_reply(phase, code, text)
-    assert outcome == Reject(f"{phase.label}: {code} {text}", code=expected)
+    assert isinstance(outcome, Reject)
+    assert (outcome.reason, outcome.code) == (f"{phase.label}: {code} {text}", expected)
+
+
+@pytest.mark.parametrize(
+    ("phase", "text", "expected"),
+    [
+        (Phase.RCPT, "5.1.1 no such user", Feedback.HARD_BOUNCE),
+        (Phase.DATA, "5.1.1", Feedback.HARD_BOUNCE),
+        (Phase.DOT, "5.2.1 disabled", Feedback.HARD_BOUNCE),
+        (Phase.RCPT, "5.1.10 null MX", Feedback.HARD_BOUNCE),
+        (Phase.RCPT, "5.2.2 full", Feedback.SOFT_BOUNCE),
+        (Phase.MAIL, "5.1.1 you are nobody", None),
+        (Phase.RCPT, "no such user 5.1.1", None),
+        (Phase.RCPT, "5.1.100 what", None),
+        (Phase.RCPT, "5.1.1.2 what", None),
+        (Phase.RCPT, "5.7.1 go away", None),
+        (Phase.RCPT, "5.1.8 bad sender", None),
+        (Phase.RCPT, "no such user", None),
+    ],
+)
+def test_of_the_mailbox_only_an_enhanced_code_says_something(
+    phase: Phase, text: str, expected: Feedback | None
+) -> None:
+    outcome = of_reply(phase, 550, text)
+    assert isinstance(outcome, Reject)
+    assert outcome.feedback is expected
 
 
 @pytest.mark.parametrize("code", [500, 502, 503])

@@ -31,9 +31,11 @@ from clarion.api import (
     runs,
     schedules,
     sources,
+    suppressions,
     timers,
     topics,
     triggers,
+    unsubscribe,
 )
 from clarion.api.auth import Doorkeeper
 from clarion.api.limits import Limits
@@ -51,6 +53,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *runs.OPERATIONS,
     *messages.OPERATIONS,
     *recipients.OPERATIONS,
+    *suppressions.OPERATIONS,
     *feed.OPERATIONS,
     *topics.OPERATIONS,
     *bindings.OPERATIONS,
@@ -72,6 +75,9 @@ def build_api(services: Services) -> ASGIApp:
     for operation in OPERATIONS:
         _add(app, operation.path, endpoint(operation, services, door), openapi.route_arguments(operation))
     _add(app, callbacks.PATH, callbacks.Desk(services).answer, callbacks.ROUTE)
+    leave = unsubscribe.Exit(services)
+    for route in unsubscribe.routes():
+        _add(app, unsubscribe.PATH, leave.answer, route)
     openapi.install(app, OPERATIONS)
     for path in ("/livez", "/healthz"):
         app.add_route(path, health.live, include_in_schema=False)

@@ -70,7 +70,11 @@ class Desk:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reception = Reception(
-            services.pool, wake=services.wake, hearing=services.hearing, patience_s=services.patience_s
+            services.pool,
+            wake=services.wake,
+            hearing=services.hearing,
+            soft=services.soft,
+            patience_s=services.patience_s,
         )
 
     async def answer(self, request: Request) -> Response:

@@ -27,6 +27,11 @@ CALLBACKS: Final = 1_000
 _CALLBACKS_AT_ONCE: Final = 10
 
 
+#: How many links of messages may be followed a second from one address; so many times as many at once.
+VISITS: Final = 100
+_VISITS_AT_ONCE: Final = 10
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
     """How much; 0 is any number, except for `burst`. The settings ``api.*`` say what each is."""
@@ -122,6 +127,22 @@ class Strangers:
         bucket = self._failures.bucket
         text = f"more than {bucket.burst} requests of the last minute had no valid API key: give one, and wait"
         return Refusal(429, "too_many_failed_keys", text, headers=_headers("failed-keys", bucket, wait_s))
+
+
+class Visitors:
+    """Lets in whoever follows a link of a message, without a key: mail programs do so for many from one address."""
+
+    def __init__(self, per_s: int = VISITS) -> None:
+        bucket = Bucket(per_s=per_s, burst=per_s * _VISITS_AT_ONCE)
+        self._rates: Buckets[str] = Buckets(bucket, most=_MOST_ADDRESSES)
+
+    def enter(self, address: str) -> None:
+        """Raise `Refusal` (429) when too much has come from *address*."""
+        wait_s = self._rates.take(_house(address), clock.monotonic())
+        if wait_s:
+            bucket = self._rates.bucket
+            text = f"at most {bucket.per_s} links a second are followed, after {bucket.burst} at once: try again"
+            raise Refusal(429, "too_many_visits", text, headers=_headers("visits", bucket, wait_s))
 
 
 class Tellers:

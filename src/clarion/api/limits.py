@@ -19,6 +19,7 @@ from clarion import clock
 from clarion.api import problem
 from clarion.api.problem import Refusal
 from clarion.channels.base import CALLBACKS_PATH
+from clarion.domain.unsubscribe import PATH as LINKS_PATH
 from clarion.errors import ClarionError
 
 log = structlog.get_logger("clarion.api")
@@ -27,6 +28,8 @@ MIB: Final = 1024 * 1024
 MAX_HEADERS: Final = 16 * 1024
 #: What a provider has to tell fits in this.
 MAX_CALLBACK: Final = 256 * 1024
+#: … and what a mail program sends along when it unsubscribes somebody, in this.
+MAX_VISIT: Final = 8 * 1024
 BODY_TIMEOUT_S: Final = 30.0
 #: Never in the access log: something asks for them every second.
 QUIET: Final = frozenset({"/livez", "/readyz", "/healthz", "/startupz", "/metrics"})
@@ -39,6 +42,7 @@ _LINGER_S: Final = 2.0
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 _BULK: Final = re.compile(r"/bulk$|/members$|/members/remove$")
 _CALLBACKS: Final = f"{CALLBACKS_PATH}/"
+_LINKS: Final = f"{LINKS_PATH}/"
 _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 
 
@@ -64,7 +68,7 @@ class Limits:
         started = clock.monotonic()
         try:
             _check_headers(scope, headers, exchange.limit)
-            if not scope["path"].startswith(_CALLBACKS):
+            if not scope["path"].startswith((_CALLBACKS, _LINKS)):
                 _check_kind(headers)
             await self._app(scope, exchange.receive, exchange.send)
         except ClarionError as error:
@@ -77,7 +81,7 @@ class Limits:
                 "http.answered",
                 request_id=exchange.request_id,
                 method=scope["method"],
-                path=scope["path"],
+                path=f"{_LINKS}…" if scope["path"].startswith(_LINKS) else scope["path"],
                 status=exchange.status,
                 ms=round((clock.monotonic() - started) * 1000, 1),
             )
@@ -86,6 +90,8 @@ class Limits:
         """How many bytes the body of a request for *path* may have."""
         if path.startswith(_CALLBACKS):
             return min(MAX_CALLBACK, self._max_body)
+        if path.startswith(_LINKS):
+            return min(MAX_VISIT, self._max_body)
         return self._max_bulk_body if _BULK.search(path) else self._max_body
 
 

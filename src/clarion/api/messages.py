@@ -66,7 +66,8 @@ async def get(services: Services, call: Call[None]) -> Answer:
 async def retry_one(services: Services, call: Call[None]) -> Answer:
     """Queue it again."""
     async with services.connection() as connection:
-        await retry.retry(connection, call.tenant_id, _id(call), wake=services.wake)
+        id, critical = _id(call), services.critical
+        await retry.retry(connection, call.tenant_id, id, wake=services.wake, critical=critical)
     return Answer(content=await _load(services, call), status=202)
 
 

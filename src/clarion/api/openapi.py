@@ -12,11 +12,12 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from clarion import __version__
-from clarion.api import callbacks
+from clarion.api import callbacks, unsubscribe
 from clarion.api.operation import Operation
 from clarion.api.problem import MEDIA_TYPE
 from clarion.api.schema.base import Problem
 from clarion.api.schema.recipients import BulkRecipient
+from clarion.api.schema.suppressions import NewSuppressionBody
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 _TEXT: Final = {"type": "string"}
@@ -65,6 +66,8 @@ def describe(operations: Iterable[Operation[Any]]) -> dict[str, Any]:
     for operation in table:
         app.add_api_route(operation.path, _nothing, **route_arguments(operation))
     app.add_api_route(callbacks.PATH, _nothing, **callbacks.ROUTE)
+    for route in unsubscribe.routes():
+        app.add_api_route(unsubscribe.PATH, _nothing, **route)
     return _document(app, table)
 
 
@@ -109,7 +112,7 @@ def _document(app: FastAPI, operations: tuple[Operation[Any], ...]) -> dict[str,
     document = get_openapi(
         title=app.title, version=app.version, openapi_version="3.1.0", summary=app.summary, routes=app.routes
     )
-    models: list[type[BaseModel]] = [Problem, BulkRecipient]
+    models: list[type[BaseModel]] = [Problem, BulkRecipient, NewSuppressionBody]
     models += [operation.input for operation in operations if operation.input is not None and not operation.asks]
     _, definitions = models_json_schema(
         [(model, "validation") for model in dict.fromkeys(models)], ref_template=_REFERENCE

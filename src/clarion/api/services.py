@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from clarion.api.gate import CALLBACKS, FAILED_KEYS, Gate, Quota, Strangers, Tellers
+from clarion.api.gate import CALLBACKS, FAILED_KEYS, Gate, Quota, Strangers, Tellers, Visitors
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
+from clarion.domain.suppression import SoftRule
+from clarion.domain.unsubscribe import Links
 from clarion.flows.definitions import Definitions
 from clarion.flows.retention import Ages, What
 
@@ -50,6 +52,11 @@ class Services:
     integrations: Mapping[tuple[str, str], Callbacks] = field(default_factory=dict)
     public_url: str = ""
     tellers: Tellers = field(default_factory=lambda: Tellers(CALLBACKS))
+    #: Who follows links in messages, and how often.
+    visitors: Visitors = field(default_factory=Visitors)
+    #: The categories that nobody can unsubscribe from, and when soft bounces suppress an address.
+    critical: Collection[str] = ()
+    soft: SoftRule = field(default_factory=SoftRule)
     #: Tells bindings of what happens here; None: nobody listens.
     hearing: Hearing | None = None
     #: How long what is kept that is finished.
@@ -67,6 +74,11 @@ class Services:
     def cursors(self) -> Cursors:
         """What writes and reads the cursors of lists."""
         return Cursors(self.secret)
+
+    @property
+    def links(self) -> Links:
+        """What makes and reads the links by which recipients unsubscribe."""
+        return Links(self.secret)
 
     @property
     def pepper(self) -> bytes:

@@ -29,6 +29,7 @@ from clarion.cli import (
     runs,
     schedules,
     sources,
+    suppressions,
     tail,
     timers,
     topics,
@@ -95,6 +96,7 @@ app.add_typer(schedules.app, name="schedules")
 app.command("prune")(prune.prune)
 app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
+app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(import_.app, name="import")

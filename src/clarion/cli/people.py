@@ -25,13 +25,13 @@ def read_people(file: str) -> Iterator[dict[str, Any]]:
 
     Raises `Invalid` with the line.
     """
-    with _open(file) as source:
+    with opened(file) as source:
         yield from (_from_csv if file.endswith(".csv") else _from_jsonl)(source, file)
 
 
 def read_ids(file: str) -> Iterator[str]:
     """The ids in *file*: its column ``id`` if it has a head line with one, else the first of each line."""
-    with _open(file) as source:
+    with opened(file) as source:
         rows = csv.reader(source)
         first = next(rows, None)
         if first is None:
@@ -51,7 +51,8 @@ def chunks(items: Iterator[Any], size: int = MANY) -> Iterator[list[Any]]:
 
 
 @contextmanager
-def _open(file: str) -> Iterator[TextIO]:
+def opened(file: str) -> Iterator[TextIO]:
+    """*file*, or standard input for ``-``, as text. Raises `Invalid`."""
     if file == "-":
         yield sys.stdin
         return

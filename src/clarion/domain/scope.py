@@ -16,6 +16,8 @@ class Scope(StrEnum):
     MESSAGES_WRITE = "messages:write"  #: retry messages
     RECIPIENTS_READ = "recipients:read"
     RECIPIENTS_WRITE = "recipients:write"
+    SUPPRESSIONS_READ = "suppressions:read"
+    SUPPRESSIONS_WRITE = "suppressions:write"  #: suppress addresses, and lift that again
     TOPICS_READ = "topics:read"
     TOPICS_WRITE = "topics:write"  #: topics and who belongs to them
     FEED_READ = "feed:read"

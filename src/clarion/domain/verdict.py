@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from clarion.domain.backoff import wait
+from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.domain.status import Status
 from clarion.domain.workflow import Backoff, OnUncertain
@@ -32,6 +33,8 @@ class Verdict(NamedTuple):
     bury: bool = False
     #: What to note in the timeline besides the attempt.
     event: str | None = None
+    #: What was said of the address, if anything was.
+    feedback: Feedback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,11 @@ def not_renderable(reason: str) -> Verdict:
     return Verdict(status=Status.FAILED, reason=reason, bury=True, event="not_rendered")
 
 
+def suppressed(why: str) -> Verdict:
+    """Its address is not written to."""
+    return Verdict(status=Status.SKIPPED, reason=f"suppressed: {why}")
+
+
 def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: timedelta, chance: float) -> Verdict:
     """What the provider's answer means for the message.
 
@@ -75,8 +83,9 @@ def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: time
     match outcome:
         case Sent(provider_id):
             return Verdict(status=Status.SENT, provider_id=provider_id, attempt="accepted")
-        case Reject(reason, code):
-            return Verdict(status=Status.FAILED, reason=f"{code}: {reason}", attempt="rejected", bury=True)
+        case Reject(reason, code, feedback):
+            reason = f"{code}: {reason}"
+            return Verdict(status=Status.FAILED, reason=reason, attempt="rejected", bury=True, feedback=feedback)
         case Retry(reason, after, pause_provider):
             if pause_provider and after is not None:
                 return _wait_for_provider(reason, after, remains=remains, chance=chance)

@@ -18,7 +18,10 @@ import structlog
 from clarion import clock, ids
 from clarion.channels.base import Report
 from clarion.domain.callback import TOLD, Fate, Finding, Handed, Known, after_report
+from clarion.domain.feedback import Feedback
 from clarion.domain.status import Status
+from clarion.domain.suppression import SoftRule
+from clarion.flows.feedback import Said, learn
 from clarion.flows.hearing import Hearing
 from clarion.queue import add
 from clarion.queue.job import NewJob, storable
@@ -27,6 +30,8 @@ from clarion.store.callbacks import Move, Note
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
+
+_SOFT = SoftRule()
 
 #: The queue of reports that came too early, and the kind of its jobs.
 QUEUE = "callbacks"
@@ -63,9 +68,16 @@ class _State:
 
 
 async def take(
-    connection: Connection, all_told: Sequence[Told], *, slot: int, hearing: Hearing | None = None
+    connection: Connection,
+    all_told: Sequence[Told],
+    *,
+    slot: int,
+    hearing: Hearing | None = None,
+    soft: SoftRule = _SOFT,
 ) -> list[Found]:
     """Within the caller's transaction: do what each of *all_told* says, in their order, and answer what that was.
+
+    What it says of an address follows too (*soft*: when it says so of several messages in a row).
 
     After the commit the caller rings where somebody hears, wakes `QUEUE` where one is `EARLY`, and may `tell`.
     """
@@ -78,7 +90,13 @@ async def take(
             first.setdefault(key, place)
     places, now = list(first.values()), clock.now()
     fresh, states = await apply(
-        connection, [all_told[place] for place in places], [now] * len(places), now=now, slot=slot, hearing=hearing
+        connection,
+        [all_told[place] for place in places],
+        [now] * len(places),
+        now=now,
+        slot=slot,
+        hearing=hearing,
+        soft=soft,
     )
     jobs = []
     for place, one in zip(places, fresh, strict=True):
@@ -98,6 +116,7 @@ async def apply(
     now: datetime,
     slot: int,
     hearing: Hearing | None,
+    soft: SoftRule = _SOFT,
 ) -> tuple[list[Found], dict[UUID, callbacks.Row]]:
     """The same for reports that are new, or were early: each came at its time. With them, the messages they mean."""
     if not all_told:
@@ -111,7 +130,17 @@ async def apply(
         state = states.get(told.report.message_id)
         found.append(Found(told=told, finding=_decide(told.report, state, one, came, now)))
     await _write(connection, states, slot=slot, hearing=hearing)
+    meant_by = zip(found, handed, strict=True)
+    await learn(connection, [said for one, attempt in meant_by if attempt and (said := _said(one))], soft)
     return found, rows
+
+
+def _said(found: Found) -> Said | None:
+    """What a report says of the address: true whether or not its message moves, as soon as it is known to be of one."""
+    report = found.told.report
+    if report.feedback is None or found.finding.fate not in (Fate.APPLIED, Fate.IGNORED):
+        return None
+    return Said(report.message_id, report.feedback, storable(report.reason) if report.reason else None)
 
 
 def _decide(report: Report, state: _State | None, handed: Handed | None, came_at: datetime, now: datetime) -> Finding:
@@ -168,6 +197,7 @@ def _job(found: Found, row: callbacks.Row) -> NewJob:
             "provider_id": storable(report.provider_id),
             "status": report.status.value,
             "reason": storable(report.reason) if report.reason else None,
+            "feedback": report.feedback.value if report.feedback else None,
             "key": storable(report.key),
         },
     )
@@ -180,6 +210,7 @@ def told_by(args: Any) -> Told:
         provider_id=args["provider_id"],
         status=Status(args["status"]),
         reason=args["reason"],
+        feedback=Feedback(args["feedback"]) if args.get("feedback") else None,
         key=args["key"],
     )
     return Told(integration=args["integration"], report=report)

@@ -31,8 +31,8 @@ class Context:
         self._shared = shared_variables(row)
         self._prepared: dict[int, Prepared] = {}
 
-    def render(self, message: Mapping[str, Any]) -> Content:
-        """The words of one message (a row of `messages.load`).
+    def render(self, message: Mapping[str, Any], unsubscribe_url: str | None = None) -> Content:
+        """The words of one message (a row of `messages.load`), with the link that it offers, if it offers one.
 
         Raises `Invalid` when they cannot be made: a variable is missing, a limit is passed.
         """
@@ -51,7 +51,11 @@ class Context:
             "timezone": message["timezone"],
             "data": message["data"],
         }
-        variables = {"id": ids.show(ids.Prefix.MESSAGE, message["id"]), "channel": step.channel.value}
+        variables = {
+            "id": ids.show(ids.Prefix.MESSAGE, message["id"]),
+            "channel": step.channel.value,
+            "unsubscribe_url": unsubscribe_url,
+        }
         return prepared.render(recipient, variables)
 
     def policy(self, channel: Channel) -> Policy:

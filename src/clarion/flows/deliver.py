@@ -20,7 +20,7 @@ from clarion import clock
 from clarion.channels.base import Item, Provider
 from clarion.domain.outcome import Outcome, Retry, Uncertain
 from clarion.domain.status import RETRYABLE, Status
-from clarion.domain.verdict import after_attempt, before_sending, not_renderable
+from clarion.domain.verdict import after_attempt, before_sending, not_renderable, suppressed
 from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
 from clarion.flows.compose import Compose
@@ -29,6 +29,7 @@ from clarion.flows.endings import PASSING, Ending, record, record_surely, redriv
 from clarion.flows.hearing import Hearing
 from clarion.flows.rates import provider_pace
 from clarion.flows.slots import Slots
+from clarion.flows.suppressed import Suppressed
 from clarion.queue import limits, settle
 from clarion.queue.job import Job, PutOff
 from clarion.store import messages
@@ -82,6 +83,7 @@ class Deliver(Generic[Item]):
         slots: Slots,
         turns: Turns,
         hearing: Hearing | None = None,
+        suppressed: Suppressed | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """*compose* makes of a message what the provider takes; *chance* in 0…1 is where jitter comes from."""
@@ -94,6 +96,7 @@ class Deliver(Generic[Item]):
         self._slots = slots
         self._turns = turns
         self._hearing = hearing
+        self._suppressed = suppressed or Suppressed()
         self._chance = chance
         #: The name under which all workers share this provider's pauses.
         self._pace = provider_pace(provider.name)
@@ -114,7 +117,8 @@ class Deliver(Generic[Item]):
             outcomes = await self._send([batch.items[id] for id in numbers], deadline)
             sent = zip(numbers.items(), outcomes, strict=True)
             endings = [self._ending(by_id[id], batch, number, outcome) for (id, number), outcome in sent]
-            await record_surely(self._pool, endings, slot=slot, hearing=self._hearing)
+            soft = self._suppressed.soft
+            await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
             await self._pause(outcomes)
 
     async def _is_paused(self, connection: Connection, jobs: Sequence[Job], slot: int) -> bool:
@@ -190,6 +194,7 @@ class Deliver(Generic[Item]):
         """
         asked = clock.monotonic()
         try:
+            await self._leave_out(connection, jobs, batch)
             if batch.endings or batch.idle:
                 async with connection.transaction():
                     await record(connection, batch.endings, slot=slot, hearing=self._hearing)
@@ -211,6 +216,13 @@ class Deliver(Generic[Item]):
             return {}, 0.0
         await self._release(connection, [jobs[id] for id in batch.items if id not in intended.numbers], slot)
         return intended.numbers, asked + intended.remains.total_seconds()
+
+    async def _leave_out(self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch[Item]) -> None:
+        """What goes to an address that is suppressed is skipped."""
+        stopped = await self._suppressed.find(connection, jobs, batch.rows, batch.contexts, batch.items)
+        for id, why in stopped.items():
+            del batch.items[id]
+            batch.endings.append(Ending(jobs[id], Status.QUEUED, batch.rows[id]["attempts"], suppressed(why)))
 
     async def _release(self, connection: Connection, refused: Sequence[Job], slot: int) -> None:
         """Their messages were cancelled or expired just now: decided at the next claim."""

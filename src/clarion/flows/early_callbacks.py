@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from clarion import clock, ids
 from clarion.domain.callback import Fate
+from clarion.domain.suppression import SoftRule
 from clarion.domain.verdict import quarantined
 from clarion.flows.callback import apply, tell, told_by
 from clarion.flows.hearing import Hearing
@@ -18,8 +19,11 @@ from clarion.store.database import Pool
 class EarlyCallbacks:
     """The handler of `callback` jobs. A report that is done twice does nothing the second time."""
 
-    def __init__(self, pool: Pool, *, slots: Slots, hearing: Hearing | None = None) -> None:
+    def __init__(
+        self, pool: Pool, *, slots: Slots, hearing: Hearing | None = None, soft: SoftRule | None = None
+    ) -> None:
         self._pool = pool
+        self._soft = soft or SoftRule()
         self._slots = slots
         self._hearing = hearing
 
@@ -37,6 +41,7 @@ class EarlyCallbacks:
                     now=clock.now(),
                     slot=slot,
                     hearing=self._hearing,
+                    soft=self._soft,
                 )
                 again = [
                     PutOff(job=job, after=one.finding.after, spent=False)

@@ -15,7 +15,9 @@ import structlog
 
 from clarion import ids
 from clarion.domain.status import Status
+from clarion.domain.suppression import SoftRule
 from clarion.domain.verdict import Verdict
+from clarion.flows.feedback import Said, learn
 from clarion.flows.hearing import Hearing
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff, storable
@@ -38,6 +40,9 @@ PASSING = (
 )
 
 
+_SOFT = SoftRule()
+
+
 class Ending(NamedTuple):
     """How one claim of a message's job ends."""
 
@@ -50,6 +55,13 @@ class Ending(NamedTuple):
     def news(self) -> messages.News:
         """The move of the message."""
         return self.news_of(self.job.id, self.expected, self.number, self.verdict)
+
+    def said(self) -> Said | None:
+        """What was said of the address, if anything was."""
+        verdict = self.verdict
+        if verdict.feedback is None:
+            return None
+        return Said(self.job.id, verdict.feedback, storable(verdict.reason) if verdict.reason else None)
 
     @staticmethod
     def news_of(id: UUID, expected: Status, number: int, verdict: Verdict) -> messages.News:
@@ -77,11 +89,17 @@ def redriven(job: Job, status: Status, number: int) -> Ending:
 
 
 async def record(
-    connection: Connection, endings: Sequence[Ending], *, slot: int, hearing: Hearing | None = None
+    connection: Connection,
+    endings: Sequence[Ending],
+    *,
+    slot: int,
+    hearing: Hearing | None = None,
+    soft: SoftRule = _SOFT,
 ) -> set[UUID]:
     """Within the caller's transaction: whoever lost the lease of a job must not move its message.
 
-    Those who lost it still leave their evidence with the attempt. Answers the ids of the messages that moved.
+    Those who lost it still leave their evidence with the attempt, and what was said of an address holds all the same
+    (*soft*: when it says so of several in a row). Answers the ids of the messages that moved.
     """
     done = {e.job.id: e.job.fence for e in endings if e.verdict.after is None and not e.verdict.bury}
     later = [
@@ -97,6 +115,8 @@ async def record(
     if lost := lost | gone:
         await messages.evidence(connection, [e.news() for e in endings if e.job.id in lost])
         log.warning("message.lost_lease", messages=[ids.show(ids.Prefix.MESSAGE, id) for id in lost])
+    if buried:  # only what is refused for good says something of an address
+        await learn(connection, [said for e in endings if (said := e.said()) is not None], soft)
     if hearing is not None and hearing.anybody:
         ended = [e for e in endings if e.job.id in moved and e.verdict.after is None]
         await hearing.messages(connection, [(e.job.tenant_id, e.job.id, e.verdict.status) for e in ended])
@@ -104,7 +124,9 @@ async def record(
     return moved
 
 
-async def record_surely(pool: Pool, endings: Sequence[Ending], *, slot: int, hearing: Hearing | None = None) -> None:
+async def record_surely(
+    pool: Pool, endings: Sequence[Ending], *, slot: int, hearing: Hearing | None = None, soft: SoftRule = _SOFT
+) -> None:
     """Record in a transaction of its own, and again until it went through: repeating it changes nothing.
 
     When the lease runs out meanwhile, whoever has the job then finds out what happened.
@@ -119,7 +141,7 @@ async def record_surely(pool: Pool, endings: Sequence[Ending], *, slot: int, hea
     while True:
         try:
             async with pool.acquire() as connection, nullcontext() if alone else connection.transaction():
-                moved = await record(connection, endings, slot=slot, hearing=hearing)
+                moved = await record(connection, endings, slot=slot, hearing=hearing, soft=soft)
             break
         except PASSING as error:
             log.warning("message.record_failed", error=str(error), messages=len(endings), again_in_s=pause)

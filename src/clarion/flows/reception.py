@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 
 from clarion.domain.callback import Fate
+from clarion.domain.suppression import SoftRule
 from clarion.errors import Unavailable
 from clarion.flows.callback import QUEUE, Found, Told, take, tell
 from clarion.flows.hearing import Hearing
@@ -42,12 +43,14 @@ class Reception:
         *,
         wake: Callable[[str], None],
         hearing: Hearing | None = None,
+        soft: SoftRule | None = None,
         patience_s: float = 5.0,
     ) -> None:
-        """*patience_s* is how long a connection to the database is waited for."""
+        """*soft* is when soft bounces suppress; *patience_s* how long a connection to the database is waited for."""
         self._pool = pool
         self._wake = wake
         self._hearing = hearing
+        self._soft = soft or SoftRule()
         self._patience_s = patience_s
         self._slots = Slots()
         self._line: deque[_Waiting] = deque()
@@ -110,7 +113,7 @@ class Reception:
             await hearing.keep_up()
         with self._slots.lend() as slot:
             async with self._pool.acquire(timeout=self._patience_s) as connection, connection.transaction():
-                found = await take(connection, told, slot=slot, hearing=hearing)
+                found = await take(connection, told, slot=slot, hearing=hearing, soft=self._soft)
         if hearing is not None:
             hearing.ring()
         if any(one.finding.fate is Fate.EARLY for one in found):

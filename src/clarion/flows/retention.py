@@ -16,7 +16,7 @@ import structlog
 from clarion import clock
 from clarion.queue import retention as jobs
 from clarion.queue import workers
-from clarion.store import callbacks, partitions, quarantine, retention, sources
+from clarion.store import callbacks, partitions, quarantine, retention, sources, suppressions
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -27,6 +27,8 @@ _TALLY = timedelta(days=8)
 _FINE = timedelta(hours=2)
 #: How long a repetition of what a provider told is known by its key.
 _SEEN = timedelta(days=8)
+#: How long a soft bounce can be counted: the longest window that there may be.
+_SOFT = timedelta(days=90)
 #: How long a worker that ended in silence stays on the list.
 _SILENT = timedelta(hours=1)
 
@@ -120,14 +122,16 @@ async def preview(connection: Connection, ages: Ages, *, only: Collection[What] 
 
 
 async def tidy(connection: Connection) -> int:
-    """Fold and remove old counts, and forget workers that ended in silence and what providers told long ago; how many
-    rows went."""
+    """Fold and remove old counts, and forget workers that ended in silence, what providers told long ago and
+    suppressions that expired; how many rows went."""
     gone = 0
     for prune_rows, age in (
         (jobs.prune_tally, _TALLY),
         (jobs.compact_tally, _FINE),
         (_prune_workers, _SILENT),
         (callbacks.prune, _SEEN),
+        (suppressions.prune, timedelta(0)),
+        (suppressions.prune_soft, _SOFT),
         (_fold_counts, timedelta(0)),
     ):
         rows, _ = await _rows(connection, prune_rows, age, None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -13,6 +14,7 @@ from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.workflow import Workflow
 from clarion.errors import Conflict, NotFound
 from clarion.flows.rows import DELIVER, pace_of
+from clarion.flows.suppressed import stops
 from clarion.queue import add, buried
 from clarion.queue.job import NewJob
 from clarion.store import messages, triggers, workflows
@@ -23,10 +25,13 @@ log = structlog.get_logger()
 _FENCES = 1_000_000_000
 
 
-async def retry(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Callable[[str], None]) -> None:
+async def retry(
+    connection: Connection, tenant_id: UUID, id: UUID, *, wake: Callable[[str], None], critical: Collection[str] = ()
+) -> None:
     """Queue message *id* again, with all its attempts before it and a new deadline.
 
-    Raises `NotFound`, or `Conflict` when its status does not allow it or its trigger was cancelled.
+    Raises `NotFound`, or `Conflict` when its status does not allow it, its trigger was cancelled, or its address is
+    suppressed; *critical* are the categories that nobody can unsubscribe from.
     """
     shown = ids.show(ids.Prefix.MESSAGE, id)
     async with connection.transaction():
@@ -44,6 +49,7 @@ async def retry(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Call
             raise Conflict(f"The trigger of message {shown} was cancelled or is gone.", code="not_retryable")
         (version,) = await workflows.versions(connection, [trigger["workflow_version_id"]])
         workflow = Workflow.from_json(version["definition"])
+        await _check_address(connection, row, workflow, critical)
         expires_at = clock.now() + workflow.expires_after
         if not await messages.requeue(connection, tenant_id, id, old=status, expires_at=expires_at):
             raise Conflict(f"Message {shown} was retried by somebody else just now.", code="not_retryable")
@@ -61,3 +67,19 @@ async def retry(connection: Connection, tenant_id: UUID, id: UUID, *, wake: Call
         await messages.note(connection, tenant_id, id, "retried", f"by hand; it was {status}")
     log.info("message.retried", message=shown, was=status.value)
     wake(row["channel"])
+
+
+async def _check_address(
+    connection: Connection, row: Mapping[str, Any], workflow: Workflow, critical: Collection[str]
+) -> None:
+    """Raise `Conflict` where the message would only be skipped."""
+    if row["address"] is None:
+        return
+    stopped = await stops(connection, row["tenant_id"], row["channel"], row["address"], workflow, critical)
+    if stopped is not None:
+        suppression, why = stopped
+        raise Conflict(
+            f"The address of message {ids.show(ids.Prefix.MESSAGE, row['id'])} is suppressed: {why}."
+            f" Lift {ids.show(ids.Prefix.SUPPRESSION, suppression)} first, if it may be written to again.",
+            code="suppressed",
+        )

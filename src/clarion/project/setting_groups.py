@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from clarion.project import setting_types as types
 from clarion.project.setting_kinds import DAY, HOUR, KIB, MIB, MINUTE, SECOND, Duration, Group, a
+
+Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
 
 
 class Api(Group):
@@ -57,3 +64,26 @@ class Retention(Group):
     timers: Duration = a(7 * DAY, "timers that fired or were cancelled", ge=0 * DAY, le=366 * DAY)
     schedule_runs: Duration = a(30 * DAY, "what schedules did", ge=DAY, le=366 * DAY)
     caught_mails: Duration = a(7 * DAY, "mails that the mail catcher took", ge=HOUR, le=366 * DAY)
+
+
+class Suppression(Group):
+    """Addresses that are not written to any more, and how recipients unsubscribe."""
+
+    critical_categories: Names = a(
+        (),
+        "categories, separated by commas, whose messages nobody can unsubscribe from; workflows with `priority: "
+        "critical` are so anyway",
+    )
+    one_click: bool = a(
+        True,
+        "whether mails of other categories say how to unsubscribe in their headers (RFC 8058), where `public_url` "
+        "begins with `https://`",
+    )
+    soft_bounces: int = a(
+        5,
+        "an address is left alone after so many soft bounces with nothing that arrived in between; 0: never",
+        ge=0,
+        le=1_000,
+    )
+    soft_window: Duration = a(30 * DAY, "how far back soft bounces are counted", ge=HOUR, le=90 * DAY)
+    soft_lasts: Duration = a(30 * DAY, "how long an address is left alone then", ge=HOUR, le=366 * DAY)

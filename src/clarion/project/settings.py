@@ -14,10 +14,9 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from clarion.project import broker_urls
 from clarion.project import setting_types as types
-from clarion.project.setting_groups import Api, Database, Retention
+from clarion.project.setting_groups import Api, Database, Names, Retention, Suppression
 from clarion.project.setting_kinds import DAY, HOUR, MINUTE, SECOND, Duration, Group, a
 
-Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
 Folder = Annotated[Path, BeforeValidator(types.folder)]
 Locale = Annotated[str, BeforeValidator(types.locale)]
 Sender = Annotated[str, BeforeValidator(types.sender)]
@@ -167,8 +166,8 @@ class Settings(Group):
     api_key: ApiKey | None = a(None, "a first API key to create, beginning with `clk_`")
     secret: Pepper | None = a(
         None,
-        "what API keys are hashed and cursors are signed with, 32 characters or more, the same on all machines; "
-        "absent: made once and kept in the data folder",
+        "what API keys are hashed with, cursors signed, and links to unsubscribe sealed, 32 characters or more, the "
+        "same on all machines; absent: made once and kept in the data folder",
     )
     host: str = a("127.0.0.1", "the address the API listens on", min_length=1, max_length=255)
     port: int = a(8000, "the port the API listens on; 0 takes a free one", ge=0, le=65_535)
@@ -181,7 +180,7 @@ class Settings(Group):
     public_url: PublicUrl | None = a(
         None,
         "the address under which the API is reached from outside, such as `https://notify.example`: there providers "
-        "tell what became of a message; absent: they are not asked to",
+        "tell what became of a message, and recipients unsubscribe; absent: neither is asked or offered",
     )
     providers: Accounts = a(
         (),
@@ -213,6 +212,7 @@ class Settings(Group):
     retention: Retention = Retention()
     defaults: Defaults = Defaults()
     publish: Publish = Publish()
+    suppression: Suppression = Suppression()
 
     #: Where each setting that is not a default came from, by its dotted name: for the table of effective settings.
     origins: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True)

@@ -23,7 +23,7 @@ ROOTS: Roots = {
     "recipient": ("id", "name", "email", "phone", "locale", "timezone", "data"),
     "workflow": ("key",),
     "trigger": ("id", "transaction_id", "metadata", "created_at"),
-    "message": ("id", "channel"),
+    "message": ("id", "channel", "unsubscribe_url"),
 }
 _PROPERTIES = ("size", "first", "last")
 

@@ -22,13 +22,20 @@ a reply to the final dot
 550, 551, 553, 554 to RCPT, unless 5.7.x   Reject invalid_recipient
 other 5xx                                  Reject rejected
 any other reply before the dot             Retry
+
+What it says of the address, beside that, goes by the enhanced status code (RFC 3463) alone, for the words and the plain
+code of a refusal are as often about the sender. To RCPT, DATA or the dot these are a hard bounce: 5.1.1 (no such
+mailbox), 5.1.2 (no such domain), 5.1.6 (moved), 5.1.10 (a domain that takes no mail), 5.2.1 (disabled). 5.2.2 (full)
+is a soft one.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import IntEnum
 
+from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 
 #: How long everybody waits when the server said that its service is not available (421).
@@ -39,6 +46,16 @@ LOCKED_OUT = timedelta(seconds=60)
 _LOGIN_CODES = frozenset({454, 530, 534, 535, 538})
 _OUT_OF_STEP_CODES = frozenset({500, 502, 503})
 _RECIPIENT_CODES = frozenset({550, 551, 553, 554})
+#: What an enhanced status code at the beginning of a refusal says of the mailbox.
+_ENHANCED = re.compile(r"5\.\d{1,3}\.\d{1,3}(?!\S)")
+_OF_MAILBOX = {
+    "5.1.1": Feedback.HARD_BOUNCE,
+    "5.1.2": Feedback.HARD_BOUNCE,
+    "5.1.6": Feedback.HARD_BOUNCE,
+    "5.1.10": Feedback.HARD_BOUNCE,
+    "5.2.1": Feedback.HARD_BOUNCE,
+    "5.2.2": Feedback.SOFT_BOUNCE,
+}
 _TEXT_LIMIT = 300
 
 
@@ -99,7 +116,7 @@ def of_reply(phase: Phase, code: int, text: str) -> Outcome:
     if 400 <= code < 500:
         return Retry(said)
     if 500 <= code < 600 and not (code in _OUT_OF_STEP_CODES and phase < Phase.DOT):
-        return Reject(said, code=_reject_code(phase, code, text))
+        return Reject(said, code=_reject_code(phase, code, text), feedback=_feedback(phase, text))
     return Uncertain(said) if phase is Phase.DOT else Retry(said)
 
 
@@ -110,6 +127,11 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _feedback(phase: Phase, text: str) -> Feedback | None:
+    enhanced = _ENHANCED.match(text) if phase >= Phase.RCPT else None
+    return _OF_MAILBOX.get(enhanced[0]) if enhanced else None
 
 
 def _reject_code(phase: Phase, code: int, text: str) -> str:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.http.outcome import BUSY, locked_out
 from clarion.http.reply import Reply, printable
@@ -41,7 +42,13 @@ _QUEUE_FULL = frozenset({21611})
 _LOCKED_OUT = frozenset({20003, 21609})
 #: Not a number; no mobile one; a premium one; a landline.
 _RECIPIENT = frozenset({21211, 21614, 21268, 21635})
+#: Those that never take a text message. The others may be a mistake of the sender: 21211 is its own number, too.
+_NEVER = frozenset({21614, 21635})
 _UNSUBSCRIBED = frozenset({21610})
+#: Told later, in a callback: nobody has the number …
+_GONE = frozenset({30005})
+#: … or the handset is off or out of reach, it is a landline, or its carrier cannot be reached.
+_UNREACHABLE = frozenset({30003, 30006})
 #: The region is off in the account's settings; no route; not verified, and the account is on trial.
 _DESTINATION = frozenset({21408, 21612, 21608})
 #: Not a number; not the account's; not fit for messages; no such messaging service.
@@ -77,7 +84,16 @@ def _by_code(code: int | None, said: str, reply: Reply) -> Outcome:
         return Retry(said, after=reply.retry_after or _FULL, pause_provider=True)
     if code in _LOCKED_OUT:
         return locked_out(said)
-    return Reject(said, code=_reject_code(code))
+    return Reject(said, code=_reject_code(code), feedback=feedback_of(code))
+
+
+def feedback_of(code: int | None) -> Feedback | None:
+    """What one of Twilio's codes says of the number itself."""
+    if code in _UNSUBSCRIBED:
+        return Feedback.UNSUBSCRIBE
+    if code in _NEVER or code in _GONE:
+        return Feedback.HARD_BOUNCE
+    return Feedback.SOFT_BOUNCE if code in _UNREACHABLE else None
 
 
 def _reject_code(code: int | None) -> str:

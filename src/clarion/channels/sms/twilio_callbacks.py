@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -22,6 +23,8 @@ import orjson
 from clarion import ids
 from clarion.channels.base import Callback, Callbacks, Report
 from clarion.channels.sms.twilio import MESSAGE
+from clarion.channels.sms.twilio_answer import feedback_of
+from clarion.domain.feedback import Feedback
 from clarion.domain.status import Status
 from clarion.errors import BadId, Forged
 from clarion.http.reply import printable
@@ -76,6 +79,7 @@ class TwilioCallbacks(Callbacks):
                 provider_id=printable(sid),
                 status=_STATUSES[status],
                 reason=_reason(status, fields.get("ErrorCode", "")),
+                feedback=_feedback(status, fields.get("ErrorCode", "")),
                 key=f"{printable(sid)}:{status}",
             )
         ]
@@ -137,6 +141,12 @@ def _message_id(url: str) -> UUID | None:
         return ids.parse(ids.Prefix.MESSAGE, given[0]) if len(given) == 1 else None
     except BadId:
         return None
+
+
+def _feedback(status: str, code: str) -> Feedback | None:
+    if _STATUSES[status] in (Status.SENT, Status.DELIVERED) or not re.fullmatch(r"[0-9]{5}", code, re.ASCII):
+        return None
+    return feedback_of(int(code))
 
 
 def _reason(status: str, code: str) -> str | None:
