@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,12 @@ from tests.support.things import publish
 
 from clarion import clock, ids
 from clarion.domain.feedback import Feedback
+from clarion.domain.step import Channel, ChannelStep
 from clarion.domain.suppression import Reason, SoftRule
+from clarion.domain.workflow import Workflow
 from clarion.flows.feedback import Said, learn
 from clarion.flows.retention import tidy
+from clarion.flows.suppressed import NONE_FOR_S, Suppressed
 from clarion.ids import Prefix
 from clarion.store import suppressions
 from clarion.store.suppressions import NewSuppression, Place
@@ -302,3 +306,48 @@ async def test_one_look_into_an_index_for_each_address(scene: Scene) -> None:
                 int(line.partition("shared hit=")[2].split()[0]) for line in text.splitlines() if "shared hit=" in line
             ]
             assert max(read) < 500, text
+
+
+async def test_that_a_tenant_has_none_is_asked_for_a_few_times_a_second(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("clarion.flows.suppressed.clock.monotonic", lambda: now)
+    asked: list[str] = []
+
+    async def counted(connection: Any, *arguments: Any) -> Any:
+        asked.append("guarded")
+        return await guarded(connection, *arguments)
+
+    async def looked_up(connection: Any, *arguments: Any) -> Any:
+        asked.append("find")
+        return await find(connection, *arguments)
+
+    guarded, find = suppressions.guarded, suppressions.find
+    monkeypatch.setattr(suppressions, "guarded", counted)
+    monkeypatch.setattr(suppressions, "find", looked_up)
+    steps = (ChannelStep(key="email", channel=Channel.EMAIL, template="email"),)
+    context: Any = SimpleNamespace(version=SimpleNamespace(workflow=Workflow(key="w", steps=steps)))
+    (job,) = await scene.sending()
+    row = {"tenant_id": scene.tenant, "channel": "email", "address": "ANN@example.com"}
+    looks = Suppressed()
+
+    async def look() -> list[str]:
+        asked.clear()
+        async with scene.api.pool.acquire() as connection:
+            told.update(await looks.find(connection, {job.id: job}, {job.id: row}, {job.id: context}, [job.id]))
+        return list(asked)
+
+    told: dict[UUID, str] = {}
+    assert await look() == ["guarded"]
+    for _ in range(10):
+        assert await look() == []
+    await add(scene.api, {"address": "ann@example.com"})
+    assert await look() == [], "not yet"
+    now += NONE_FOR_S
+    assert (await look(), told[job.id][:13]) == (["guarded", "find"], "manual since ")
+    assert await look() == ["find"]
+    await add(scene.api, {"address": "bo@example.com"})
+    row["address"] = "bo@example.com"
+    told.clear()
+    assert (await look(), list(told)) == (["find"], [job.id]), "every further one at once"

@@ -12,7 +12,7 @@ from tests.support.docs import calls, page, rows, section, source_files, texts, 
 from tools import openapi
 
 from clarion import errors
-from clarion.api import callbacks, faults
+from clarion.api import callbacks, faults, unsubscribe
 from clarion.api.app import OPERATIONS
 from clarion.api.limits import BODY_TIMEOUT_S, MAX_HEADERS
 from clarion.api.operation import Operation
@@ -41,9 +41,11 @@ def test_names_every_route_with_its_scope(operation: Operation[Any]) -> None:
 def test_names_no_route_that_is_not_there() -> None:
     named = {(cells[0], cells[1].strip("`")) for cells in rows(HTTP) if cells[0] in {"GET", "PUT", "POST", "DELETE"}}
     keyless = {("GET", path) for path in ("/readyz", "/openapi.json", "/livez`, `/healthz")}
-    keyless.add(("POST", callbacks.PATH))
+    keyless |= {("POST", callbacks.PATH), *((method, unsubscribe.PATH) for method, _, _ in unsubscribe.OPERATIONS)}
     assert named == {(operation.method, operation.path) for operation in OPERATIONS} | keyless
     assert f"| `POST` | `{callbacks.PATH}` | {callbacks.SUMMARY} |" in HTTP.splitlines()
+    for method, _, summary in unsubscribe.OPERATIONS:
+        assert f"| `{method}` | `{unsubscribe.PATH}` | {summary} |" in HTTP.splitlines()
 
 
 def test_every_scope_opens_something_that_is_named() -> None:

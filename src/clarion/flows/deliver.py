@@ -194,7 +194,10 @@ class Deliver(Generic[Item]):
         """
         asked = clock.monotonic()
         try:
-            await self._leave_out(connection, jobs, batch)
+            stopped = await self._suppressed.find(connection, jobs, batch.rows, batch.contexts, batch.items)
+            for id, why in stopped.items():
+                del batch.items[id]
+                batch.endings.append(Ending(jobs[id], Status.QUEUED, batch.rows[id]["attempts"], suppressed(why)))
             if batch.endings or batch.idle:
                 async with connection.transaction():
                     await record(connection, batch.endings, slot=slot, hearing=self._hearing)
@@ -216,13 +219,6 @@ class Deliver(Generic[Item]):
             return {}, 0.0
         await self._release(connection, [jobs[id] for id in batch.items if id not in intended.numbers], slot)
         return intended.numbers, asked + intended.remains.total_seconds()
-
-    async def _leave_out(self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch[Item]) -> None:
-        """What goes to an address that is suppressed is skipped."""
-        stopped = await self._suppressed.find(connection, jobs, batch.rows, batch.contexts, batch.items)
-        for id, why in stopped.items():
-            del batch.items[id]
-            batch.endings.append(Ending(jobs[id], Status.QUEUED, batch.rows[id]["attempts"], suppressed(why)))
 
     async def _release(self, connection: Connection, refused: Sequence[Job], slot: int) -> None:
         """Their messages were cancelled or expired just now: decided at the next claim."""

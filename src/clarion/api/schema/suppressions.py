@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
 from clarion.api.schema.base import Error, Identifier, Moment, Paged, Reply, Request
 from clarion.api.schema.moment import WrittenMoment
@@ -14,6 +14,8 @@ SuppressedChannel = Literal["email", "sms"]
 SuppressionReason = Literal["hard_bounce", "soft_bounces", "complaint", "unsubscribe", "manual"]
 
 MAX_ADDED = 1_000
+
+_EXAMPLE: dict[str, JsonValue] = {"address": "ann@example.com", "detail": "asked for it by telephone"}
 
 
 class SuppressionsQuestion(Paged):
@@ -39,7 +41,7 @@ class NewSuppressionBody(Request):
         strict=True,
         extra="forbid",
         frozen=True,
-        json_schema_extra={"examples": [{"address": "ann@example.com", "detail": "asked for it by telephone"}]},
+        json_schema_extra={"examples": [_EXAMPLE]},
     )
 
 
@@ -58,6 +60,10 @@ class AddSuppressions(Request):
             }
         ),
     ]
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"suppressions": [_EXAMPLE]}]}
+    )
 
 
 class SuppressionReply(Reply):
