@@ -13,9 +13,11 @@ from clarion import ids
 from clarion.channels.account import Account
 from clarion.channels.base import Email, Provider, Sms
 from clarion.channels.email.mailgun import Mailgun
+from clarion.channels.email.postmark import Postmark
 from clarion.channels.sms.twilio import Twilio
 from clarion.dev.fakes.faults import Faults
 from clarion.dev.fakes.mailgun import MailgunFake
+from clarion.dev.fakes.postmark import PostmarkFake
 from clarion.dev.fakes.twilio import TwilioFake
 from clarion.domain.content import EmailContent, SmsContent
 from clarion.http.client import Patience
@@ -27,6 +29,8 @@ API_KEY = ("SK" + "fedcba9876543210" * 2, "5ecre7" + "KEYkey" * 4 + "ab")
 MAIL_DOMAIN = "mg.shop.example"
 MAIL_KEY = "5ecre7" + "f00dcafe" * 4
 SIGNING_KEY = "5ecre7" + "deadbeef" * 4
+SERVER_TOKEN = "5ecre7" + "70cafe" * 5
+WEBHOOK_PASSWORD = "5ecre7" + "c0de" * 8
 PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
 #: For answers that never come.
 SHORT = Patience(connect=timedelta(seconds=0.3), total=timedelta(seconds=0.3))
@@ -110,7 +114,31 @@ class MailgunCase(Case):
         return '{"message": "to parameter is not a valid address. please check documentation"}'
 
 
-CASES: Mapping[str, type[Case]] = {"twilio": TwilioCase, "mailgun": MailgunCase}
+class PostmarkCase(Case):
+    """Postmark: no idempotency key, and an id that Postmark makes."""
+
+    secrets = (SERVER_TOKEN, WEBHOOK_PASSWORD)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with PostmarkFake(server_token=SERVER_TOKEN, domain="shop.example") as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Postmark:
+        return Postmark(postmark_account(base_url=base_url or self.url), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Email:
+        return mail_message("guest@refused.invalid" if refused else "guest@example.com")
+
+    def taken(self) -> list[str]:
+        return [message.id for message in self.fake.taken]
+
+    def error(self) -> str:
+        return '{"ErrorCode": 406, "Message": "You tried to send to recipient(s) that have been marked as inactive."}'
+
+
+CASES: Mapping[str, type[Case]] = {"twilio": TwilioCase, "mailgun": MailgunCase, "postmark": PostmarkCase}
 
 
 def twilio_account(name: str = "main", **more: str) -> Account:
@@ -127,6 +155,16 @@ def text_message(to: str = "+15558675310", text: str = "Your order is ready.", s
 def mailgun_account(name: str = "main", *, base_url: str | None = None, **more: str) -> Account:
     """An account as the settings would have it; *base_url* may lead anywhere, as the settings do not let it."""
     table = {"kind": "mailgun", "domain": MAIL_DOMAIN, "api_key": MAIL_KEY, "signing_key": SIGNING_KEY, **more}
+    return _mail_account(name, table, base_url)
+
+
+def postmark_account(name: str = "main", *, base_url: str | None = None, **more: str) -> Account:
+    """The same at Postmark."""
+    table = {"kind": "postmark", "server_token": SERVER_TOKEN, "webhook_password": WEBHOOK_PASSWORD, **more}
+    return _mail_account(name, table, base_url)
+
+
+def _mail_account(name: str, table: dict[str, str], base_url: str | None) -> Account:
     (account,) = read_accounts({name: table})
     values = dict(account.values) | ({} if base_url is None else {"base_url": base_url})
     return replace(account, values=values, from_domains=frozenset({"shop.example"}))

@@ -11,7 +11,7 @@ from tests.support.endpoint import EndpointServer, status
 from tests.support.providers import text_message
 
 from clarion.channels.account import Account, Kind
-from clarion.channels.email import mailgun_answer, mailgun_events
+from clarion.channels.email import mailgun_answer, mailgun_events, postmark_answer, postmark_callbacks
 from clarion.channels.kinds import kinds
 from clarion.channels.sms import twilio_answer
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
@@ -42,6 +42,13 @@ def test_every_reason_of_mailgun_that_is_known_is_told() -> None:
     assert [word for word in known if f"`{word}`" not in told] == []
     words = (mailgun_answer._RECIPIENT, mailgun_answer._SENDER, mailgun_answer._NOT_ALLOWED)
     assert [one for one in words if one not in told] == []
+
+
+def test_every_code_and_type_of_postmark_that_is_known_is_told() -> None:
+    told = section(PROVIDERS, "`postmark`")
+    assert [code for code in postmark_answer._KNOWN if str(code) not in told] == []
+    types = [name for name, meaning in postmark_callbacks._BOUNCES.items() if meaning is not None]
+    assert [name for name in types if name not in ("Unsubscribe",) and f"`{name}`" not in told] == []
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

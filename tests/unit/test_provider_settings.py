@@ -151,6 +151,24 @@ def test_a_public_address_that_is_none_is_refused(tmp_path: Path, url: str) -> N
 MAIL = f'kind = "mailgun"\ndomain = "mg.shop.example"\napi_key = "{TOKEN}"\nsigning_key = "{TOKEN}"\n'
 
 
+POSTMARK = f'kind = "postmark"\nserver_token = "{TOKEN}"\nwebhook_password = "{TOKEN}"\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("server_token", '"short"'), "expected 16 to 128 letters and digits"),
+        (("webhook_password", '"c0ffee:c0ffee:c0ffee"'), "expected 16 to 128 letters and digits"),
+        (("stream", '"a/b"'), "expected the id of a message stream"),
+        (("base_url", '"https://api.postmarkapp.com"'), "on this machine"),
+    ],
+)
+def test_what_is_wrong_with_an_account_at_postmark_is_said(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    key, value = change
+    lines = [line for line in POSTMARK.splitlines() if not line.startswith(f"{key} =")]
+    assert says in _refused(tmp_path, "[providers.main]\n" + "\n".join([*lines, f"{key} = {value}"]))
+
+
 def test_mail_goes_by_smtp_unless_an_account_is_named(tmp_path: Path) -> None:
     table = f"[providers.main]\n{MAIL}"
     smtp = {"CLARION_SMTP_URL": "smtp://127.0.0.1:25"}
@@ -232,7 +250,7 @@ def test_another_package_may_offer_a_kind(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "carrier", raising=False)
     (account,) = _load(tmp_path, '[providers.main]\nkind = "carrier"\nnumber = "7"\n').providers
     assert str(account) == "main (carrier)"
-    assert sorted(kinds()) == ["carrier", "mailgun", "twilio"]
+    assert sorted(kinds()) == ["carrier", "mailgun", "postmark", "twilio"]
     assert find_kind("twilio") is kinds()["twilio"]
 
 
