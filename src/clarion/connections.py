@@ -126,6 +126,8 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
         found[provider_pace(SmtpProvider.name)] = settings.email.rate
     if settings.sms.rate is not None:
         found[provider_pace(Channel.SMS.value)] = settings.sms.rate
+    if settings.push.rate is not None:
+        found[provider_pace(Channel.PUSH.value)] = settings.push.rate
     return found
 
 

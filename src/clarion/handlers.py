@@ -18,7 +18,7 @@ from clarion.flows import advance, callback, cancel, expand, publications, rows,
 from clarion.flows import hearing as hear
 from clarion.flows.act import Act
 from clarion.flows.bindings import Bindings
-from clarion.flows.compose import compose_email, compose_sms
+from clarion.flows.compose import compose_email, compose_push, compose_sms, reach_devices
 from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
 from clarion.flows.deliver import Deliver
@@ -83,6 +83,9 @@ def build_handlers(
     texts = open_provider(Channel.SMS.value, account_of(settings, Channel.SMS.value), settings.public_url)
     stack.push_async_callback(texts.close)
     sms = deliver(texts, compose_sms(offers), channel=Channel.SMS)
+    pushes = open_provider(Channel.PUSH.value, account_of(settings, Channel.PUSH.value), settings.public_url)
+    stack.push_async_callback(pushes.close)
+    push = deliver(pushes, compose_push, channel=Channel.PUSH, reach=reach_devices)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
@@ -96,6 +99,7 @@ def build_handlers(
         expand.QUEUE: {expand.KIND: expanding},
         Channel.EMAIL.value: {expand.KIND: expanding, rows.DELIVER: email},
         Channel.SMS.value: {expand.KIND: expanding, rows.DELIVER: sms},
+        Channel.PUSH.value: {expand.KIND: expanding, rows.DELIVER: push},
         Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
         rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots, hearing=hearing)},
         timers.QUEUE: {timers.KIND: firing},

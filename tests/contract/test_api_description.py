@@ -106,6 +106,7 @@ async def test_answers_are_as_the_document_says(api: Api) -> None:
         "triggerWorkflow": {"recipients": [things.ids["recipients"]]},
         "previewSchedule": {"cron": "@daily"},
         "putSchedule": {"cron": "@daily", "do": [{"timer.cancel": {"key": "'other'"}}]},
+        "putDevice": {"token": "token:of-a-phone"},
         "cleanQueue": {"older_than_s": 1_000_000},
         "setQueueRate": {"rate": "20/s"},
         "addSuppressions": {"suppressions": [{"address": "x@example.com"}, {"address": "?"}]},

@@ -39,6 +39,7 @@ BODIES: dict[str, Any] = {
     "readFeed": {"all": True},
     "archiveFeed": {"all": True},
     "triggerWorkflow": {"recipients": [{"email": "x@example.com"}]},
+    "putDevice": {"token": "token:of-a-phone"},
 }
 
 

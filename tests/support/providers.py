@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,15 +13,19 @@ from typing import Any
 
 from clarion import ids
 from clarion.channels.account import Account
-from clarion.channels.base import Email, Provider, Sms
+from clarion.channels.base import Email, Provider, Push, Sms
 from clarion.channels.email.mailgun import Mailgun
 from clarion.channels.email.postmark import Postmark
+from clarion.channels.push.fcm import Fcm
 from clarion.channels.sms.twilio import Twilio
+from clarion.dev.fakes import google_access
 from clarion.dev.fakes.faults import Faults
+from clarion.dev.fakes.fcm import FcmFake
+from clarion.dev.fakes.fcm_rules import BAD_TOKEN
 from clarion.dev.fakes.mailgun import MailgunFake
 from clarion.dev.fakes.postmark import PostmarkFake
 from clarion.dev.fakes.twilio import TwilioFake
-from clarion.domain.content import EmailContent, SmsContent
+from clarion.domain.content import EmailContent, PushContent, SmsContent
 from clarion.http.client import Patience
 from clarion.project.providers import read_accounts
 
@@ -138,7 +144,37 @@ class PostmarkCase(Case):
         return '{"ErrorCode": 406, "Message": "You tried to send to recipient(s) that have been marked as inactive."}'
 
 
-CASES: Mapping[str, type[Case]] = {"twilio": TwilioCase, "mailgun": MailgunCase, "postmark": PostmarkCase}
+class FcmCase(Case):
+    """FCM: no idempotency key, a name that it makes, and access that runs out."""
+
+    secrets = (google_access.PREFIX, "PRIVATE KEY")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with FcmFake() as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Fcm:
+        account = fcm_account(self.fake, base_url=base_url or self.url, connections="20")
+        return Fcm(account, patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Push:
+        return push_message("0612345678" if refused else device_token())
+
+    def taken(self) -> list[str]:
+        return [message.name for message in self.fake.taken]
+
+    def error(self) -> str:
+        return json.dumps(BAD_TOKEN.body())
+
+
+CASES: Mapping[str, type[Case]] = {
+    "fcm": FcmCase,
+    "twilio": TwilioCase,
+    "mailgun": MailgunCase,
+    "postmark": PostmarkCase,
+}
 
 
 def twilio_account(name: str = "main", **more: str) -> Account:
@@ -174,3 +210,20 @@ def mail_message(to: str = "guest@example.com", *, text: str = "Your order is re
     content = EmailContent(subject="Order", html=f"<p>{text}</p>", text=text)
     values: dict[str, Any] = {"message_id": ids.new(), "to": to, "to_name": None, "sender": "Shop <shop@shop.example>"}
     return Email(**{**values, "content": content, **more})
+
+
+def fcm_account(fake: FcmFake, name: str = "phones", **more: str) -> Account:
+    """An account at *fake* as the settings would have it."""
+    table = {"kind": "fcm", "service_account": fake.service_account, "base_url": fake.url, **more}
+    (account,) = read_accounts({name: table})
+    return account
+
+
+def device_token() -> str:
+    """A token such as a device gets of FCM."""
+    return f"{secrets.token_urlsafe(16)}:APA91b{secrets.token_urlsafe(100)}"
+
+
+def push_message(to: str | None = None, ttl: timedelta = timedelta(hours=1), **words: Any) -> Push:
+    content = PushContent(**({"title": "Your order", "body": "It is ready."} | words))
+    return Push(message_id=ids.new(), to=to or device_token(), content=content, ttl=ttl)

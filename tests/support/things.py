@@ -47,12 +47,17 @@ class Things:
 
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
-    """Make one of everything for *tenant*: a recipient with two items in the feed, a trigger, a failed message of it,
-    a timer, a job, a broker's message in quarantine, and a suppressed address.
+    """Make one of everything for *tenant*: a recipient with a device and two items in the feed, a trigger, a failed
+    message of it, a timer, a job, a broker's message in quarantine, and a suppressed address.
     """
     ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
     tenant_id = api.tenants[tenant]
     await api.call("PUT", f"/v1/recipients/{ana}", {"email": "ana@example.com"}, tenant=tenant)
+    phone = f"phone{suffix}"
+    registered = await api.call(
+        "PUT", f"/v1/recipients/{ana}/devices/{phone}", {"token": f"token:{tenant}{suffix}"}, tenant=tenant
+    )
+    assert registered.status in (200, 201), registered
     await api.call("PUT", f"/v1/topics/{guests}", {"name": "Guests"}, tenant=tenant)
     await api.call("POST", f"/v1/topics/{guests}/members", {"ids": [ana]}, tenant=tenant)
     await publish(api, welcome, tenant)
@@ -87,6 +92,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
     return Things(
         ids={
             "recipients": ana,
+            "devices": phone,
             "topics": guests,
             "workflows": welcome,
             "triggers": trigger,

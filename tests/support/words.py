@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from clarion.domain.content import EmailContent, SmsContent
+from clarion.domain.content import EmailContent, PushContent, SmsContent
 from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
 from clarion.templates import (
@@ -75,6 +75,15 @@ def text(source: str, payload: Mapping[str, object] | None = None, name: str | N
 def html(source: str, payload: Mapping[str, object] | None = None) -> str:
     """What the HTML *source* gives."""
     return email({"email.html": (source, {"subject": "s"})}, payload=payload).html or ""
+
+
+def push(source: str, matter: Mapping[str, object], payload: Mapping[str, object] | None = None) -> PushContent:
+    """The push message that *source* gives with the front matter *matter*."""
+    shared = {**SHARED, "payload": payload} if payload is not None else SHARED
+    prepared = compile_bundle(bundle({"push.txt": (source, matter)}), "en").for_trigger("push", Channel.PUSH, shared)
+    content = prepared.render(RECIPIENT, {**MESSAGE, "channel": "push"})
+    assert isinstance(content, PushContent)
+    return content
 
 
 def sms(source: str, payload: Mapping[str, object] | None = None) -> str:

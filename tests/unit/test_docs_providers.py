@@ -13,6 +13,7 @@ from tests.support.providers import text_message
 from clarion.channels.account import Account, Kind
 from clarion.channels.email import mailgun_answer, mailgun_events, postmark_answer, postmark_callbacks
 from clarion.channels.kinds import kinds
+from clarion.channels.push import fcm_answer
 from clarion.channels.sms import twilio_answer
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.http.client import MOST_READ
@@ -49,6 +50,11 @@ def test_every_code_and_type_of_postmark_that_is_known_is_told() -> None:
     assert [code for code in postmark_answer._KNOWN if str(code) not in told] == []
     types = [name for name, meaning in postmark_callbacks._BOUNCES.items() if meaning is not None]
     assert [name for name in types if name not in ("Unsubscribe",) and f"`{name}`" not in told] == []
+
+
+def test_every_code_of_fcm_that_is_known_is_told() -> None:
+    answers = section(PROVIDERS, "`fcm`")
+    assert [code for code in fcm_answer.KNOWN if f"`{code}`" not in answers] == []
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

@@ -20,6 +20,7 @@ HOUR = timedelta(hours=1)
 ANA = Recipient(id="ana", email="ana@example.com", data={"plan": "pro"})
 MAIL = ChannelStep(key="email", channel=Channel.EMAIL, template="email")
 TEXT = ChannelStep(key="sms", channel=Channel.SMS, template="sms")
+PUSH = ChannelStep(key="push", channel=Channel.PUSH, template="push")
 FEED = ChannelStep(key="in_app", channel=Channel.IN_APP, template="in_app")
 WAIT = DelayStep(key="delay", length=2 * HOUR)
 TO_ANA, IN_FEED = (Channel.EMAIL, "ana@example.com"), (Channel.IN_APP, "ana")
@@ -49,6 +50,20 @@ def test_a_text_message_goes_to_the_number_and_without_one_nowhere() -> None:
     assert [one.skip for one in plan([on_phone], bob, scope, now=NOW).messages] == [
         "condition is not met: recipient.phone == null"
     ]
+
+
+def test_a_push_message_goes_to_each_device_and_without_one_nowhere() -> None:
+    scope = Scope(payload={}, trigger={})
+    bob = Recipient(id="bob", devices=("phone", "tablet"))
+    when = ChannelStep(key="m", channel=Channel.PUSH, template="m", when="recipient.id == 'ana'")
+    steps = [Ready.of(one) for one in (PUSH, FEED, when)]
+    assert plan(steps, bob, scope, now=NOW).messages == [
+        Planned(0, Channel.PUSH, "phone"),
+        Planned(0, Channel.PUSH, "tablet"),
+        Planned(1, Channel.IN_APP, "bob"),
+        Planned(2, Channel.PUSH, None, "condition is not met: recipient.id == 'ana'"),  # once, however many devices
+    ]
+    assert planned(PUSH).messages == [Planned(0, Channel.PUSH, None, "no device for push")]
 
 
 def test_what_stands_behind_a_delay_comes_later() -> None:

@@ -22,6 +22,12 @@ HEAD = "---\nsubject: Hello\n---\n"
 #: A workflow that sends text messages.
 SMS = {"workflows/later.yaml": "steps: [{channel: sms}]", "templates/later/sms.txt": "Hello {{ payload.name }}"}
 
+#: A workflow that pushes.
+PUSH = {
+    "workflows/later.yaml": "steps: [{channel: push}]",
+    "templates/later/push.txt": "---\ntitle: Hello\nttl: 2h\ndata: {orderId: '{{ payload.id }}'}\n---\nx",
+}
+
 Files = Mapping[str, str | bytes | None]
 
 
@@ -88,6 +94,23 @@ Files = Mapping[str, str | bytes | None]
         # Channels and locales
         ({"templates/hello/in_app.html": "---\ntitle: x\n---\nx"},
          "templates/hello/in_app.html: a feed item is plain text; write it as a .txt file"),
+        ({**PUSH, "templates/later/push.txt": None}, "write templates/later/push.txt"),
+        ({**PUSH, "templates/later/push.txt": "x"}, "push.txt: it has no `title`; begin the file with ---"),
+        ({**PUSH, "templates/later/push.txt": "---\ntitle: x\nsubject: y\n---\nx"},
+         "templates/later/push.txt:3:10: `subject` means nothing to the channel `push`"),
+        ({**PUSH, "templates/later/push.txt": "---\ntitle: x\nttl: soon\n---\nx"},
+         "templates/later/push.txt:3:6: `ttl`: 'soon' is not a length of time"),
+        ({**PUSH, "templates/later/push.txt": "---\ntitle: x\ndata: [a]\n---\nx"},
+         "templates/later/push.txt:3:7: `data` must be a table of names and texts, not a list"),
+        ({**PUSH, "templates/later/push.txt": "---\ntitle: x\ndata: {n: 7}\n---\nx"},
+         'templates/later/push.txt:3:11: `n` must be text, not a whole number; put it in quotes: "7"'),
+        ({**PUSH, "templates/later/push.txt": "---\ntitle: x\ndata: {from: me}\n---\nx"},
+         "templates/later/push.txt:3:8: `from` cannot be a name in `data`"),
+        ({**PUSH, "templates/later/push.txt": "---\ntitle: x\ndata: {a: '{{ payload.'}\n---\nx"},
+         "templates/later/push.txt: data.a: "),
+        ({**PUSH, "templates/later/push.txt": "---\ntitle: x\ndata: {a: '{{ nobody }}'}\n---\nx"},
+         "there is no variable `nobody`"),
+        ({HTML: "---\nsubject: x\ndata: {a: b}\n---\nx"}, "3:7: `data` means nothing to the channel `email`"),
         ({**SMS, "templates/later/sms.txt": None},
          "workflows/later.yaml:1:9: the step `sms` has no template `sms`; write templates/later/sms.txt"),
         ({**SMS, "templates/later/sms.html": "<b>x</b>"},

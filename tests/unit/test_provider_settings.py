@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.support.project import build
 
 from clarion.channels.kinds import find_kind, kinds
@@ -250,7 +252,7 @@ def test_another_package_may_offer_a_kind(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "carrier", raising=False)
     (account,) = _load(tmp_path, '[providers.main]\nkind = "carrier"\nnumber = "7"\n').providers
     assert str(account) == "main (carrier)"
-    assert sorted(kinds()) == ["carrier", "mailgun", "postmark", "twilio"]
+    assert sorted(kinds()) == ["carrier", "fcm", "mailgun", "postmark", "twilio"]
     assert find_kind("twilio") is kinds()["twilio"]
 
 
@@ -272,3 +274,65 @@ def test_a_package_that_offers_nonsense_is_named(
         kinds()
     assert "carrier:KIND" in _refused(tmp_path, '[providers.main]\nkind = "other"\n')
     assert find_kind("twilio") is not None
+
+
+def _service_account(**change: object) -> str:
+    pem = rsa.generate_private_key(public_exponent=65_537, key_size=2_048).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    whole = {
+        "type": "service_account",
+        "project_id": "shop-1",
+        "private_key_id": "0" * 40,
+        "private_key": pem.decode(),
+        "client_email": "c0ffee@shop-1.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+    return json.dumps({key: value for key, value in {**whole, **change}.items() if value is not None})
+
+
+def test_an_account_at_fcm_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text(_service_account())
+    table = f'[providers.phones]\nkind = "fcm"\nservice_account_file = "{tmp_path}/key.json"\n'
+    settings = _load(tmp_path, f'{table}[push]\nrate = "100/s"\n')
+    account = account_of(settings, "push")
+    assert account is not None
+    assert (account.label, account["base_url"]) == ("fcm:phones", "https://fcm.googleapis.com")
+    assert list(rates_of(settings)) == ["provider:push"]
+    assert account_of(settings, "sms") is None
+    assert "PRIVATE" not in f"{settings!r} {account!r} {effective(settings)!r}"
+    two = table + table.replace("phones", "spare")
+    assert "there are several accounts for push messages: phones, spare" in _refused(tmp_path, two)
+    assert "there is no table [providers.main]" in _refused(tmp_path, f'[push]\nprovider = "main"\n{table}')
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"type": "authorized_user"}, "its `type` is not `service_account`"),
+        ({"project_id": None}, "its `project_id` is missing"),
+        ({"project_id": "../x"}, "its `project_id` is none"),
+        ({"client_email": "x"}, "its `client_email` is none"),
+        ({"private_key": "c0ffee"}, "its `private_key` is no key"),
+        ({"private_key": 7}, "its `private_key` is missing"),
+        ({"token_uri": "http://oauth2.googleapis.com/token"}, "its `token_uri` is not https://"),
+        ({"token_uri": "ftp://oauth2.googleapis.com/token"}, "is not https"),
+        ({"padding": "c0ffee" * 4_000}, "longer than 16 KiB"),
+    ],
+)
+def test_what_is_wrong_with_a_key_of_google_is_said(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    table = {"phones": {"kind": "fcm", "service_account": _service_account(**change)}}
+    assert says in _refused(tmp_path, CLARION_PROVIDERS=json.dumps(table))
+
+
+def test_a_short_key_and_one_of_another_kind_are_refused(tmp_path: Path) -> None:
+    for key in (
+        rsa.generate_private_key(public_exponent=65_537, key_size=1_024),
+        ec.generate_private_key(ec.SECP256R1()),
+    ):
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        table = {"phones": {"kind": "fcm", "service_account": _service_account(private_key=pem)}}
+        assert "not of RSA with 2048 bits or more" in _refused(tmp_path, CLARION_PROVIDERS=json.dumps(table))
+    assert "expected the JSON of a service account's key" in _refused(
+        tmp_path, '[providers.phones]\nkind = "fcm"\nservice_account = "c0ffee"\n'
+    )

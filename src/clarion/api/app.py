@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from clarion.api import (
     bindings,
     callbacks,
+    devices,
     feed,
     health,
     jobs,
@@ -52,6 +53,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *triggers.OPERATIONS,
     *runs.OPERATIONS,
     *messages.OPERATIONS,
+    *devices.OPERATIONS,
     *recipients.OPERATIONS,
     *suppressions.OPERATIONS,
     *feed.OPERATIONS,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from clarion.domain.content import EmailContent, SmsContent
+from clarion.domain.content import EmailContent, PushContent, SmsContent
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome
 from clarion.domain.status import Status
@@ -41,6 +41,19 @@ class Sms:
     #: empty for the account's own.
     sender: str
     content: SmsContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """One push message to hand over."""
+
+    #: The message's id: by it a device tells a repetition.
+    message_id: UUID
+    #: The token of the device, as the provider gave it to the application there.
+    to: str = field(repr=False)
+    content: PushContent
+    #: How long the provider keeps it for a device that is away.
+    ttl: timedelta
 
 
 Item = TypeVar("Item")

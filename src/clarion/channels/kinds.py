@@ -8,13 +8,14 @@ from importlib.metadata import entry_points
 from clarion.channels.account import Kind
 from clarion.channels.email.mailgun_account import MAILGUN
 from clarion.channels.email.postmark_account import POSTMARK
+from clarion.channels.push.fcm_account import FCM
 from clarion.channels.sms.twilio_account import TWILIO
 from clarion.errors import ConfigError
 
 #: An entry point of this group names a `Kind`; what it is called does not matter.
 GROUP = "clarion.providers"
 
-_OURS = {kind.name: kind for kind in (MAILGUN, POSTMARK, TWILIO)}
+_OURS = {kind.name: kind for kind in (FCM, MAILGUN, POSTMARK, TWILIO)}
 
 
 def kinds() -> Mapping[str, Kind]:

@@ -37,14 +37,14 @@ def read_connections(text: str) -> str:
 def read_origin(text: str) -> str:
     """An address without a path, encrypted unless it is on this machine; without the final slash."""
     url = _origin(text)
-    if url.scheme != "https" and not _is_here(url):
+    if url.scheme != "https" and not is_here(url):
         raise Invalid("the account's secret would go there unencrypted: use https://")
     return text.rstrip("/")
 
 
 def read_fake(text: str) -> str:
     """An address on this machine, where a fake stands for the provider: nothing else may be given."""
-    if not _is_here(_origin(text)):
+    if not is_here(_origin(text)):
         raise Invalid("expected an address on this machine, for example http://127.0.0.1:8025: it is for fakes alone")
     return text.rstrip("/")
 
@@ -58,5 +58,6 @@ def _origin(text: str) -> Destination:
     return url
 
 
-def _is_here(url: Destination) -> bool:
+def is_here(url: Destination) -> bool:
+    """Whether *url* is on this machine."""
     return url.host == "localhost" or (url.address is not None and ip_address(url.address).is_loopback)

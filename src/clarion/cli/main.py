@@ -16,6 +16,7 @@ from clarion.cli import (
     catcher,
     check,
     demo,
+    devices,
     doctor,
     import_,
     keys,
@@ -96,6 +97,7 @@ app.add_typer(schedules.app, name="schedules")
 app.command("prune")(prune.prune)
 app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
+app.add_typer(devices.app, name="devices")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple
 
 
@@ -33,4 +34,22 @@ class SmsContent:
     text: str
 
 
-Content = EmailContent | InAppContent | SmsContent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushContent:
+    """The words of one push message, rendered."""
+
+    title: str
+    body: str
+    #: The address of a picture.
+    image: str | None = None
+    #: What opens when it is touched.
+    url: str | None = None
+    #: What the application on the device is told besides.
+    data: Mapping[str, str] = field(default_factory=dict)
+    #: Of those with the same key that a device could not be given yet, only the last is kept.
+    collapse_key: str | None = None
+    #: How long it is kept for a device that is away, where that is shorter than until the message expires.
+    ttl: timedelta | None = None
+
+
+Content = EmailContent | InAppContent | SmsContent | PushContent

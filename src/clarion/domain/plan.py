@@ -80,6 +80,9 @@ def plan(
             channel = ready.step.channel
             if channels is not None and channel not in channels:
                 continue
+            if channel is Channel.PUSH:
+                planned += _for_devices(number, ready.when, recipient, scope)
+                continue
             address = address_of(recipient, channel)
             skip = _why_not(channel, address, ready.when, recipient, scope)
             planned.append(Planned(number, channel, address, skip))
@@ -108,10 +111,21 @@ def skip_rest(
 
 
 def address_of(recipient: Recipient, channel: Channel) -> str | None:
-    """Where *recipient* is reached on *channel*; a feed is reached by the recipient's id."""
+    """Where *recipient* is reached on *channel*; a feed is reached by the recipient's id. No one place stands for all
+    devices."""
     if channel is Channel.EMAIL:
         return recipient.email
+    if channel is Channel.PUSH:
+        return None
     return recipient.phone if channel is Channel.SMS else recipient.id
+
+
+def _for_devices(number: int, when: Expression | None, recipient: Recipient, scope: Scope | None) -> list[Planned]:
+    """A message for each device, so that each is tried until it has it, and none of the others has it twice."""
+    skip = _why_not(Channel.PUSH, recipient.devices[0] if recipient.devices else None, when, recipient, scope)
+    if skip is not None:
+        return [Planned(number, Channel.PUSH, None, skip)]
+    return [Planned(number, Channel.PUSH, device) for device in recipient.devices]
 
 
 def _why_not(
@@ -125,7 +139,7 @@ def _why_not(
         if result.value is not True:
             return f"condition is not met: {condition.text}"
     if address is None:
-        return f"no address for {channel.value}"
+        return "no device for push" if channel is Channel.PUSH else f"no address for {channel.value}"
     return None
 
 

@@ -34,6 +34,8 @@ class Recipient:
     email: str | None = None
     #: In E.164 form, as `phone.parse_phone` gives it.
     phone: str | None = None
+    #: The ids of the devices that take push messages; known only where a workflow pushes.
+    devices: tuple[str, ...] = ()
     #: The application's own fields, as JSON.
     data: Mapping[str, object] = field(default_factory=dict)
 
@@ -58,5 +60,6 @@ class Recipient:
             timezone=later.timezone or self.timezone,
             email=later.email or self.email,
             phone=later.phone or self.phone,
+            devices=self.devices,
             data={**self.data, **later.data},
         )

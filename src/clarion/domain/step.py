@@ -14,6 +14,7 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     SMS = "sms"
+    PUSH = "push"
     IN_APP = "in_app"
 
 

@@ -75,6 +75,11 @@ def suppressed(why: str) -> Verdict:
     return Verdict(status=Status.SKIPPED, reason=f"suppressed: {why}")
 
 
+def out_of_reach(reason: str) -> Verdict:
+    """Where it was to go is no more: nothing is sent, and nothing failed."""
+    return Verdict(status=Status.SKIPPED, reason=reason, event="skipped")
+
+
 def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: timedelta, chance: float) -> Verdict:
     """What the provider's answer means for the message.
 

@@ -25,7 +25,7 @@ from clarion.flows.slots import Slots
 from clarion.flows.variables import trigger_variables
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff
-from clarion.store import messages, runs, triggers
+from clarion.store import devices, messages, runs, triggers
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
@@ -43,6 +43,8 @@ class _Batch:
     triggers: Mapping[UUID, _Row]
     versions: Mapping[UUID, Version]
     now: datetime
+    #: Of those whose workflow pushes, by the run.
+    devices: Mapping[UUID, Sequence[str]]
 
 
 class Advance:
@@ -75,11 +77,14 @@ class Advance:
     async def _read(self, connection: Connection, jobs: Sequence[Job]) -> _Batch:
         by_id = {job.id: job for job in jobs}
         waiting = {row["id"]: row for row in await runs.load(connection, list(by_id))}
+        versions = await self._published.get(connection, {row["workflow_version_id"] for row in waiting.values()})
+        pushing = [row for row in waiting.values() if versions[row["workflow_version_id"]].pushes]
         return _Batch(
             jobs=by_id,
             waiting=waiting,
             triggers=await triggers.load(connection, {row["trigger_id"] for row in waiting.values()}),
-            versions=await self._published.get(connection, {row["workflow_version_id"] for row in waiting.values()}),
+            versions=versions,
+            devices=await devices.of_runs(connection, pushing) if pushing else {},
             now=await connection.fetchval("SELECT clock_timestamp()"),
         )
 
@@ -109,7 +114,8 @@ def _plans(batch: _Batch) -> dict[UUID, Plan]:
         trigger, version = batch.triggers.get(row["trigger_id"]), batch.versions[row["workflow_version_id"]]
         if trigger is None:
             continue
-        recipient, start, channels = recipient_of(row), row["step"] + 1, trigger["channels"]
+        channels, start = trigger["channels"], row["step"] + 1
+        recipient = recipient_of(row, batch.devices.get(row["id"]))
         if not row["known"]:
             why = "its recipient was deleted"
             plans[row["id"]] = Plan(skip_rest(version.steps, recipient, why, channels=channels, start=start))

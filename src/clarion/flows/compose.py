@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from clarion.channels.base import Email, Item, Sms
-from clarion.domain.content import EmailContent, SmsContent
+from clarion.channels.base import Email, Item, Push, Sms
+from clarion.domain.content import EmailContent, PushContent, SmsContent
+from clarion.domain.verdict import Verdict, not_renderable, out_of_reach
+from clarion.errors import Invalid
 from clarion.flows.contexts import Context
 from clarion.flows.unsubscribe import Offers
+from clarion.store import devices
+from clarion.store.database import Connection
 
 #: Makes of a message (a row of `messages.load`) and its trigger's context what a provider takes. Raises `Invalid` when
-#: its words cannot be made, or must not be sent.
+#: its words cannot be made, or must not be sent, and `OutOfReach` when where it was to go is no more.
 Compose = Callable[[Mapping[str, Any], Context], Item]
+
+Rows = Mapping[UUID, Mapping[str, Any]]
+#: Looks up where messages (rows of `messages.load` by id) go now: the rows with what was found.
+Reach = Callable[[Connection, Rows], Awaitable[Rows]]
+
+
+class OutOfReach(Invalid):
+    """Where a message was to go is no more: it is skipped."""
+
+
+async def as_they_say(_: Connection, rows: Rows) -> Rows:
+    """Messages go where they themselves say."""
+    return rows
+
+
+def not_composed(error: Invalid) -> Verdict:
+    """What becomes of a message that could not be composed."""
+    if isinstance(error, OutOfReach):
+        return out_of_reach(error.message)
+    return not_renderable(f"{error.code}: {error.message}")
 
 
 def compose_email(sender: str, offers: Offers | None = None) -> Compose[Email]:
@@ -43,3 +69,23 @@ def compose_sms(offers: Offers | None = None) -> Compose[Sms]:
         return Sms(message_id=row["id"], to=row["address"], sender="", content=content)
 
     return compose
+
+
+async def reach_devices(connection: Connection, rows: Rows) -> Rows:
+    """*rows* with the `token` that the device which each names has now; None where that is gone or takes none.
+
+    So nobody gets what is somebody else's who used the same device before, and a dead token is not used again.
+    """
+    found = await devices.of_messages(connection, list(rows.values()))
+    return {id: {**row, "token": found.get(id)} for id, row in rows.items()}
+
+
+def compose_push(row: Mapping[str, Any], context: Context) -> Push:
+    """A push message for the device that *row* (of `reach_devices`) names; it is of no use after its deadline."""
+    if row["token"] is None:
+        raise OutOfReach("its device is gone, or takes no messages any more")
+    content = context.render(row)
+    assert isinstance(content, PushContent)
+    remains: timedelta = max(row["remains"], timedelta(0))
+    ttl = remains if content.ttl is None else min(content.ttl, remains)
+    return Push(message_id=row["id"], to=row["token"], content=content, ttl=ttl)

@@ -20,12 +20,12 @@ from clarion import clock
 from clarion.channels.base import Item, Provider
 from clarion.domain.outcome import Outcome, Retry, Uncertain
 from clarion.domain.status import RETRYABLE, Status
-from clarion.domain.verdict import after_attempt, before_sending, not_renderable, suppressed
+from clarion.domain.verdict import after_attempt, before_sending, suppressed
 from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
-from clarion.flows.compose import Compose
+from clarion.flows.compose import Compose, Reach, Rows, as_they_say, not_composed
 from clarion.flows.contexts import Context, Contexts
-from clarion.flows.endings import PASSING, Ending, record, record_surely, redriven
+from clarion.flows.endings import PASSING, Ending, dead_of, record, record_surely, redriven
 from clarion.flows.hearing import Hearing
 from clarion.flows.rates import provider_pace
 from clarion.flows.slots import Slots
@@ -53,8 +53,8 @@ class _Batch(Generic[Item]):
     #: Rendered and ready to go.
     items: dict[UUID, Item]
     contexts: dict[UUID, Context]
-    #: Rows of `messages.load`.
-    rows: dict[UUID, Mapping[str, Any]]
+    #: Of `messages.load`.
+    rows: Rows
     #: Decided without sending.
     endings: list[Ending]
     #: Nothing to do for these any more.
@@ -84,6 +84,7 @@ class Deliver(Generic[Item]):
         turns: Turns,
         hearing: Hearing | None = None,
         suppressed: Suppressed | None = None,
+        reach: Reach = as_they_say,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """*compose* makes of a message what the provider takes; *chance* in 0…1 is where jitter comes from."""
@@ -97,6 +98,7 @@ class Deliver(Generic[Item]):
         self._turns = turns
         self._hearing = hearing
         self._suppressed = suppressed or Suppressed()
+        self._reach = reach
         self._chance = chance
         #: The name under which all workers share this provider's pauses.
         self._pace = provider_pace(provider.name)
@@ -147,7 +149,8 @@ class Deliver(Generic[Item]):
 
     async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> _Batch[Item]:
         loaded_at = clock.monotonic()
-        rows = {row["id"]: row for row in await messages.load(connection, list(jobs))}
+        loaded = await messages.load(connection, list(jobs))
+        rows = await self._reach(connection, {row["id"]: row for row in loaded})
         contexts = await self._contexts.get(connection, {row["trigger_id"] for row in rows.values()})
         batch = _Batch[Item]({}, {}, rows, [], [], loaded_at)
         interrupted = {id: row for id, row in rows.items() if row["status"] == Status.SENDING}
@@ -182,7 +185,7 @@ class Deliver(Generic[Item]):
                 batch.items[job.id] = self._compose(row, context)
                 return
             except Invalid as error:
-                decided = not_renderable(f"{error.code}: {error.message}")
+                decided = not_composed(error)
         batch.endings.append(Ending(job, status, row["attempts"], decided))
 
     async def _intend(
@@ -240,7 +243,7 @@ class Deliver(Generic[Item]):
             remains=batch.remains(job.id),
             chance=self._chance(),
         )
-        return Ending(job, Status.SENDING, number, verdict)
+        return Ending(job, Status.SENDING, number, verdict, dead_of(outcome, batch.rows[job.id]))
 
 
 #: A message in `sending` without a trace of an attempt cannot be: if it is, nobody can know.

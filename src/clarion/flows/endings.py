@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import structlog
 
 from clarion import ids
+from clarion.domain.device import Dead
+from clarion.domain.feedback import Feedback
+from clarion.domain.outcome import Outcome, Reject
 from clarion.domain.status import Status
 from clarion.domain.suppression import SoftRule
 from clarion.domain.verdict import Verdict
@@ -21,7 +24,7 @@ from clarion.flows.feedback import Said, learn
 from clarion.flows.hearing import Hearing
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff, storable
-from clarion.store import messages
+from clarion.store import devices, messages
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
@@ -51,6 +54,8 @@ class Ending(NamedTuple):
     expected: Status
     number: int
     verdict: Verdict
+    #: The token of the device that it went to, where the provider knows it no more.
+    dead: Dead | None = None
 
     def news(self) -> messages.News:
         """The move of the message."""
@@ -77,6 +82,13 @@ class Ending(NamedTuple):
             attempt=verdict.attempt,
             event=verdict.event,
         )
+
+
+def dead_of(outcome: Outcome, row: Mapping[str, Any]) -> Dead | None:
+    """The token to which a message (*row*, of `reach_devices`) went, if *outcome* says that it is dead."""
+    if isinstance(outcome, Reject) and outcome.feedback is Feedback.DEAD_TOKEN and (token := row.get("token")):
+        return Dead(token, storable(outcome.reason))
+    return None
 
 
 def redriven(job: Job, status: Status, number: int) -> Ending:
@@ -117,6 +129,8 @@ async def record(
         log.warning("message.lost_lease", messages=[ids.show(ids.Prefix.MESSAGE, id) for id in lost])
     if buried:  # only what is refused for good says something of an address
         await learn(connection, [said for e in endings if (said := e.said()) is not None], soft)
+        if dead := [(e.job.tenant_id, e.dead) for e in endings if e.dead is not None]:
+            log.info("device.disabled", devices=await devices.disable(connection, dead))
     if hearing is not None and hearing.anybody:
         ended = [e for e in endings if e.job.id in moved and e.verdict.after is None]
         await hearing.messages(connection, [(e.job.tenant_id, e.job.id, e.verdict.status) for e in ended])
@@ -137,6 +151,7 @@ async def record_surely(
     # Where all end alike it is one statement, and needs no transaction around it.
     if hearing is not None and not hearing.anybody:
         hearing = None
+    # (What disables a device is a rejection, whose job is buried.)
     alone = hearing is None and all(e.verdict.after is None and not e.verdict.bury for e in endings)
     while True:
         try:

@@ -97,7 +97,8 @@ class Expand:
     ) -> None:
         versions = await self._published.get(connection, {row["workflow_version_id"] for row in group})
         size = self._page if group[0]["cursor"] else self._first_page
-        recipients = await triggers.page(connection, [row["id"] for row in group], size)
+        pushes = any(version.pushes for version in versions.values())
+        recipients = await triggers.page(connection, [row["id"] for row in group], size, with_devices=pushes)
         page = Page(rows=Rows(now), fences={job.id: job.fence for job in jobs})
         found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for recipient in recipients:
@@ -136,11 +137,12 @@ class Expand:
         """Add one trigger's page: a run for each recipient, and what each comes to."""
         known = [r for r in recipients if r["known"]]
         scope = _scope(row) if version.has_expressions else None
-        minted = iter(ids.new_many(len(known) * (len(version.steps) + 1)))
+        more = version.pushes * sum(len(r["devices"]) for r in known) if version.pushes else 0
+        minted = iter(ids.new_many(len(known) * (len(version.steps) + 1) + more))
         first_job = len(page.rows.jobs)
         waiting = False
         for number, r in enumerate(known, 1):
-            waiting |= write_run(page.rows, row, version, recipient_of(r), scope, minted)
+            waiting |= write_run(page.rows, row, version, recipient_of(r, r["devices"]), scope, minted)
             if number % _PIECE == 0:
                 await self._turns.take()
         cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]

@@ -59,7 +59,7 @@ def write_run(
 def write_next(page: Page, row: Mapping[str, Any], own: Sequence[tuple[object, ...]]) -> None:
     """The job of the next page, in the slowest channel's queue at the middle of this page; at once if nothing waits."""
     queue, run_at = QUEUE, page.rows.now
-    for channel in (Channel.SMS.value, Channel.EMAIL.value, Channel.IN_APP.value):
+    for channel in (Channel.SMS.value, Channel.EMAIL.value, Channel.PUSH.value, Channel.IN_APP.value):
         times = [job[6] for job in own if job[2] == channel]
         if times:
             middle = times[len(times) // 2]

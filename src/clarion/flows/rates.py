@@ -13,9 +13,9 @@ from clarion.queue import limits
 from clarion.queue.limits import SetBy
 from clarion.store.database import Pool
 
-#: What carries each channel, whose limit all jobs of the channel's queue keep to as well. Text messages go through one
-#: account: its limit has the channel's name, whichever account that is; its pauses have its own.
-_PROVIDERS: Final = {Channel.EMAIL.value: "smtp", Channel.SMS.value: "sms"}
+#: What carries each channel, whose limit all jobs of the channel's queue keep to as well. Text and push messages go
+#: through one account each: its limit has the channel's name, whichever account that is; its pauses have its own.
+_PROVIDERS: Final = {Channel.EMAIL.value: "smtp", Channel.SMS.value: "sms", Channel.PUSH.value: "push"}
 
 log = structlog.get_logger()
 

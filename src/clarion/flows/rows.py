@@ -115,8 +115,8 @@ class Rows:
         await runs.count(connection, self.waiting, slot=slot)
 
 
-def recipient_of(row: Mapping[str, Any]) -> Recipient:
-    """The recipient in a row of `triggers.page` or `runs.load`."""
+def recipient_of(row: Mapping[str, Any], devices: Sequence[str] | None = None) -> Recipient:
+    """The recipient in a row of `triggers.page` or `runs.load`, with the *devices* where they matter."""
     return Recipient(
         id=row["recipient_id"],
         name=row["name"],
@@ -124,5 +124,6 @@ def recipient_of(row: Mapping[str, Any]) -> Recipient:
         timezone=row["timezone"],
         email=row["email"],
         phone=row["phone"],
+        devices=tuple(devices or ()),
         data=row["data"],
     )

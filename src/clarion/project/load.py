@@ -147,7 +147,7 @@ def _check_step(
         if word.part.kind not in shape.kinds:
             yield word.mistake(f"{shape.noun} is plain text", "write it as a .txt file")
         for key in sorted(TEMPLATE_KEYS - shape.keys):
-            if key in word.part.matter:
+            if key in (word.places if key == "data" else word.part.matter):
                 yield word.mistake(f"`{key}` means nothing to the channel `{step.channel.value}`", key=key)
     for word in _without_head(shape, usable) if whole else ():
         example = f"begin the file with ---, `{shape.head}: …`, ---"

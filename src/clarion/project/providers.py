@@ -15,7 +15,7 @@ from clarion.errors import ConfigError, Invalid
 from clarion.project.name import NAME
 
 #: The channels that accounts carry, and what they carry then.
-_CARRIED: Final = {"email": "mail", "sms": "text messages"}
+_CARRIED: Final = {"email": "mail", "sms": "text messages", "push": "push messages"}
 
 _FILE = "_file"
 _LARGEST_FILE = 64 * 1024

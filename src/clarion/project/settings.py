@@ -117,6 +117,20 @@ class Sms(Group):
     )
 
 
+class Push(Group):
+    """Push messages: through which provider, and how fast."""
+
+    provider: str | None = a(
+        None,
+        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
+        "push messages",
+        max_length=64,
+    )
+    rate: RateText | None = a(
+        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
+    )
+
+
 class Defaults(Group):
     """What a workflow gets that does not say otherwise."""
 
@@ -207,6 +221,7 @@ class Settings(Group):
     worker: Worker = Worker()
     email: Email = Email()
     sms: Sms = Sms()
+    push: Push = Push()
     api: Api = Api()
     database: Database = Database()
     retention: Retention = Retention()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+import yaml
+
+from clarion.domain.duration import parse_duration
 from clarion.domain.locale import normalise
+from clarion.domain.push_size import is_data_key
 from clarion.domain.suggest import did_you_mean, nearest
 from clarion.errors import Invalid
 from clarion.project.mistake import Mistake, Severity
 from clarion.project.name import NAME
 from clarion.project.table import Notes, Table
+from clarion.project.table import kind as kind_of
 from clarion.project.yaml_text import compose
-from clarion.templates.source import Kind, Part
+from clarion.templates.source import DATA, Kind, Part
 
 KINDS = ("html", "txt")
 _FENCE = "---"
@@ -104,10 +109,29 @@ def _front_matter(
         if table is None or value_node is None:
             continue
         places[key] = (notes.line(value_node), value_node.start_mark.column + 1)
-        value = table.checked(key, _one_line if key != "layout" else _layout)
+        if key == "data":
+            matter |= _data(value_node, notes)
+            continue
+        value = table.checked(key, _CHECKS.get(key, _one_line))
         if value is not None:
             matter[key] = value
     return matter, places, body, first_line
+
+
+def _data(node: yaml.Node, notes: Notes) -> dict[str, str]:
+    """What the application on a device is told, each under ``data.<its name>``; all of it is text there."""
+    if not isinstance(node, yaml.MappingNode):
+        hint = 'for example data: {orderId: "{{ payload.orderId }}"}'
+        notes.add(node, f"`data` must be a table of names and texts, not {kind_of(node)}", hint)
+        return {}
+    names = [str(key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or not is_data_key(str(key.value)):
+            hint = "names are letters, digits and _ . -, and none of those that providers keep: from, google…, gcm…"
+            notes.add(key, f"`{str(key.value)[:40]}` cannot be a name in `data`", hint)
+    table = Table(node, notes, names)
+    read = ((name, table.checked(name, _one_line)) for name in names if is_data_key(name))
+    return {f"{DATA}{name}": text for name, text in read if text is not None}
 
 
 def _one_line(text: str) -> str:
@@ -120,6 +144,15 @@ def _layout(text: str) -> str:
     if NAME.fullmatch(text):
         return text
     raise ValueError(f"`{text[:64]}` is not the name of a layout: write it without folder, locale and ending")
+
+
+def _ttl(text: str) -> str:
+    if "{" not in text:
+        parse_duration(text)
+    return _one_line(text)
+
+
+_CHECKS: Mapping[str, Callable[[str], str]] = {"layout": _layout, "ttl": _ttl}
 
 
 def unknown_layout(name: str, known: Iterable[str]) -> tuple[str, str]:

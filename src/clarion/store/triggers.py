@@ -120,12 +120,14 @@ async def load(connection: Connection, trigger_ids: Iterable[UUID]) -> dict[UUID
     return {row["id"]: row for row in await connection.fetch(_SQL["load"], list(trigger_ids))}
 
 
-async def page(connection: Connection, trigger_ids: Sequence[UUID], size: int) -> Sequence[Mapping[str, Any]]:
+async def page(
+    connection: Connection, trigger_ids: Sequence[UUID], size: int, *, with_devices: bool = False
+) -> Sequence[Mapping[str, Any]]:
     """The next at most *size* recipients of each trigger behind its cursor, in the order of trigger and recipient.
 
-    A recipient that was deleted meanwhile comes with `known` false.
+    A recipient that was deleted meanwhile comes with `known` false. `devices` are None unless asked for.
     """
-    return await connection.fetch(_SQL["page"], trigger_ids, size)
+    return await connection.fetch(_SQL["page"], trigger_ids, size, with_devices)
 
 
 async def expanded(connection: Connection, pages: Sequence[Expanded]) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from clarion.domain.content import Content, EmailContent, InAppContent, SmsContent
+from clarion.domain.content import Content, EmailContent, InAppContent, PushContent, SmsContent
 from clarion.domain.sms_text import MOST_SEGMENTS, measure
 from clarion.domain.step import Channel
-from clarion.templates.errors import RenderError
+from clarion.templates.errors import refused
 from clarion.templates.limits import Limits, Run
 from clarion.templates.program import Program
+from clarion.templates.pushing import check_push, push
 from clarion.templates.words import Choice, Words
 
 #: What no header and no title may hold: control characters and Unicode's own line ends.
@@ -51,6 +52,7 @@ def _in_app(words: Words, variables: Mapping[str, object], run: Run) -> InAppCon
 MAKE: Mapping[Channel, Callable[[Words, Mapping[str, object], Run], Content]] = {
     Channel.EMAIL: _email,
     Channel.SMS: _sms,
+    Channel.PUSH: push,
     Channel.IN_APP: _in_app,
 }
 
@@ -64,39 +66,43 @@ def check(content: Content, choice: Choice, limits: Limits) -> None:
         case SmsContent():
             _check_size((content.text,), choice, limits)
             _check_sms(content.text, choice)
+        case PushContent():
+            _check_url(content.url, choice)
+            check_push(content, choice)
+            _check_line("title", content.title, choice)
         case InAppContent():
-            if not _ADDRESS.match(content.url or ""):
-                detail = "the url is neither http(s), mailto or tel nor a path that begins with /"
-                raise _refused(choice, detail, code="invalid_url")
+            _check_url(content.url, choice)
             _check_line("title", content.title, choice)
             _check_size((content.title, content.body, content.url or ""), choice, limits)
+
+
+def _check_url(url: str | None, choice: Choice) -> None:
+    if not _ADDRESS.match(url or ""):
+        detail = "the url is neither http(s), mailto or tel nor a path that begins with /"
+        raise refused(choice, detail, code="invalid_url")
 
 
 def _check_line(key: str, text: str, choice: Choice) -> None:
     if _CONTROL.search(text):
         detail = f"the {key} has a line end or another control character in it"
-        raise _refused(choice, detail, code="invalid_header")
+        raise refused(choice, detail, code="invalid_header")
 
 
 def _check_size(texts: tuple[str, ...], choice: Choice, limits: Limits) -> None:
     size = sum(map(_bytes, texts))
     if size < 0:
-        raise _refused(choice, "half of a surrogate pair", code="invalid_text")
+        raise refused(choice, "half of a surrogate pair", code="invalid_text")
     if size > limits.output:
-        raise _refused(choice, f"{size:,} bytes, where {limits.output:,} are allowed", code="too_large")
+        raise refused(choice, f"{size:,} bytes, where {limits.output:,} are allowed", code="too_large")
 
 
 def _check_sms(text: str, choice: Choice) -> None:
     if not text:
-        raise _refused(choice, "a text message without any words: no provider takes one", code="empty")
+        raise refused(choice, "a text message without any words: no provider takes one", code="empty")
     size = measure(text)
     if size.segments > MOST_SEGMENTS:
         detail = f"{size.segments:,} segments in {size.alphabet}, where {MOST_SEGMENTS} are allowed; shorten it"
-        raise _refused(choice, detail, code="too_large")
-
-
-def _refused(choice: Choice, detail: str, *, code: str) -> RenderError:
-    return RenderError(detail, code=code, file=choice.file, locale=choice.locale)
+        raise refused(choice, detail, code="too_large")
 
 
 def _render(program: Program, variables: Mapping[str, object], run: Run) -> tuple[str, list[str] | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from clarion.errors import Fault, Invalid
 
@@ -25,7 +26,7 @@ class RenderError(Invalid):
     """The words of this message cannot be made; trying again with the same data will not help.
 
     Codes: ``missing_variables`` (see `names`), ``resource_limit``, ``too_large``, ``empty``, ``invalid_header``,
-    ``invalid_url``, ``invalid_text``, ``no_template``, ``render_failed``.
+    ``invalid_url``, ``invalid_ttl``, ``invalid_text``, ``no_template``, ``render_failed``.
     """
 
     code = "render_failed"
@@ -55,3 +56,17 @@ class RenderError(Invalid):
         return RenderError(
             self.detail, code=self.code, file=self.file, line=self.line, locale=self.locale, names=self.names
         )
+
+
+class Place(Protocol):
+    """Words, as far as an error names them."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def locale(self) -> str: ...
+
+
+def refused(place: Place, detail: str, *, code: str) -> RenderError:
+    """What was rendered of the words at *place* must not be sent."""
+    return RenderError(detail, code=code, file=place.file, locale=place.locale)

@@ -26,5 +26,11 @@ class Shape:
 SHAPES: Mapping[Channel, Shape] = {
     Channel.EMAIL: Shape(noun="a mail", kinds=("html", "txt"), head="subject", keys=frozenset({"subject", "layout"})),
     Channel.SMS: Shape(noun="a text message", kinds=("txt",)),
+    Channel.PUSH: Shape(
+        noun="a push message",
+        kinds=("txt",),
+        head="title",
+        keys=frozenset({"title", "url", "image", "collapse_key", "ttl", "data"}),
+    ),
     Channel.IN_APP: Shape(noun="a feed item", kinds=("txt",), head="title", keys=frozenset({"title", "url"})),
 }

@@ -8,6 +8,8 @@ from typing import Literal, cast
 
 Kind = Literal["html", "txt"]
 KINDS: tuple[Kind, ...] = ("html", "txt")
+#: What an application on a device is told is front matter as well: each value under its name behind this.
+DATA = "data."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class Part:
     locale: str | None = None
     #: What follows the front matter.
     text: str
-    #: The front matter: `subject`, `title` and `url` are Liquid, `layout` is a name.
+    #: The front matter: `layout` is a name, all else is Liquid; a value of `data` stands under ``data.<its name>``.
     matter: Mapping[str, object] = field(default_factory=dict)
     #: The line of the file on which `text` begins, 1-based.
     first_line: int = 1

@@ -13,7 +13,7 @@ from clarion.config import Settings
 from clarion.connections import account_of
 from clarion.domain.workflow import Channel
 
-_CHANNELS = (Channel.EMAIL.value, Channel.SMS.value)
+_CHANNELS = (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value)
 
 
 async def check_providers(settings: Settings) -> AsyncIterator[Finding]:
@@ -34,8 +34,10 @@ async def _check(channel: str, account: Account, public_url: str | None) -> Find
         except Disconnected as error:
             how = "mend its base_url, or the way there"
             return warn(channel, f"{account}: {where} {error}: messages wait", how)
+    if account.kind.callbacks is None:
+        return ok(channel, f"{account} answers")
     told = callback_url(public_url, account.kind.name, account.name)
-    if account.kind.callbacks is not None and told is None:
+    if told is None:
         says = f"{account} answers, and cannot tell what became of messages: there is no `public_url`"
         return warn(channel, says, "set public_url in clarion.toml, or CLARION_PUBLIC_URL")
-    return ok(channel, f"{account} answers" + (f"; what became of messages is told at {told}" if told else ""))
+    return ok(channel, f"{account} answers; what became of messages is told at {told}")

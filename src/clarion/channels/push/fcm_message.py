@@ -1,0 +1,51 @@
+"""A push message as FCM takes it: pure functions.
+
+Written from https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages as of November 2026.
+
+What a device is given twice (see `on_uncertain`) is shown once: the message's id is its tag on Android and in browsers,
+and, unless there is a collapse key, what Apple's service collapses by. The application is told it as ``clarion_id``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from clarion import ids
+from clarion.channels.base import Push
+
+#: What a push service of browsers takes as a topic (RFC 8030 §5.4).
+_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
+#: What an installation of Firebase's is called: newer libraries target that instead of a token, which has a colon.
+_INSTALLATION = re.compile(r"[cdef][A-Za-z0-9_-]{21}")
+#: Of the data that the application is told: our id of the message, and what opens when it is touched.
+ID, URL = "clarion_id", "url"
+
+
+def message_of(item: Push, now: datetime) -> dict[str, object]:
+    """The ``message`` of a request to send *item* at *now*."""
+    content, id = item.content, ids.show(ids.Prefix.MESSAGE, item.message_id)
+    seconds = int(item.ttl.total_seconds())
+    data = {**({URL: content.url} if content.url else {}), **content.data, ID: id}
+    notification = {"title": content.title, "body": content.body}
+    if content.image:
+        notification["image"] = content.image
+    collapse = {"collapse_key": content.collapse_key} if content.collapse_key else {}
+    expires = int(now.timestamp()) + seconds
+    return {
+        "fid" if _INSTALLATION.fullmatch(item.to) else "token": item.to,
+        "notification": notification,
+        "data": data,
+        "android": {**collapse, "ttl": f"{seconds}s", "notification": {"tag": id}},
+        "apns": {"headers": {"apns-expiration": str(expires), "apns-collapse-id": content.collapse_key or id}},
+        "webpush": _webpush(item, id, seconds),
+    }
+
+
+def _webpush(item: Push, id: str, seconds: int) -> dict[str, object]:
+    headers = {"TTL": str(seconds)}
+    key, url = item.content.collapse_key, item.content.url or ""
+    if key and _TOPIC.fullmatch(key):
+        headers["Topic"] = key
+    link = {"fcm_options": {"link": url}} if url.startswith("https://") else {}
+    return {"headers": headers, "notification": {"tag": id}, **link}

@@ -1,0 +1,199 @@
+"""Push messages, whole: over HTTP in, by FCM out to every device; bad days are survived, and none has it twice."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.house import House, open_house
+from tests.support.providers import device_token
+from tests.support.wait import wait_until
+
+from clarion.dev.fakes.faults import Fault, How
+from clarion.dev.fakes.fcm import FcmFake
+
+WORKFLOW = "expires_after: 1h\nbackoff: {waits: [50ms]}\nsteps: [{channel: push}]\n"
+WORDS = """---
+title: Your order {{ payload.orderId }}
+url: https://shop.example/orders/{{ payload.orderId }}
+collapse_key: order
+ttl: 10m
+data:
+  orderId: "{{ payload.orderId }}"
+---
+It is ready, {{ recipient.name }}.
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose only workflow pushes."""
+    for name, text in {
+        "clarion.toml": "",
+        "workflows/ready.yaml": WORKFLOW,
+        "templates/ready/push.txt": WORDS,
+    }.items():
+        file = tmp_path / "project" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path / "project"
+
+
+@pytest.fixture
+async def fcm() -> AsyncIterator[FcmFake]:
+    async with FcmFake() as fake:
+        yield fake
+
+
+def settings(fake: FcmFake) -> dict[str, str]:
+    """An account at *fake*."""
+    account = {"kind": "fcm", "service_account": fake.service_account, "base_url": fake.url}
+    return {"CLARION_PROVIDERS": json.dumps({"phones": account})}
+
+
+async def _people(house: House, count: int, each: int = 2) -> dict[str, dict[str, str]]:
+    """*count* recipients with *each* devices: the tokens, by recipient and device."""
+    made: dict[str, dict[str, str]] = {}
+    for number in range(count):
+        id = f"p{number}"
+        await house.put(f"/v1/recipients/{id}", {"name": "Ann"})
+        made[id] = {f"d{device}": device_token() for device in range(each)}
+        for device, token in made[id].items():
+            await house.put(f"/v1/recipients/{id}/devices/{device}", {"token": token, "platform": "android"})
+    return made
+
+
+async def _messages(house: House, trigger: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await house.get(f"/v1/messages?trigger={trigger}&limit=100"))["items"]
+    return items
+
+
+async def test_every_device_has_it_once_and_who_has_none_is_skipped(database: str, project: Path, fcm: FcmFake) -> None:
+    async with open_house(database, project=project, env=settings(fcm)) as house:
+        tokens = (await _people(house, 1))["p0"]
+        await house.put("/v1/recipients/mute", {"name": "Mute"})
+        trigger = await house.trigger({"recipients": ["p0", "mute"]}, "ready")
+        done = await house.finished(trigger)
+        assert (done["by_channel"]["push"]["sent"], done["by_channel"]["push"]["skipped"]) == (2, 1)
+        assert sorted(taken.token for taken in fcm.taken) == sorted(tokens.values())
+        message: Any = fcm.taken[0].message
+        assert message["notification"] == {"title": "Your order 12345", "body": "It is ready, Ann."}
+        assert message["data"]["url"] == "https://shop.example/orders/12345"
+        assert (message["data"]["orderId"], message["android"]["ttl"]) == ("12345", "600s")
+        found = {(one["recipient"], one["address"]): one for one in await _messages(house, trigger)}
+        assert found["mute", None]["reason"] == "no device for push"
+        told = await house.get(found["p0", "d1"]["href"])
+        assert (told["status"], told["timeline"][1]["provider"]) == ("sent", "fcm:phones")
+        assert told["provider_message_id"] in {taken.name for taken in fcm.taken}
+        assert not [token for token in tokens.values() if token in json.dumps([told, *found.values()])]
+        await house.check()
+
+
+async def test_bad_days_end_and_no_device_has_it_twice(database: str, project: Path, fcm: FcmFake) -> None:
+    kinds = [
+        Fault(how=How.ANSWER, status=503),
+        Fault(how=How.ANSWER, status=429, headers={"retry-after": "1"}),
+        Fault(how=How.ANSWER, status=503, headers={"retry-after": "1"}),
+        Fault(how=How.RESET),
+        Fault(how=How.ANSWER, status=500),
+    ]
+    async with open_house(database, project=project, env=settings(fcm)) as house:
+        tokens = await _people(house, 20)
+        everybody = {token for theirs in tokens.values() for token in theirs.values()}
+        fcm.faults.add(*(kinds * 3))
+        done = await house.finished(await house.trigger({"recipients": list(tokens)}, "ready"))
+        assert done["by_channel"]["push"]["sent"] == len(everybody)
+        # What was reset or answered with 500 was not taken here: so each was taken once.
+        assert Counter(taken.token for taken in fcm.taken) == dict.fromkeys(everybody, 1)
+        await house.check()
+
+
+async def test_one_that_was_perhaps_taken_is_labelled_and_is_one_on_the_screen(
+    database: str, project: Path, fcm: FcmFake
+) -> None:
+    fcm.faults.add(Fault(how=How.RESET, taken=True))
+    async with open_house(database, project=project, env=settings(fcm)) as house:
+        await _people(house, 1, each=1)
+        trigger = await house.trigger({"recipients": ["p0"]}, "ready")
+        await house.finished(trigger)
+        (message,) = await _messages(house, trigger)
+        assert (message["status"], message["possible_duplicate"]) == ("sent", True)
+        first, second = (taken.message for taken in fcm.taken)
+        assert first["android"] == second["android"] | {"ttl": first["android"]["ttl"]}  # type: ignore[operator,index]
+        assert first["data"] == second["data"]
+        await house.check()
+
+
+async def test_a_dead_token_disables_its_device_and_is_not_used_again(
+    database: str, project: Path, fcm: FcmFake
+) -> None:
+    async with open_house(database, project=project, env=settings(fcm)) as house:
+        tokens = (await _people(house, 1))["p0"]
+        fcm.dead.add(tokens["d0"])
+        trigger = await house.trigger({"recipients": ["p0"]}, "ready")
+        done = await house.finished(trigger)
+        assert (done["by_channel"]["push"]["sent"], done["by_channel"]["push"]["failed"]) == (1, 1)
+        failed = next(one for one in await _messages(house, trigger) if one["status"] == "failed")
+        assert failed["reason"].startswith("unregistered: HTTP 404, UNREGISTERED")
+        gone = await house.get("/v1/recipients/p0/devices/d0")
+        assert gone["disabled_at"] is not None
+        assert "UNREGISTERED" in gone["disabled_reason"]
+        assert (await house.get("/v1/recipients/p0/devices/d1"))["disabled_at"] is None
+        asked = fcm.asked
+        again = await house.finished(await house.trigger({"recipients": ["p0"]}, "ready"))
+        assert len(await _messages(house, again["id"])) == again["by_channel"]["push"]["sent"] == 1
+        assert fcm.asked == asked + 1, "nobody asked for the dead one"
+        # Retried by hand it is not sent either: the device takes nothing any more.
+        await house.post(f"/v1/messages/{failed['id']}/retry", status=202)
+
+        async def skipped() -> bool:
+            return bool((await house.get(failed["href"]))["status"] == "skipped")
+
+        await wait_until(skipped, 30, "the end of the retry")
+        assert fcm.asked == asked + 1
+        # With a new token it takes messages again.
+        await house.put("/v1/recipients/p0/devices/d0", {"token": device_token()})
+        back = await house.finished(await house.trigger({"recipients": ["p0"]}, "ready"))
+        assert back["by_channel"]["push"]["sent"] == 2
+        await house.check()
+
+
+async def test_a_token_that_moved_meanwhile_takes_nothing_of_who_had_it_before(
+    database: str, project: Path, fcm: FcmFake
+) -> None:
+    async with open_house(database, project=project, env=settings(fcm)) as house:
+        tokens = (await _people(house, 1))["p0"]
+        await house.post("/v1/queues/push/pause")
+        trigger = await house.trigger({"recipients": ["p0"]}, "ready")
+
+        async def planned() -> bool:
+            return len(await _messages(house, trigger)) == 2
+
+        await wait_until(planned, 30, "the messages")
+        await house.put("/v1/recipients/other", {"name": "Other"})
+        await house.put("/v1/recipients/other/devices/x", {"token": tokens["d0"]})
+        await house.post("/v1/queues/push/resume")
+        done = await house.finished(trigger)
+        assert (done["by_channel"]["push"]["sent"], done["by_channel"]["push"]["skipped"]) == (1, 1)
+        assert [taken.token for taken in fcm.taken] == [tokens["d1"]]
+        await house.check()
+
+
+async def test_without_a_provider_messages_wait_and_say_for_what(database: str, project: Path) -> None:
+    async with open_house(database, project=project) as house:
+        await _people(house, 1, each=1)
+        trigger = await house.trigger({"recipients": ["p0"]}, "ready")
+        said: dict[str, object] = {}
+
+        async def waits() -> bool:
+            for message in await _messages(house, trigger):
+                said.update(message)
+            return "no provider is configured for push" in str(said.get("reason"))
+
+        await wait_until(waits, 30, "the reason")
+        assert said["status"] == "queued"
+        await house.check()
