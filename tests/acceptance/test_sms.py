@@ -88,6 +88,21 @@ async def test_what_was_certainly_not_taken_is_sent_again_and_a_limit_spends_no_
         await house.check()
 
 
+async def test_who_answered_stop_is_not_written_to_again(database: str, project: Path, twilio: TwilioFake) -> None:
+    stopped = "+15005550004"
+    async with open_house(database, project=project, env=settings(twilio)) as house:
+        assert (await house.finished(await _trigger(house, [stopped])))["by_channel"]["sms"]["failed"] == 1
+        (one,) = (await house.get("/v1/suppressions?reason=unsubscribe"))["items"]
+        assert (one["address"], one["channel"], one["category"]) == (stopped, "sms", None)
+
+        async def skipped() -> bool:
+            done = await house.finished(await _trigger(house, [stopped]))
+            return bool(done["by_channel"]["sms"]["skipped"])
+
+        await wait_until(skipped, 20, "the suppression holds")
+        await house.check()
+
+
 async def test_when_nobody_can_know_a_person_decides(database: str, project: Path, twilio: TwilioFake) -> None:
     twilio.faults.add(Fault(how=How.RESET, taken=True))
     async with open_house(database, project=project, env=settings(twilio)) as house:

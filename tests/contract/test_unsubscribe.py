@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.api import SECRET, Api, open_api
 from tests.support.http import Connection, Reply, request
 from tests.support.postgres import Databases
@@ -186,6 +187,21 @@ async def test_too_many_from_one_address_are_told_to_wait(database: str) -> None
         assert [reply.status for reply in replies[:10]] == [404] * 10
         assert replies[-1].code == "too_many_visits"
         assert int(replies[-1].headers["retry-after"]) >= 1
+
+
+async def test_the_log_has_no_tokens_and_no_addresses(api: Api) -> None:
+    link = token(api)
+    with capture_logs() as logs:
+        for method in ("GET", "POST"):
+            await visit(api, method, link)
+    told = str(logs)
+    assert {"path": "/u/…", "status": 200}.items() <= next(
+        one for one in logs if one["event"] == "http.answered"
+    ).items()
+    (unsubscribed,) = [one for one in logs if one["event"] == "recipient.unsubscribed"]
+    assert (unsubscribed["channel"], unsubscribed["category"]) == ("email", "news")
+    assert link not in told
+    assert "ann@" not in told
 
 
 async def test_it_is_counted_and_described(api: Api) -> None:

@@ -13,6 +13,7 @@ import pytest
 from clarion import ids
 from clarion.channels.base import Callback, Report
 from clarion.channels.sms.twilio_callbacks import TwilioCallbacks
+from clarion.domain.feedback import Feedback
 from clarion.domain.status import Status
 from clarion.errors import Forged
 
@@ -86,6 +87,26 @@ def test_each_status_has_its_own(told: str, status: Status) -> None:
     (report,) = _read(_callback(FIELDS | {"MessageStatus": told}))
     assert report.status is status
     assert report.key == f"{SID}:{told}"
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "feedback"),
+    [
+        ("undelivered", "30005", Feedback.HARD_BOUNCE),
+        ("undelivered", "30003", Feedback.SOFT_BOUNCE),
+        ("undelivered", "30006", Feedback.SOFT_BOUNCE),
+        ("failed", "21610", Feedback.UNSUBSCRIBE),
+        ("failed", "21614", Feedback.HARD_BOUNCE),
+        ("failed", "21211", None),
+        ("undelivered", "30007", None),
+        ("undelivered", "", None),
+        ("undelivered", "3000\u0665", None),
+        ("delivered", "30005", None),
+    ],
+)
+def test_some_codes_say_something_of_the_number(told: str, code: str, feedback: Feedback | None) -> None:
+    (report,) = _read(_callback(FIELDS | {"MessageStatus": told, "ErrorCode": code}))
+    assert report.feedback is feedback
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,9 @@ def remove(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Lift suppressions: those of the ids given, and all that there are of the addresses.
+    """Lift suppressions: those with these ids, and all of these addresses.
 
-    What is narrowed by channel, category and reason stays otherwise. Exits with 3 when there is none.
+    Of an address, channel, category and reason narrow what is lifted. Exits with 3 when nothing suppresses any.
     """
     from clarion.cli.address import remote
     from clarion.cli.table import write_list
