@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
-from clarion.connections import ages, notifier_for, pool_for, rates_of, soft_rule
+from clarion.connections import accounts_of, ages, notifier_for, pool_for, rates_of, soft_rule
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -72,6 +72,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             gate=Gate(quota),
             strangers=Strangers(api.failed_keys),
             ages=ages(settings),
+            accounts=settings.providers,
             integrations=open_callbacks(settings.providers),
             public_url=settings.public_url or "",
             critical=settings.suppression.critical_categories,
@@ -129,6 +130,9 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     # Firing is all the database's work: long lists, few at a time; and few claims, for where all are due at once each
     # wades through what the ones before it took.
     paces = {timers.QUEUE: replace(pace, claim=4_000, batch=1_000, senders=2)}
+    # Where there are several accounts, one that hangs holds up its own share of the senders, and the others' go on.
+    for channel in (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value):
+        paces[channel] = replace(pace, senders=pace.senders * max(1, len(accounts_of(settings, channel))))
     rates = Rates(pool, (limit for queue in wanted for limit in paces_of(queue)))
     await set_rates(pool, rates_of(settings))
     await rates.run_once()

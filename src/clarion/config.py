@@ -12,7 +12,6 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from clarion.domain.address import parse_sender
 from clarion.domain.suggest import did_you_mean
@@ -22,7 +21,7 @@ from clarion.project.broker_urls import SCHEMES
 from clarion.project.mistake import Mistake
 from clarion.project.setting import PREFIX, Setting, every_setting, show, values_by_group
 from clarion.project.settings import Settings, Worker
-from clarion.project.settings_file import NAME, read_settings_file
+from clarion.project.settings_file import NAME, at, place_of, read_settings_file
 
 # fmt: off
 __all__ = [
@@ -193,16 +192,16 @@ def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> Itera
         assert isinstance(endpoints, tuple) and isinstance(allowed, tuple)
         for name, why in refused(endpoints, allowed).items():
             hint = "list its network in publish.allow_networks if it is yours"
-            yield Mistake(**_at(origins["webhooks"]), message=f"webhooks.{name}: {why}", hint=hint)
+            yield Mistake(**at(origins["webhooks"]), message=f"webhooks.{name}: {why}", hint=hint)
 
 
-def _accounts(values: Mapping[str, object], origins: Mapping[str, str]) -> Iterator[Mistake]:
+def _accounts(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> Iterator[Mistake]:
     """Accounts for a channel that are none, or none that can be chosen."""
-    if values.get("providers") or any(name.endswith(".provider") for name in values):
+    if any(name in ("providers", "routes") or ".provider" in name for name in values):
         from clarion.project.providers import mischosen
 
         for setting, message, hint in mischosen(values):
-            yield Mistake(**_at(origins[setting]), message=message, hint=hint)
+            yield Mistake(**place_of(setting, origins, lines), message=message, hint=hint)
 
 
 def _queues(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> Iterator[Mistake]:
@@ -213,16 +212,9 @@ def _queues(values: Mapping[str, object], origins: Mapping[str, str], lines: Map
             from clarion.flows.queues import NAMES
 
             for name in sorted(named.keys() - set(NAMES)):
-                line = lines.get(f"{setting}.{name}") if origins[setting].startswith(NAME) else None
-                place = {"file": NAME, "line": line} if line is not None else _at(origins[setting])
+                place = place_of(f"{setting}.{name}", origins, lines)
                 message = f"`{setting}`: there is no queue `{name[:64]}`"
                 yield Mistake(**place, message=message, hint=did_you_mean(name, NAMES))
-
-
-def _at(origin: str) -> dict[str, Any]:
-    """An origin as the place of a mistake: the file with its line, or the name of a variable or a flag."""
-    file, colon, line = origin.rpartition(":")
-    return {"file": file, "line": int(line)} if colon and file == NAME else {"file": origin}
 
 
 def _together(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> list[Mistake]:
@@ -237,14 +229,14 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str], lines: M
     if isinstance(claim, int) and isinstance(intent, int) and intent > claim:
         origin = origins.get("worker.intent_size") or origins.get("worker.claim_size", "")
         message = f"worker.intent_size ({intent}) is more than worker.claim_size ({claim})"
-        mistakes.append(Mistake(**_at(origin), message=message))
+        mistakes.append(Mistake(**at(origin), message=message))
     mistakes += _webhooks(values, origins)
-    mistakes += _accounts(values, origins)
+    mistakes += _accounts(values, origins, lines)
     mistakes += _queues(values, origins, lines)
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:
         domain = parse_sender(sender)[1].rpartition("@")[2]
         if domain not in allowed and "*" not in allowed:
             message = f"the domain {domain} of email.from is not among email.from_domains"
-            mistakes.append(Mistake(**_at(origins["email.from"]), message=message, hint=f"add `{domain}` to them"))
+            mistakes.append(Mistake(**at(origins["email.from"]), message=message, hint=f"add `{domain}` to them"))
     return mistakes

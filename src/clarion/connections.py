@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import asyncpg
 
 from clarion import clock
 from clarion.config import Settings
+from clarion.domain.breaker import Limits
+from clarion.domain.route import Route
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -67,8 +70,6 @@ def smtp_settings(settings: Settings) -> SmtpSettings:
 
     Raises `ConfigError` when there is none.
     """
-    from dataclasses import replace
-
     from clarion.channels.email.url import parse_smtp_url
 
     if settings.smtp_url is None:
@@ -96,16 +97,33 @@ def mail_domains(settings: Settings) -> frozenset[str]:
     return frozenset(usual_domain(name) for name in listed)
 
 
-def account_of(settings: Settings, channel: str) -> Account | None:
-    """The account that carries the messages of *channel* (``sms``): the one that is named, or the only one there is.
+def routes_of(settings: Settings, channel: str) -> tuple[Route, ...]:
+    """The routes of a channel (``sms``), their accounts by label, the last for all that no other takes.
 
-    Mail for which none is named goes to the SMTP server, where there is one.
+    An account that is named alone, or is the only one there is, makes a route of its own. None where no account carries
+    the channel: mail for which none is named goes to the SMTP server, where there is one.
     """
-    named: str | None = getattr(settings, channel).provider
-    if named is None and channel == Channel.EMAIL.value and settings.smtp_url is not None:
-        return None
-    fit = [account for account in settings.providers if account.kind.channel == channel]
-    return next((account for account in fit if named in (None, account.name)), None)
+    fit = {account.name: account.label for account in settings.providers if account.kind.channel == channel}
+    group = getattr(settings, channel)
+    smtp = channel == Channel.EMAIL.value and settings.smtp_url is not None
+    own = group.providers or ((group.provider,) if group.provider else () if smtp else tuple(fit)[:1])
+    routes = list(settings.routes.get(channel, ()))
+    if own and (not routes or routes[-1].when is not None):
+        routes.append(Route(accounts=own, name="the channel's own" if routes else ""))
+    return tuple(replace(route, accounts=tuple(fit[name] for name in route.accounts)) for route in routes)
+
+
+def accounts_of(settings: Settings, channel: str) -> list[Account]:
+    """The accounts that carry the messages of a channel, in the order in which its routes name them."""
+    labels = [label for route in reversed(routes_of(settings, channel)) for label in route.accounts]
+    accounts = {account.label: account for account in settings.providers}
+    return [accounts[label] for label in dict.fromkeys(labels)]
+
+
+def breaker_limits(settings: Settings) -> Limits:
+    """When the breaker of an account opens, and for how long."""
+    given = settings.breaker.model_dump()
+    return Limits(**{**given, "failures": settings.breaker.failures / 100})
 
 
 async def _close(pool: Pool) -> None:

@@ -5,24 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 from clarion.brokers.open_sink import Sinks
-from clarion.channels.base import Email, Provider
+from clarion.channels.base import Provider
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
 from clarion.config import Settings, broker_url
-from clarion.connections import account_of, ages, mail_domains, offers_of, smtp_settings, soft_rule
+from clarion.connections import (
+    accounts_of,
+    ages,
+    breaker_limits,
+    mail_domains,
+    offers_of,
+    routes_of,
+    smtp_settings,
+    soft_rule,
+)
 from clarion.domain.publishing import Patience
 from clarion.domain.workflow import Channel
 from clarion.flows import advance, callback, cancel, expand, publications, rows, schedules, timers
 from clarion.flows import hearing as hear
+from clarion.flows.accounts import Accounts
 from clarion.flows.act import Act
 from clarion.flows.bindings import Bindings
-from clarion.flows.compose import compose_email, compose_push, compose_sms, reach_devices
+from clarion.flows.compose import Compose, compose_email, compose_push, compose_sms, reach_devices
 from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
 from clarion.flows.deliver import Deliver
 from clarion.flows.deliver_in_app import DeliverInApp
+from clarion.flows.deliver_routed import DeliverRouted
 from clarion.flows.do_runs import DoRuns
 from clarion.flows.early_callbacks import EarlyCallbacks
 from clarion.flows.fire import Fire
@@ -54,8 +66,6 @@ def build_handlers(
     slots, published = Slots(), Published(default_locale=settings.default_locale)
     contexts = Contexts(published)
     turns = Turns()
-    provider = _open_mail(settings, turns)
-    stack.push_async_callback(provider.close)
     expanding = expand.Expand(
         pool,
         published,
@@ -68,24 +78,18 @@ def build_handlers(
         contexts=contexts,
     )
     suppressed = Suppressed(critical=settings.suppression.critical_categories, soft=soft_rule(settings))
-    deliver = partial(
-        Deliver,
-        pool,
-        contexts,
-        worker=worker,
-        slots=slots,
-        turns=turns,
-        hearing=hearing,
-        suppressed=suppressed,
-    )
     offers = offers_of(settings)
-    email = deliver(provider, compose_email(settings.email.sender or "", offers), channel=Channel.EMAIL)
-    texts = open_provider(Channel.SMS.value, account_of(settings, Channel.SMS.value), settings.public_url)
-    stack.push_async_callback(texts.close)
-    sms = deliver(texts, compose_sms(offers), channel=Channel.SMS)
-    pushes = open_provider(Channel.PUSH.value, account_of(settings, Channel.PUSH.value), settings.public_url)
-    stack.push_async_callback(pushes.close)
-    push = deliver(pushes, compose_push, channel=Channel.PUSH, reach=reach_devices)
+    given: dict[str, Any] = {
+        "worker": worker,
+        "slots": slots,
+        "turns": turns,
+        "hearing": hearing,
+        "suppressed": suppressed,
+    }
+    routed = partial(_routed, stack, settings, pool, contexts, **given)
+    email = routed(channel=Channel.EMAIL, compose=compose_email(settings.email.sender or "", offers))
+    sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
+    push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
@@ -114,9 +118,35 @@ def build_handlers(
     }
 
 
-def _open_mail(settings: Settings, turns: Turns) -> Provider[Email]:
-    """What carries mail: an account at a provider, or the SMTP server, or what lets it wait."""
-    account = account_of(settings, Channel.EMAIL.value)
-    if account is None and settings.smtp_url is not None:
+def _routed(
+    stack: AsyncExitStack,
+    settings: Settings,
+    pool: Pool,
+    contexts: Contexts,
+    *,
+    channel: Channel,
+    compose: Compose[Any],
+    **given: Any,
+) -> Deliver[Any]:
+    """What delivers the messages of *channel*: through accounts that carry it, or else as `_without_accounts` says."""
+    deliver = partial(Deliver, pool, contexts, compose=compose, channel=channel, **given)
+    delivers: dict[str, Deliver[Any]] = {}
+    for account in accounts_of(settings, channel.value):
+        provider = open_provider(channel.value, account, settings.public_url, from_domains=mail_domains(settings))
+        stack.push_async_callback(provider.close)
+        delivers[account.label] = deliver(provider=provider)
+    if not delivers:
+        provider = _without_accounts(settings, channel, given["turns"])
+        stack.push_async_callback(provider.close)
+        return deliver(provider=provider)
+    # One list more than the senders have, for the one that is kept for urgent jobs.
+    known = Accounts(delivers, limits=breaker_limits(settings), places=settings.worker.senders + 1)
+    usual = {"pool": pool, "contexts": contexts, "provider": provider, "compose": compose, "channel": channel}
+    return DeliverRouted(delivers, routes_of(settings, channel.value), known, **usual, **given)
+
+
+def _without_accounts(settings: Settings, channel: Channel, turns: Turns) -> Provider[Any]:
+    """What carries a channel that no account does: the SMTP server, or what lets its messages wait."""
+    if channel is Channel.EMAIL and settings.smtp_url is not None:
         return SmtpProvider(smtp_settings(settings), turns=turns)
-    return open_provider(Channel.EMAIL.value, account, settings.public_url, from_domains=mail_domains(settings))
+    return open_provider(channel.value, None)

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 from tests.support.api import Api, open_api
 from tests.support.postgres import Databases
+from tests.support.providers import twilio_account
 from tests.support.things import make_things
 
 from clarion.api import callbacks, unsubscribe
@@ -25,7 +26,7 @@ KEYLESS = {callbacks.ID, *(id for _, id, _ in unsubscribe.OPERATIONS)}
 
 @pytest.fixture(scope="module")
 async def api(databases: Databases) -> AsyncIterator[Api]:
-    async with databases.migrated() as url, open_api(url) as api:
+    async with databases.migrated() as url, open_api(url, accounts=[twilio_account()]) as api:
         yield api
 
 

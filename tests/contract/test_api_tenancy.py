@@ -20,7 +20,8 @@ from clarion.ids import Prefix
 #: Operations that make what they name: the name is then a new thing of the asking tenant.
 CREATES = {"putSchedule", "putRecipient", "putTopic", "putTimer"}
 
-#: Queues are shared: their counts are everybody's. What of them is a tenant's own has a test of its own below.
+#: Accounts at providers and queues are shared: how they stand is everybody's. What of queues is a tenant's own has a
+#: test of its own below.
 SHARED = {
     "getQueue",
     "pauseQueue",
@@ -30,6 +31,9 @@ SHARED = {
     "redriveQueue",
     "cleanQueue",
     "listJobs",
+    "getProvider",
+    "pauseProvider",
+    "resumeProvider",
 }
 
 #: Bodies that ask for something that exists, so that only the tenant stands in the way.

@@ -13,7 +13,7 @@ from tests.support.project import build
 
 from clarion.channels.kinds import find_kind, kinds
 from clarion.config import Settings, effective, load_settings
-from clarion.connections import account_of, mail_domains, rates_of
+from clarion.connections import accounts_of, mail_domains, rates_of
 from clarion.errors import ConfigError
 
 SID = "AC" + "0" * 32
@@ -40,7 +40,7 @@ def test_an_account_in_a_table(tmp_path: Path) -> None:
     assert account["base_url"] == "https://api.twilio.com"
     assert account["connections"] == "20"
     assert account.get("api_key") is None
-    assert account_of(settings, "sms") is account
+    assert accounts_of(settings, "sms") == [account]
     assert settings.public_url == "https://notify.example"
     assert [str(rate) for rate in rates_of(settings).values()] == ["20/s"]
     assert list(rates_of(settings)) == ["provider:sms"]
@@ -50,7 +50,7 @@ def test_an_account_in_a_table(tmp_path: Path) -> None:
 
 
 def test_without_an_account_there_is_none(tmp_path: Path) -> None:
-    assert account_of(_load(tmp_path), "sms") is None
+    assert accounts_of(_load(tmp_path), "sms") == []
     # The limit is the channel's: it holds for whichever account comes.
     assert list(rates_of(_load(tmp_path, '[sms]\nrate = "20/s"\n'))) == ["provider:sms"]
 
@@ -70,8 +70,7 @@ def test_json_of_the_environment(tmp_path: Path) -> None:
 def test_one_of_several_is_named(tmp_path: Path) -> None:
     two = f"[providers.main]\n{WHOLE}[providers.spare]\n{WHOLE}"
     assert "there are several accounts for text messages: main, spare" in _refused(tmp_path, two)
-    named = account_of(_load(tmp_path, f'[sms]\nprovider = "spare"\n{two}'), "sms")
-    assert named is not None
+    (named,) = accounts_of(_load(tmp_path, f'[sms]\nprovider = "spare"\n{two}'), "sms")
     assert named.label == "twilio:spare"
     assert "did you mean `spare`?" in _refused(tmp_path, f'[sms]\nprovider = "spar"\n{two}')
     assert "there is no table [providers.main]" in _refused(tmp_path, '[sms]\nprovider = "main"\n')
@@ -174,21 +173,20 @@ def test_what_is_wrong_with_an_account_at_postmark_is_said(tmp_path: Path, chang
 def test_mail_goes_by_smtp_unless_an_account_is_named(tmp_path: Path) -> None:
     table = f"[providers.main]\n{MAIL}"
     smtp = {"CLARION_SMTP_URL": "smtp://127.0.0.1:25"}
-    only = account_of(_load(tmp_path, table), "email")
-    assert only is not None
+    (only,) = accounts_of(_load(tmp_path, table), "email")
     assert only.label == "mailgun:main"
-    assert account_of(_load(tmp_path, table, **smtp), "email") is None
+    assert accounts_of(_load(tmp_path, table, **smtp), "email") == []
     named = _load(tmp_path, f'[email]\nprovider = "main"\n{table}', **smtp)
-    assert account_of(named, "email") is named.providers[0]
-    assert account_of(named, "sms") is None
-    assert account_of(_load(tmp_path), "email") is None
+    assert accounts_of(named, "email") == [named.providers[0]]
+    assert accounts_of(named, "sms") == []
+    assert accounts_of(_load(tmp_path), "email") == []
 
 
 def test_one_of_several_for_mail_is_named(tmp_path: Path) -> None:
     two = f"[providers.main]\n{MAIL}[providers.spare]\n{MAIL}"
     smtp = {"CLARION_SMTP_URL": "smtp://127.0.0.1:25"}
     assert "there are several accounts for mail: main, spare" in _refused(tmp_path, two)
-    assert account_of(_load(tmp_path, two, **smtp), "email") is None
+    assert accounts_of(_load(tmp_path, two, **smtp), "email") == []
     assert "did you mean `spare`?" in _refused(tmp_path, f'[email]\nprovider = "spar"\n{two}', **smtp)
     # Of another channel it is none.
     assert "there is no table [providers.main]" in _refused(
@@ -295,11 +293,10 @@ def test_an_account_at_fcm_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "key.json").write_text(_service_account())
     table = f'[providers.phones]\nkind = "fcm"\nservice_account_file = "{tmp_path}/key.json"\n'
     settings = _load(tmp_path, f'{table}[push]\nrate = "100/s"\n')
-    account = account_of(settings, "push")
-    assert account is not None
+    (account,) = accounts_of(settings, "push")
     assert (account.label, account["base_url"]) == ("fcm:phones", "https://fcm.googleapis.com")
     assert list(rates_of(settings)) == ["provider:push"]
-    assert account_of(settings, "sms") is None
+    assert accounts_of(settings, "sms") == []
     assert "PRIVATE" not in f"{settings!r} {account!r} {effective(settings)!r}"
     two = table + table.replace("phones", "spare")
     assert "there are several accounts for push messages: phones, spare" in _refused(tmp_path, two)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from clarion.api.operation import Call, Operation
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
+from clarion.flows import providers
 from clarion.queue import counts
 from clarion.queue.workers import SILENT_AFTER
 from clarion.store import sources
@@ -45,7 +46,8 @@ async def measure(services: Services, call: Call[None]) -> Response:
     """Metrics for Prometheus; of sources those of the tenant whose key asks."""
     async with services.connection() as connection:
         theirs = await sources.list_(connection, call.tenant_id, SILENT_AFTER)
-        return services.metrics.response(await counts.all_counts(connection), theirs)
+        accounts = await providers.standings(connection, services.accounts)
+        return services.metrics.response(await counts.all_counts(connection), theirs, accounts)
 
 
 async def _checks(services: Services) -> dict[str, str]:

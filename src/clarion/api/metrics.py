@@ -1,4 +1,4 @@
-"""Metrics in Prometheus' text format: of this process' requests; of queues and sources as the database knows them."""
+"""Metrics in Prometheus' text format: of this process' requests; of all that the database knows of the others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from clarion import __version__
+from clarion.flows.providers import Condition, Standing
 from clarion.queue.counts import QueueCounts
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -49,11 +50,14 @@ class Metrics:
         self._requests.labels(operation, str(status)).inc()
         self._seconds.labels(operation).observe(seconds)
 
-    def response(self, queues: Sequence[QueueCounts], sources: Sequence[Mapping[str, Any]]) -> Response:
-        """All of it, with how the *queues* and the *sources* (rows of `clarion.store.sources.list_`) stand now."""
+    def response(
+        self, queues: Sequence[QueueCounts], sources: Sequence[Mapping[str, Any]], accounts: Sequence[Standing] = ()
+    ) -> Response:
+        """All of it, with how *queues*, *sources* (rows of `clarion.store.sources.list_`) and *accounts* stand now."""
         now = CollectorRegistry()
         now.register(_Queues(queues))
         now.register(_Sources(sources))
+        now.register(_Providers(accounts))
         return Response(generate_latest(self._registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -75,6 +79,22 @@ class _Queues:
             oldest.add_metric((queue.queue,), queue.oldest.total_seconds() if queue.oldest else 0.0)
             paused.add_metric((queue.queue,), float(queue.paused))
         return (depth, oldest, paused)
+
+
+class _Providers:
+    """How accounts at providers stand, as of one look."""
+
+    def __init__(self, accounts: Sequence[Standing]) -> None:
+        self._accounts = accounts
+
+    def collect(self) -> Iterable[Metric]:
+        states = GaugeMetricFamily(
+            "clarion_provider_state", "1 for the state that the account is in.", labels=("provider", "state")
+        )
+        for one in self._accounts:
+            for condition in Condition:
+                states.add_metric((one.account.name, condition.value), float(one.condition is condition))
+        return (states,)
 
 
 class _Sources:

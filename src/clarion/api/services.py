@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +21,7 @@ from clarion.flows.retention import Ages, What
 if TYPE_CHECKING:
     import asyncpg
 
+    from clarion.channels.account import Account
     from clarion.channels.base import Callbacks
     from clarion.flows.hearing import Hearing
     from clarion.store.database import Connection, Pool
@@ -48,6 +49,8 @@ class Services:
     #: How much each tenant may ask, and how often an address may come without a key that opens.
     gate: Gate = field(default_factory=lambda: Gate(Quota()))
     strangers: Strangers = field(default_factory=lambda: Strangers(FAILED_KEYS))
+    #: Accounts at providers, as the settings have them.
+    accounts: Sequence[Account] = ()
     #: Who may tell what became of messages, by kind and name as in the path; where it calls us; and how often.
     integrations: Mapping[tuple[str, str], Callbacks] = field(default_factory=dict)
     public_url: str = ""

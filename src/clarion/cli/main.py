@@ -22,6 +22,7 @@ from clarion.cli import (
     keys,
     messages,
     migrate,
+    providers,
     prune,
     quarantine,
     queues,
@@ -88,6 +89,7 @@ app.command("runs")(runs.runs)
 app.command("messages")(messages.messages)
 app.command("retry")(retry.retry)
 app.command("queues")(queues.queues)
+app.add_typer(providers.app, name="providers")
 app.add_typer(timers.app, name="timers")
 app.command("bindings")(bindings.bindings)
 app.command("sources")(sources.sources)

@@ -24,7 +24,7 @@ from clarion.cli.port import address
 from clarion.cli.publish import publish, read_project
 from clarion.cli.running import Running, announce, claimed
 from clarion.config import Settings
-from clarion.connections import account_of
+from clarion.connections import accounts_of
 from clarion.domain.workflow import Channel
 from clarion.store.migrate import migrate
 
@@ -79,7 +79,7 @@ class System:
         numbers = range(1, settings.worker.processes + 1)
         self._workers = [self._child(f"worker {number}", "worker", "--sources") for number in numbers]
         api = self._child("api", "api", "--host", settings.host, "--port", str(settings.port))
-        caught_here = settings.smtp_url is None and account_of(settings, Channel.EMAIL.value) is None
+        caught_here = settings.smtp_url is None and not accounts_of(settings, Channel.EMAIL.value)
         catcher = self._child("catcher", "catcher") if caught_here else None
         # As they stop, from the last one: the API first, that no new work comes while the old is finished.
         for stage in ([catcher] if catcher else [], self._workers, [api]):

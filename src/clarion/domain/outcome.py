@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ class Retry:
     after: timedelta | None = None
     #: Whether everybody should wait that long before using this provider account again.
     pause_provider: bool = False
+    #: Whether it says nothing against the account: it is only busy, or was not asked. Else a breaker counts it. To the
+    #: message it is all the same.
+    blameless: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,16 @@ def parse_phone(text: str) -> str:
     return _parse_unusual(text)
 
 
+def country_of(phone: str) -> str | None:
+    """The country of a number in E.164 form, in two letters (ISO 3166): ``NL``; None where it has none of its own."""
+    import phonenumbers
+
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
+    except phonenumbers.NumberParseException:
+        return None
+
+
 def _parse_unusual(text: str) -> str:
     """The long way: all that is not known to be ordinary."""
     digits = _digits(text)

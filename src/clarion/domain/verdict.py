@@ -99,6 +99,14 @@ def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: time
             return _nobody_knows(reason, policy, tried=tried, remains=remains, chance=chance)
 
 
+def goes_elsewhere(outcome: Retry | Reject, account: str) -> Verdict:
+    """It goes to *account* at once, which had no turn yet: the round is one attempt of the message, not one each."""
+    attempt = "retryable" if isinstance(outcome, Retry) else "rejected"
+    reason = f"{outcome.reason}; it goes to {account}"
+    soon = timedelta(microseconds=1)
+    return Verdict(status=Status.QUEUED, reason=reason, attempt=attempt, after=soon, spent=False, event="failed_over")
+
+
 def _try_again(
     reason: str, after: timedelta | None, policy: Policy, *, tried: int, remains: timedelta, chance: float
 ) -> Verdict:

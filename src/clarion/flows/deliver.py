@@ -41,13 +41,13 @@ log = structlog.get_logger()
 #: Less of the lease than this is too little to begin sending with.
 _MARGIN = timedelta(milliseconds=200)
 #: How many messages are rendered between two looks at whether others should have the loop.
-_PIECE = 5
+PIECE = 5
 #: How long it is remembered that nobody has paused the provider.
 _PAUSE_KNOWN_FOR_S = 0.1
 
 
 @dataclass(slots=True)
-class _Batch(Generic[Item]):
+class Batch(Generic[Item]):
     """What is known of the jobs of one call."""
 
     #: Rendered and ready to go.
@@ -108,7 +108,7 @@ class Deliver(Generic[Item]):
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Bring each job's message one step on: to its end, or to its next attempt."""
         by_id = {job.id: job for job in jobs}
-        with self._slots.lend() as slot, self._turns.first(len(jobs) < _PIECE):
+        with self._slots.lend() as slot, self._turns.first(len(jobs) < PIECE):
             async with self._pool.acquire() as connection:
                 if await self._is_paused(connection, jobs, slot):
                     return
@@ -147,16 +147,16 @@ class Deliver(Generic[Item]):
                 until = await limits.pause(connection, self._pace, longest.after or timedelta(0), longest.reason)
             log.warning("provider.paused", provider=self._provider.name, until=until.isoformat(), reason=longest.reason)
 
-    async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> _Batch[Item]:
+    async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> Batch[Item]:
         loaded_at = clock.monotonic()
         loaded = await messages.load(connection, list(jobs))
         rows = await self._reach(connection, {row["id"]: row for row in loaded})
         contexts = await self._contexts.get(connection, {row["trigger_id"] for row in rows.values()})
-        batch = _Batch[Item]({}, {}, rows, [], [], loaded_at)
+        batch = Batch[Item]({}, {}, rows, [], [], loaded_at)
         interrupted = {id: row for id, row in rows.items() if row["status"] == Status.SENDING}
         proofs = await messages.open_attempts(connection, interrupted) if interrupted else {}
         for number, (id, job) in enumerate(jobs.items(), 1):
-            if number % _PIECE == 0:
+            if number % PIECE == 0:
                 await self._turns.take()
             row = rows.get(id)
             context = contexts.get(row["trigger_id"]) if row else None
@@ -171,7 +171,7 @@ class Deliver(Generic[Item]):
                 self._decide(batch, job, row, context)
         return batch
 
-    def _decide(self, batch: _Batch[Item], job: Job, row: Mapping[str, Any], context: Context) -> None:
+    def _decide(self, batch: Batch[Item], job: Job, row: Mapping[str, Any], context: Context) -> None:
         status = Status(row["status"])
         if status in RETRYABLE:  # its buried job was redriven: it is wanted again
             batch.endings.append(redriven(job, status, row["attempts"]))
@@ -189,7 +189,7 @@ class Deliver(Generic[Item]):
         batch.endings.append(Ending(job, status, row["attempts"], decided))
 
     async def _intend(
-        self, connection: Connection, jobs: Mapping[UUID, Job], batch: _Batch[Item], slot: int
+        self, connection: Connection, jobs: Mapping[UUID, Job], batch: Batch[Item], slot: int
     ) -> tuple[Mapping[UUID, int], float]:
         """Commit the intents: which attempt of each message this is, and until when (monotonic) it may be handed over.
 
@@ -232,10 +232,10 @@ class Deliver(Generic[Item]):
 
     async def _send(self, items: Sequence[Item], deadline: float) -> list[Outcome]:
         if clock.monotonic() > deadline:  # this process was stopped or starved: others hold the jobs now
-            return [Retry("the lease ran out before it was handed over") for _ in items]
+            return [Retry("the lease ran out before it was handed over", blameless=True) for _ in items]
         return await self._provider.send(items)
 
-    def _ending(self, job: Job, batch: _Batch[Item], number: int, outcome: Outcome) -> Ending:
+    def _ending(self, job: Job, batch: Batch[Item], number: int, outcome: Outcome) -> Ending:
         verdict = after_attempt(
             outcome,
             batch.contexts[job.id].policy(self._channel),

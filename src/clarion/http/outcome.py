@@ -60,7 +60,7 @@ def of_refusal(status: int, retry_after: timedelta | None, said: str, *, idempot
     *said* is the reason for people; *idempotent*: whether the provider would know the message again.
     """
     if status == 429:
-        return Retry(said, after=retry_after or BUSY, pause_provider=True)
+        return Retry(said, after=retry_after or BUSY, pause_provider=True, blameless=True)
     if status in _NOT_NOW:
         return Retry(said, after=retry_after, pause_provider=retry_after is not None)
     if 500 <= status < 600:

@@ -13,6 +13,7 @@ from clarion.channels.kinds import find_kind, kinds
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError, Invalid
 from clarion.project.name import NAME
+from clarion.project.routes import mischosen as routes_mischosen
 
 #: The channels that accounts carry, and what they carry then.
 _CARRIED: Final = {"email": "mail", "sms": "text messages", "push": "push messages"}
@@ -54,20 +55,33 @@ def tables(accounts: Iterable[Account]) -> dict[str, dict[str, str]]:
 def mischosen(values: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
     """What is wrong with the accounts that channels name among all settings: the setting, why, and what to do."""
     for channel, carries in _CARRIED.items():
-        if channel != "email" or values.get("email.provider") or not values.get("smtp_url"):  # that carries mail, too
-            yield from _mischosen(values, channel, carries)
+        yield from _mischosen(values, channel, carries, by_itself=channel != "email" or not values.get("smtp_url"))
 
 
-def _mischosen(values: Mapping[str, object], channel: str, carries: str) -> Iterator[tuple[str, str, str]]:
-    accounts, named = values.get("providers", ()), values.get(f"{channel}.provider")
-    assert isinstance(accounts, tuple)
+def _mischosen(
+    values: Mapping[str, object], channel: str, carries: str, *, by_itself: bool
+) -> Iterator[tuple[str, str, str]]:
+    """*by_itself*: whether an account carries the channel without being named, where it is the only one."""
+    accounts, one = values.get("providers", ()), values.get(f"{channel}.provider")
+    several, all_routes = values.get(f"{channel}.providers", ()), values.get("routes", {})
+    assert isinstance(accounts, tuple) and isinstance(several, tuple) and isinstance(all_routes, Mapping)
     fit = sorted(account.name for account in accounts if account.kind.channel == channel)
-    if isinstance(named, str) and named not in fit:
-        message = f"{channel}.provider: there is no table [providers.{named}] of a kind for {carries}"
-        yield f"{channel}.provider", message, did_you_mean(named, fit) if fit else "add it to clarion.toml"
-    elif named is None and len(fit) > 1:
+    routes = all_routes.get(channel, ())
+    if several and one is not None:
+        yield f"{channel}.providers", f"`{channel}.provider` is set too", "set only one of the two"
+    named = [(f"{channel}.provider", one)] if isinstance(one, str) else []
+    for setting, name in [*named, *((f"{channel}.providers", name) for name in several)]:
+        if name not in fit:
+            message = f"{setting}: there is no table [providers.{name}] of a kind for {carries}"
+            yield setting, message, did_you_mean(name, fit) if fit else "add it to clarion.toml"
+    if len(set(several)) < len(several):
+        yield f"{channel}.providers", f"{channel}.providers names one twice", "name each once, in order"
+    own = several or ((one,) if isinstance(one, str) else ())
+    for number, why, hint in routes_mischosen(channel, routes, fit, own, alone=by_itself and len(fit) == 1):
+        yield f"routes.{channel}.{number}", f"routes.{channel}: {why}", hint
+    if not own and not routes and len(fit) > 1 and by_itself:
         message = f"there are several accounts for {carries}: {', '.join(fit)}"
-        yield "providers", message, f"name one as `provider` in [{channel}]"
+        yield "providers", message, f"name one as `provider`, or several as `providers`, in [{channel}]"
 
 
 def _account(name: object, table: object) -> tuple[Account | None, list[str]]:

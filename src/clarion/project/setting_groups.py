@@ -87,3 +87,27 @@ class Suppression(Group):
     )
     soft_window: Duration = a(30 * DAY, "how far back soft bounces are counted", ge=HOUR, le=90 * DAY)
     soft_lasts: Duration = a(30 * DAY, "how long an address is left alone then", ge=HOUR, le=366 * DAY)
+
+
+class Breaker(Group):
+    """When an account at a provider is left alone because it fails or hangs, and for how long."""
+
+    calls: int = a(10, "calls within `window` below which nothing is concluded", ge=1, le=100_000)
+    window: Duration = a(30 * SECOND, "how long calls are counted together", ge=SECOND, le=HOUR)
+    failures: int = a(50, "percent of them that must fail, or be slow, for the account to be left alone", ge=1, le=100)
+    slow: Duration = a(
+        10 * SECOND, "a batch of messages that is longer on its way counts as slow", ge=SECOND / 10, le=10 * MINUTE
+    )
+    open_for: Duration = a(
+        5 * SECOND,
+        "how long an account is left alone before it is probed; each time that fails, twice as long",
+        ge=SECOND / 10,
+        le=HOUR,
+    )
+    longest: Duration = a(5 * MINUTE, "no account is left alone for longer between two probes", ge=SECOND / 10, le=DAY)
+    probe_for: Duration = a(
+        MINUTE,
+        "how long one probe may take before another one goes, such as when its worker died",
+        ge=SECOND / 10,
+        le=HOUR,
+    )

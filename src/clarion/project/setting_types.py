@@ -195,6 +195,12 @@ def accounts(value: object) -> tuple[object, ...]:
     return read_accounts(value) if value else ()
 
 
+def routes(value: object) -> Mapping[str, tuple[object, ...]]:
+    from clarion.project.routes import read_routes  # only where there are some
+
+    return read_routes(value) if value else {}
+
+
 def public_url(value: object) -> str:
     """Where the API is reached from outside: what providers are told, letter by letter."""
     if (

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from clarion.project import broker_urls
 from clarion.project import setting_types as types
-from clarion.project.setting_groups import Api, Database, Names, Retention, Suppression
+from clarion.project.setting_groups import Api, Breaker, Database, Names, Retention, Suppression
 from clarion.project.setting_kinds import DAY, HOUR, MINUTE, SECOND, Duration, Group, a
 
 Folder = Annotated[Path, BeforeValidator(types.folder)]
@@ -35,6 +35,7 @@ Rates = Annotated[Mapping[str, Any], BeforeValidator(types.rates)]
 AtOnce = Annotated[Mapping[str, int], BeforeValidator(types.at_once)]
 Endpoints = Annotated[tuple[Any, ...], BeforeValidator(types.endpoints)]
 Accounts = Annotated[tuple[Any, ...], BeforeValidator(types.accounts)]
+Routes = Annotated[Mapping[str, tuple[Any, ...]], BeforeValidator(types.routes)]
 PublicUrl = Annotated[str, BeforeValidator(types.public_url)]
 
 
@@ -84,6 +85,9 @@ class Email(Group):
         "`smtp_url`, and where there is none, the only account there is for mail",
         max_length=64,
     )
+    providers: Names = a(
+        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
+    )
     rate: RateText | None = a(
         None,
         "how fast mails are handed to the SMTP server or the provider, by all workers together: `20/s`, `5000/h`, "
@@ -112,6 +116,9 @@ class Sms(Group):
         "text messages",
         max_length=64,
     )
+    providers: Names = a(
+        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
+    )
     rate: RateText | None = a(
         None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
     )
@@ -125,6 +132,9 @@ class Push(Group):
         "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
         "push messages",
         max_length=64,
+    )
+    providers: Names = a(
+        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
     )
     rate: RateText | None = a(
         None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
@@ -201,6 +211,11 @@ class Settings(Group):
         "accounts at providers: a table `[providers.NAME]` each, with its `kind` and what that needs; in the "
         "environment the same as JSON",
     )
+    routes: Routes = a(
+        {},
+        "which accounts carry which messages: tables `[[routes.sms]]` with `providers`, and `weights` and `when` where "
+        "wanted, in the order in which they are tried; in the environment the same as JSON",
+    )
     webhooks: Endpoints = a(
         (),
         "endpoints of webhooks: a table `[webhooks.NAME]` each, with `url`, and `secrets` or `secret_files`; in the "
@@ -227,6 +242,7 @@ class Settings(Group):
     retention: Retention = Retention()
     defaults: Defaults = Defaults()
     publish: Publish = Publish()
+    breaker: Breaker = Breaker()
     suppression: Suppression = Suppression()
 
     #: Where each setting that is not a default came from, by its dotted name: for the table of effective settings.

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from clarion.domain.suggest import did_you_mean, nearest
 from clarion.errors import Invalid
@@ -38,6 +39,18 @@ def read_settings_file(folder: Path) -> tuple[dict[str, object], dict[str, int],
     return _check(data, text)
 
 
+def place_of(entry: str, origins: Mapping[str, str], lines: Mapping[str, int]) -> dict[str, Any]:
+    """The place of a mistake in a setting, or in one entry of a setting that is a table."""
+    origin = origins.get(entry) or origins[entry.partition(".")[0]]
+    return {"file": NAME, "line": lines[entry]} if entry in lines and origin.startswith(NAME) else at(origin)
+
+
+def at(origin: str) -> dict[str, Any]:
+    """An origin as the place of a mistake: the file with its line, or the name of a variable or a flag."""
+    file, colon, line = origin.rpartition(":")
+    return {"file": file, "line": int(line)} if colon and file == NAME else {"file": origin}
+
+
 def _check(data: Mapping[str, object], text: str) -> tuple[dict[str, object], dict[str, int], list[Mistake]]:
     known = {setting.name: setting for setting in every_setting() if setting.in_file}
     values: dict[str, object] = {}
@@ -50,6 +63,7 @@ def _check(data: Mapping[str, object], text: str) -> tuple[dict[str, object], di
             mistakes.append(Mistake(file=NAME, line=line, message=f"unknown setting `{name}`", hint=_hint(name, known)))
             continue
         found = {name: line} | {f"{name}.{key}": _line_of(f"{name}.{key}", text) for key in _keys(value)}
+        found |= _lines_of_lists(name, text)
         lines |= {place: number for place, number in found.items() if number is not None}
         try:
             values[name] = setting.read(value, as_text=False)
@@ -67,11 +81,25 @@ def _entries(setting: Setting, value: object, lines: Mapping[str, int]) -> Itera
     """The entries of a table that are wrong by themselves, each on its line."""
     for key in _keys(value):
         assert isinstance(value, Mapping)
-        try:
-            setting.read({key: value[key]}, as_text=False)
-        except ValueError as error:
-            line = lines.get(f"{setting.name}.{key}", lines.get(setting.name))
-            yield Mistake(file=NAME, line=line, message=f"`{setting.name}`: {error}", hint=setting.expected)
+        place = f"{setting.name}.{key}"
+        parts = [({key: value[key]}, lines.get(place, lines.get(setting.name)))]
+        if (
+            f"{place}.1" in lines
+        ):  # each table of a list by itself; what they are wrong in together is told of the whole
+            alone = [({key: [one]}, lines.get(f"{place}.{number}")) for number, one in enumerate(value[key], 1)]
+            parts = [part for part in alone if _refused(setting, part[0])] or parts
+        for part, line in parts:
+            if error := _refused(setting, part):
+                yield Mistake(file=NAME, line=line, message=f"`{setting.name}`: {error}", hint=setting.expected)
+
+
+def _refused(setting: Setting, value: object) -> str | None:
+    """Why *value* cannot be used; None when it can."""
+    try:
+        setting.read(value, as_text=False)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _flat(data: Mapping[str, object], groups: set[str]) -> Iterator[tuple[str, object]]:
@@ -110,3 +138,14 @@ def _line_of(name: str, text: str) -> int | None:
             if name in (f"{table}.{key}" if table else key, key if not table else None):
                 return number
     return header
+
+
+def _lines_of_lists(name: str, text: str) -> dict[str, int | None]:
+    """The lines on which tables of lists below *name* begin, ``[[name.key]]``: as ``name.key.1``, ``name.key.2`` …"""
+    found: dict[str, int | None] = {}
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := re.match(rf"""\s*\[\[\s*({re.escape(name)}\.[\w-]+)\s*\]\]""", line):
+            counts[match[1]] = counts.get(match[1], 0) + 1
+            found[f"{match[1]}.{counts[match[1]]}"] = number
+    return found

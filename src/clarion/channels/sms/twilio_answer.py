@@ -79,9 +79,9 @@ def _taken(reply: Reply, code: int | None, said: str) -> Outcome:
 
 def _by_code(code: int | None, said: str, reply: Reply) -> Outcome:
     if code in _RATE_LIMITED:
-        return Retry(said, after=reply.retry_after or BUSY, pause_provider=True)
+        return Retry(said, after=reply.retry_after or BUSY, pause_provider=True, blameless=True)
     if code in _QUEUE_FULL:
-        return Retry(said, after=reply.retry_after or _FULL, pause_provider=True)
+        return Retry(said, after=reply.retry_after or _FULL, pause_provider=True, blameless=True)
     if code in _LOCKED_OUT:
         return locked_out(said)
     return Reject(said, code=_reject_code(code), feedback=feedback_of(code))

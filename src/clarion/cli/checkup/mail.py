@@ -10,7 +10,7 @@ from clarion.channels.email.opening import NotOpened, open_connection, tls_conte
 from clarion.channels.email.settings import SmtpSettings, Tls, is_loopback
 from clarion.cli.checkup.finding import Finding, fail, ok, warn
 from clarion.config import Settings
-from clarion.connections import account_of, smtp_settings
+from clarion.connections import accounts_of, smtp_settings
 from clarion.domain.address import parse_sender
 from clarion.domain.outcome import Sent
 from clarion.domain.workflow import Channel
@@ -22,12 +22,12 @@ _PATIENCE = timedelta(seconds=10)
 
 async def check_mail(settings: Settings) -> AsyncIterator[Finding]:
     """Findings on the SMTP server, if that carries mail, up to the log-in; and on who mail is from."""
-    account = account_of(settings, Channel.EMAIL.value)  # where there is one, `check_providers` looks at it
-    if account is None and settings.smtp_url is None:
+    by_accounts = bool(accounts_of(settings, Channel.EMAIL.value))  # then `check_providers` looks at them
+    if not by_accounts and settings.smtp_url is None:
         says = "no SMTP server is configured: `clarion up` catches mails instead of sending them"
         how = "set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or name an account as `email.provider`"
         yield warn("mail server", says, how)
-    elif account is None:
+    elif not by_accounts:
         try:
             smtp = smtp_settings(settings)
             yield await _reached(smtp)

@@ -10,17 +10,16 @@ from clarion.channels.open_provider import callback_url
 from clarion.cli.checkup.brokers import reach
 from clarion.cli.checkup.finding import Finding, ok, warn
 from clarion.config import Settings
-from clarion.connections import account_of
+from clarion.connections import accounts_of
 from clarion.domain.workflow import Channel
 
 _CHANNELS = (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value)
 
 
 async def check_providers(settings: Settings) -> AsyncIterator[Finding]:
-    """A finding for each channel that an account carries. Whether it lets us in is told by what is sent alone."""
+    """A finding for each account that carries messages. Whether it lets us in is told by what is sent alone."""
     for channel in _CHANNELS:
-        account = account_of(settings, channel)
-        if account is not None:
+        for account in accounts_of(settings, channel):
             yield await _check(channel, account, settings.public_url)
 
 

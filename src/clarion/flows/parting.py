@@ -1,0 +1,139 @@
+"""Parting a list of messages by the accounts that carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Generic, NamedTuple
+from uuid import UUID
+
+from clarion.channels.base import Item
+from clarion.domain.route import Choice, Fitness, Route, Try, choose, route_of
+from clarion.domain.workflow import Channel
+from clarion.flows.accounts import Accounts
+from clarion.flows.deliver import PIECE, Batch
+from clarion.flows.facts import Facts
+from clarion.store import routing
+from clarion.store.database import Connection
+from clarion.turns import Turns
+
+#: Messages for which an account has no place, or a probe on its way, look again after so long.
+LATER = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class Part(Generic[Item]):
+    """The messages of a list that go to one account."""
+
+    label: str
+    batch: Batch[Item]
+    #: Why that account, of those of which there is something to tell.
+    reasons: dict[UUID, str] = field(default_factory=dict)
+    #: The number of the probe that this is, one message alone.
+    probe: int | None = None
+
+
+class Plan(NamedTuple):
+    """By what the account of a message is chosen."""
+
+    route: Route
+    tried: Sequence[Try]
+    #: Where the message stands among all, 0…1.
+    draw: float
+
+
+class Parted(NamedTuple, Generic[Item]):
+    """A list in parts."""
+
+    #: The first has what was decided without sending, too.
+    parts: Sequence[Part[Item]]
+    #: Why those wait that no account may take now.
+    waiting: Mapping[UUID, Fitness]
+    #: Of all that had to be chosen for.
+    plans: Mapping[UUID, Plan]
+
+
+class Parting:
+    """Chooses the accounts for the messages of one channel."""
+
+    def __init__(
+        self, routes: Sequence[Route], labels: Sequence[str], accounts: Accounts, *, channel: Channel, turns: Turns
+    ) -> None:
+        self._routes = routes
+        self._first = labels[0]
+        #: With one account there is nothing to choose, and no message is looked at for it.
+        self._only = labels[0] if len(labels) == 1 else None
+        self._accounts = accounts
+        self._facts = Facts(channel)
+        self._turns = turns
+
+    async def part(self, connection: Connection, batch: Batch[Item], fit: dict[str, Fitness]) -> Parted[Item]:
+        """*batch* in parts; *fit* says which accounts may be used."""
+        if self._only is not None and not self._accounts.needs_probe(self._only):
+            return Parted([Part(self._only, batch)], {}, {})
+        probes: list[Part[Item]] = []
+        parts: dict[str, Part[Item]] = {}
+        waiting: dict[UUID, Fitness] = {}
+        plans = await self._plan(connection, batch)
+        for number, (id, plan) in enumerate(plans.items(), 1):
+            if number % PIECE == 0:
+                await self._turns.take()
+            choice, probe = await self._choose(connection, plan, fit)
+            if choice.account is None:
+                waiting[id] = Fitness(choice.reason, choice.wait)
+                continue
+            if probe is not None:
+                part = Part(choice.account, _none_of(batch), probe=probe)
+                probes.append(part)
+            else:
+                part = parts.setdefault(choice.account, Part(choice.account, _none_of(batch)))
+            part.batch.items[id] = batch.items[id]
+            if choice.reason is not None:
+                part.reasons[id] = choice.reason
+        found = [*probes, *parts.values()]
+        if not found and (batch.endings or batch.idle):
+            found.append(Part(self._first, _none_of(batch)))
+        if found:
+            found[0].batch.endings, found[0].batch.idle = batch.endings, batch.idle
+        return Parted(found, waiting, plans)
+
+    async def _plan(self, connection: Connection, batch: Batch[Item]) -> Mapping[UUID, Plan]:
+        """The route of each message, and what was tried with it."""
+        rows = batch.rows
+        tried = await routing.tried(connection, [id for id in batch.items if rows[id]["attempts"]])
+        if all(route.when is None for route in self._routes):
+            return {id: Plan(self._routes[0], tried.get(id, ()), _draw(id)) for id in batch.items}
+        await self._facts.begin(connection, {rows[id]["tenant_id"] for id in batch.items})
+        plans = {}
+        for number, id in enumerate(batch.items, 1):
+            if number % PIECE == 0:
+                await self._turns.take()
+            route = route_of(self._routes, self._facts.of(rows[id], batch.contexts[id]))
+            plans[id] = Plan(route, tried.get(id, ()), _draw(id))
+        return plans
+
+    async def _choose(self, connection: Connection, plan: Plan, fit: dict[str, Fitness]) -> tuple[Choice, int | None]:
+        """The account for a message, with the number of the probe where it goes as one; *fit* is kept up to date."""
+        while True:
+            choice = choose(plan.route, fit, plan.tried, plan.draw)
+            label = choice.account
+            if label is None or not self._accounts.needs_probe(label):
+                return choice, None
+            probe = await self._accounts.claim_probe(connection, label)
+            if probe is not None:
+                fit |= self._accounts.fitness()
+                return Choice(label, f"it is a probe of {label}, whose breaker was open"), probe
+            fit |= await self._accounts.look(connection)
+            if fit[label].reason is None and self._accounts.needs_probe(label):
+                fit[label] = Fitness("a probe is on its way", LATER)
+
+
+def _none_of(batch: Batch[Item]) -> Batch[Item]:
+    """What is known of *batch*, with none of its items and nothing that was decided without sending."""
+    return replace(batch, items={}, endings=[], idle=[])
+
+
+def _draw(id: UUID) -> float:
+    """Where a message stands among all, 0…1: by the random end of its id, so that it stays there."""
+    return (id.int & 0xFFFFFFFF) / (1 << 32)

@@ -1,0 +1,73 @@
+"""The accounts at providers as operators see them: how each stands, and pausing and resuming one by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from clarion.channels.account import Account
+from clarion.domain.breaker import State
+from clarion.flows.accounts import tell
+from clarion.flows.rates import provider_pace
+from clarion.queue import breakers, limits
+from clarion.queue.breakers import Seen
+from clarion.queue.limits import Refused
+from clarion.store.database import Connection
+
+_BY_HAND = "an operator has paused it"
+
+
+class Condition(StrEnum):
+    """How an account stands."""
+
+    WELL = "well"  #: it is used
+    PAUSED = "paused"  #: it asked for a pause, does not let us in, or an operator has paused it
+    OPEN = "open"  #: its breaker is open: it failed or hung too often, and is left alone for a while
+    HALF_OPEN = "half_open"  #: one probe is on its way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One account, now."""
+
+    account: Account
+    condition: Condition
+    reason: str | None = None
+    #: Since when its breaker is as it is; None where nothing ever happened to it.
+    since: datetime | None = None
+    #: How long it is left alone; None where it is not, or until somebody resumes it.
+    again_in: timedelta | None = None
+
+
+async def standings(connection: Connection, accounts: Sequence[Account]) -> list[Standing]:
+    """How *accounts* stand, by name."""
+    paused = await limits.paused(connection, [provider_pace(account.label) for account in accounts])
+    seen = await breakers.states(connection, [account.label for account in accounts])
+    return [
+        _standing(account, paused.get(provider_pace(account.label)), seen.get(account.label))
+        for account in sorted(accounts, key=lambda one: one.name)
+    ]
+
+
+async def pause(connection: Connection, account: Account) -> None:
+    """Send nothing through *account* until `resume`: what other accounts may carry goes there, the rest waits."""
+    await limits.close(connection, provider_pace(account.label), _BY_HAND)
+
+
+async def resume(connection: Connection, account: Account) -> None:
+    """Use *account* again, whatever is known of it."""
+    await limits.lift(connection, provider_pace(account.label))
+    tell(account.label, await breakers.reset(connection, account.label))
+
+
+def _standing(account: Account, paused: Refused | None, seen: Seen | None) -> Standing:
+    since = seen.breaker.since if seen is not None else None
+    if paused is not None:
+        again = None if paused.closed else paused.wait
+        return Standing(account=account, condition=Condition.PAUSED, reason=paused.reason, since=since, again_in=again)
+    if seen is None or seen.breaker.state is State.CLOSED:
+        return Standing(account=account, condition=Condition.WELL, since=since)
+    condition = Condition.OPEN if seen.breaker.state is State.OPEN else Condition.HALF_OPEN
+    return Standing(account=account, condition=condition, reason=seen.breaker.reason, since=since, again_in=seen.wait)

@@ -1,0 +1,133 @@
+"""Routes among the settings: lists of tables ``[[routes.<channel>]]`` of ``clarion.toml``, or the same as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import orjson
+
+from clarion.domain.expression import Expression
+from clarion.domain.route import FACTS, Route
+from clarion.domain.suggest import did_you_mean
+from clarion.errors import Invalid
+
+_KEYS = ("providers", "weights", "when")
+_MOST_ROUTES, _MOST_ACCOUNTS, _MOST_WEIGHT = 50, 16, 1_000_000
+
+
+def read_routes(value: object) -> Mapping[str, tuple[Route, ...]]:
+    """The routes in *value* by channel, their accounts by name: lists of tables, or JSON of the same shape.
+
+    Raises ValueError that names everything that is wrong with every route.
+    """
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            raise ValueError('expected JSON, for example {"sms": [{"providers": ["main", "spare"]}]}') from None
+    if not isinstance(value, Mapping):
+        raise ValueError("expected a table [[routes.CHANNEL]] for each route")
+    found: dict[str, tuple[Route, ...]] = {}
+    wrong: list[str] = []
+    for channel, tables in value.items():
+        if isinstance(tables, tuple) and all(isinstance(one, Route) for one in tables):
+            found[channel] = tables
+            continue
+        if channel not in _channels():
+            wrong.append(f"no accounts carry `{str(channel)[:64]}`; {did_you_mean(str(channel), _channels())}")
+            continue
+        if not isinstance(tables, list) or not tables or len(tables) > _MOST_ROUTES:
+            wrong.append(f"{channel}: expected 1 to {_MOST_ROUTES} tables [[routes.{channel}]]")
+            continue
+        routes, faults = _read(tables)
+        found[channel] = routes
+        wrong += [f"{channel}: {fault}" for fault in faults]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return found
+
+
+def mischosen(
+    channel: str, routes: Sequence[Route], fit: Sequence[str], own: Sequence[str], *, alone: bool
+) -> Iterator[tuple[int, str, str]]:
+    """What is wrong with *routes* beside accounts that *fit* and the channel's *own*: the number, why, what to do.
+
+    *alone*: one account carries the channel without being named.
+    """
+    for number, route in enumerate(routes, 1):
+        for name in route.accounts:
+            if name not in fit:
+                hint = did_you_mean(name, fit) if fit else "add it to clarion.toml"
+                yield number, f"there is no table [providers.{name}] of a kind that carries {channel}", hint
+    if routes and routes[-1].when is None and own:
+        yield len(routes), f"it takes all that is left, so that what [{channel}] names is never used", "leave one out"
+    if routes and routes[-1].when is not None and not own and not alone:
+        why = "nothing says which account carries what no route takes"
+        yield len(routes), why, f"name it as `provider`, or several as `providers`, in [{channel}]"
+
+
+def _channels() -> Sequence[str]:
+    from clarion.channels.kinds import kinds
+
+    return sorted({kind.channel for kind in kinds().values()})
+
+
+def _read(tables: Sequence[object]) -> tuple[tuple[Route, ...], list[str]]:
+    """The routes of one channel, and everything that is wrong with them."""
+    routes, wrong = [], []
+    for number, table in enumerate(tables, 1):
+        which = f"route {number}: " if len(tables) > 1 else ""
+        try:
+            routes.append(_route(number, table))
+        except (Invalid, ValueError) as error:
+            wrong.append(which + (error.message if isinstance(error, Invalid) else str(error)))
+            continue
+        if number < len(tables) and routes[-1].when is None:
+            wrong.append(f"{which}it has no `when`, so that those behind it are never tried")
+    return tuple(routes), wrong
+
+
+def _route(number: int, table: object) -> Route:
+    if not isinstance(table, Mapping):
+        raise ValueError("expected a table")
+    for key in table:
+        if key not in _KEYS:
+            raise ValueError(f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), _KEYS)}")
+    accounts = _accounts(table.get("providers"))
+    weights = _weights(table.get("weights"), len(accounts))
+    return Route(accounts=accounts, weights=weights, when=_condition(table.get("when")), name=f"route {number}")
+
+
+def _accounts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError('`providers` is a list of names of accounts, such as ["main", "spare"]')
+    if not 1 <= len(value) <= _MOST_ACCOUNTS:
+        raise ValueError(f"`providers` has 1 to {_MOST_ACCOUNTS} names")
+    if len(set(value)) < len(value):
+        raise ValueError("`providers` names one twice")
+    return tuple(value)
+
+
+def _weights(value: object, count: int) -> tuple[int, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(
+        isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= _MOST_WEIGHT for one in value
+    ):
+        raise ValueError(f"`weights` is a list of whole numbers from 0 to {_MOST_WEIGHT}, such as [80, 20]")
+    if len(value) != count:
+        raise ValueError(f"`weights` has {len(value)} numbers for {count} providers")
+    if not sum(value):
+        raise ValueError("`weights` gives nobody anything")
+    return tuple(value)
+
+
+def _condition(value: object) -> Expression | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("`when` is a condition, such as \"recipient.country == 'NL'\"")
+    try:
+        return Expression.compile(value, FACTS)
+    except Invalid as error:
+        raise ValueError(f"`when`: {error.message}") from None

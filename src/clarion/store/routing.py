@@ -1,0 +1,34 @@
+"""What choosing an account asks of the database, and what it writes down: for many messages at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from clarion import sql
+from clarion.domain.route import Try
+from clarion.store.database import Connection
+
+_SQL = sql.load(__file__)
+
+
+async def tried(connection: Connection, ids: Collection[UUID]) -> dict[UUID, list[Try]]:
+    """The attempts at each of these messages, first to last."""
+    found: dict[UUID, list[Try]] = defaultdict(list)
+    if ids:
+        for row in await connection.fetch(_SQL["tried"], list(ids), min(ids), max(ids)):
+            found[row["message_id"]].append(Try(row["provider"], row["status"]))
+    return found
+
+
+async def note(
+    connection: Connection, tenant_ids: Sequence[UUID], ids: Sequence[UUID], kind: str, details: Sequence[str]
+) -> None:
+    """Add a decision to the timeline of each of these messages, of the tenant in the same place; all can be stored."""
+    await connection.execute(_SQL["note"], ids, tenant_ids, kind, details)
+
+
+async def tenant_names(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:
+    """The names of these tenants."""
+    return {row["id"]: row["name"] for row in await connection.fetch(_SQL["tenants"], list(ids))}
