@@ -12,6 +12,7 @@ import pytest
 from tests.support.command import HOTEL, clarion
 from tests.support.smtp_server import SmtpServer
 
+from clarion.dev.fakes.fcm import FcmFake
 from clarion.domain.schedule import Schedule
 from clarion.flows import schedules
 from clarion.store import tenants
@@ -73,6 +74,16 @@ async def test_an_account_for_text_messages(settings: dict[str, str]) -> None:
     _, findings = await examine(settings | account)
     assert "cannot be reached" in findings["sms"]["says"]
     assert "sms" not in (await examine(settings))[1]
+
+
+async def test_an_account_for_push_messages_tells_nothing_later(settings: dict[str, str]) -> None:
+    async with FcmFake() as fcm:
+        table = {"kind": "fcm", "service_account": fcm.service_account, "base_url": fcm.url}
+        account = {"CLARION_PROVIDERS": json.dumps({"phones": table})}
+        _, findings = await examine(settings | account)
+    assert (findings["push"]["level"], findings["push"]["says"]) == ("ok", "phones (fcm) answers")
+    _, findings = await examine(settings | account)
+    assert "cannot be reached" in findings["push"]["says"]
 
 
 async def test_an_account_for_mail(settings: dict[str, str]) -> None:

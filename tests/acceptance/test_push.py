@@ -105,10 +105,18 @@ async def test_bad_days_end_and_no_device_has_it_twice(database: str, project: P
         tokens = await _people(house, 20)
         everybody = {token for theirs in tokens.values() for token in theirs.values()}
         fcm.faults.add(*(kinds * 3))
-        done = await house.finished(await house.trigger({"recipients": list(tokens)}, "ready"))
+        trigger = await house.trigger({"recipients": list(tokens)}, "ready")
+        done = await house.finished(trigger)
         assert done["by_channel"]["push"]["sent"] == len(everybody)
         # What was reset or answered with 500 was not taken here: so each was taken once.
         assert Counter(taken.token for taken in fcm.taken) == dict.fromkeys(everybody, 1)
+        # What it took and what we know of it are the same, both ways.
+        known = {
+            one["provider_message_id"]: (one["recipient"], one["address"]) for one in await _messages(house, trigger)
+        }
+        assert {taken.name: taken.token for taken in fcm.taken} == {
+            name: tokens[who][device] for name, (who, device) in known.items()
+        }
         await house.check()
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.api import Api, open_api
+from tests.support.command import clarion
 
 from clarion.domain.device import LONGEST_TOKEN, MOST_DEVICES, Dead
 from clarion.store import devices
@@ -143,6 +144,19 @@ async def test_a_dead_token_disables_the_device_that_has_it_and_no_other(api: Ap
     assert (await api.call("GET", "/v1/recipients/ann/devices/tablet")).json["disabled_at"] is None
     back = await api.call("PUT", "/v1/recipients/ann/devices/phone", {"token": TOKEN})
     assert (back.json["disabled_at"], back.json["disabled_reason"]) == (None, None)
+
+
+async def test_the_command_line_lists_and_forgets_them(api: Api) -> None:
+    where = ("--url", f"http://127.0.0.1:{api.port}", "--api-key", api.keys["one"])
+    await api.call("PUT", "/v1/recipients/ann/devices/phone", {"token": TOKEN, "platform": "ios"})
+    (listed,) = (await clarion("devices", "list", "ann", "--json", *where)).lines
+    assert (listed["id"], listed["platform"], listed["token"]) == ("phone", "ios", "••••cdef")
+    shown = await clarion("devices", "list", "ann", *where)
+    assert "phone" in shown.out
+    assert TOKEN not in shown.out
+    assert (await clarion("devices", "delete", "ann", "phone", *where)).code == 0
+    assert (await clarion("devices", "delete", "ann", "phone", *where)).code == 3
+    assert "no devices" in (await clarion("devices", "list", "ann", *where)).err
 
 
 async def test_with_a_recipient_their_devices_are_forgotten(api: Api) -> None:
