@@ -76,6 +76,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             integrations=open_callbacks(settings.providers),
             public_url=settings.public_url or "",
             critical=settings.suppression.critical_categories,
+            old_secrets=[one.get_secret_value().encode() for one in settings.suppression.old_secrets],
             soft=soft_rule(settings),
             hearing=Hearing(Bindings(pool), wake=notifier.ring),
             access_log=settings.log_level == "debug",

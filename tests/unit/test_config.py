@@ -42,6 +42,16 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     assert settings.data_dir == tmp_path / ".clarion"
 
 
+def test_old_secrets_are_as_good_as_the_present_one_and_as_hidden(tmp_path: Path) -> None:
+    found = load(tmp_path, f'[suppression]\nold_secrets = ["{SECRET}"]\n')
+    assert [one.get_secret_value() for one in found.suppression.old_secrets] == [SECRET]
+    several = load(tmp_path, CLARION_SUPPRESSION_OLD_SECRETS="a" * 16 + "bcdefghijklmnop-," + "0123456789abcdef" * 2)
+    assert len(several.suppression.old_secrets) == 2
+    told = str(effective(found))
+    assert "horse" not in told
+    assert "too short" in str(problems(tmp_path, '[suppression]\nold_secrets = ["short"]\n'))
+
+
 def test_mail_has_the_defaults_of_its_channel() -> None:
     email, channel = Settings().email, SmtpSettings(host="mail.example")
     assert email.connections == channel.connections

@@ -51,6 +51,14 @@ def test_what_was_not_made_here_says_nothing(token: str) -> None:
     assert LINKS.read(token) is None
 
 
+def test_an_old_secret_still_opens_and_closes_nothing_any_more() -> None:
+    new = Links(b"the next secret of the installation", SECRET, b"one of long before")
+    assert new.read(LINKS.token(ANN)) == ANN
+    assert new.token(ANN) != LINKS.token(ANN)
+    assert new.read(new.token(ANN)) == ANN
+    assert LINKS.read(new.token(ANN)) is None
+
+
 def test_a_huge_one_is_not_even_looked_at() -> None:
     assert LINKS.read("A" * 1_000_000) is None
     assert LINKS.read("\ud800") is None

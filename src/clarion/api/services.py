@@ -57,6 +57,8 @@ class Services:
     tellers: Tellers = field(default_factory=lambda: Tellers(CALLBACKS))
     #: Who follows links in messages, and how often.
     visitors: Visitors = field(default_factory=Visitors)
+    #: Secrets of before, whose links still work.
+    old_secrets: Sequence[bytes] = ()
     #: The categories that nobody can unsubscribe from, and when soft bounces suppress an address.
     critical: Collection[str] = ()
     soft: SoftRule = field(default_factory=SoftRule)
@@ -81,7 +83,7 @@ class Services:
     @property
     def links(self) -> Links:
         """What makes and reads the links by which recipients unsubscribe."""
-        return Links(self.secret)
+        return Links(self.secret, *self.old_secrets)
 
     @property
     def pepper(self) -> bytes:

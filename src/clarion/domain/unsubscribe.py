@@ -34,34 +34,53 @@ class Link:
 
 
 class Links:
-    """Makes and reads links under the *secret* of an installation."""
+    """Makes links under the *secret* of an installation, and reads those under *old* ones as well."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._seal_key = hmac.digest(secret, b"unsubscribe: seal", "sha256")
-        self._stream_key = hmac.digest(secret, b"unsubscribe: stream", "sha256")
+    def __init__(self, secret: bytes, *old: bytes) -> None:
+        self._key = _Key(secret)
+        self._keys = (self._key, *map(_Key, old))
 
     def token(self, link: Link) -> str:
         """What stands for *link* in a path: letters, digits, ``-`` and ``_``."""
         said = _VERSION + link.tenant_id.bytes + "\0".join((link.channel, link.category, link.address)).encode()
-        seal = self._seal(said)
-        return base64.urlsafe_b64encode(seal + self._mixed(seal, said)).decode().rstrip("=")
+        return base64.urlsafe_b64encode(self._key.seal(said)).decode().rstrip("=")
 
     def read(self, token: str) -> Link | None:
-        """What *token* says; None when it was not made under this secret, letter by letter."""
+        """What *token* says; None when it was not made under one of the secrets, letter by letter."""
         if len(token) > _LONGEST:
             return None
         try:
             sealed = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
-        seal, mixed = sealed[:_SEAL], sealed[_SEAL:]
-        said = self._mixed(seal, mixed)
-        if not hmac.compare_digest(seal, self._seal(said)) or said[:1] != _VERSION:
+        opened = [said for key in self._keys if (said := key.unseal(sealed)) is not None]
+        if not opened or opened[0][:1] != _VERSION:
             return None
+        said = opened[0]
         if base64.urlsafe_b64encode(sealed).decode().rstrip("=") != token:  # the last letter has bits to spare
             return None
         channel, category, address = said[17:].decode().split("\0")
         return Link(tenant_id=UUID(bytes=said[1:17]), channel=channel, address=address, category=category)
+
+
+class _Key:
+    """What closes and opens."""
+
+    __slots__ = ("_seal_key", "_stream_key")
+
+    def __init__(self, secret: bytes) -> None:
+        self._seal_key = hmac.digest(secret, b"unsubscribe: seal", "sha256")
+        self._stream_key = hmac.digest(secret, b"unsubscribe: stream", "sha256")
+
+    def seal(self, said: bytes) -> bytes:
+        seal = self._seal(said)
+        return seal + self._mixed(seal, said)
+
+    def unseal(self, sealed: bytes) -> bytes | None:
+        """What was closed with this key; None when it was not, compared in constant time."""
+        seal = sealed[:_SEAL]
+        said = self._mixed(seal, sealed[_SEAL:])
+        return said if hmac.compare_digest(seal, self._seal(said)) else None
 
     def _seal(self, said: bytes) -> bytes:
         return hmac.digest(self._seal_key, said, "sha256")[:_SEAL]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, SecretStr
 
 from clarion.project import setting_types as types
 from clarion.project.setting_kinds import DAY, HOUR, KIB, MIB, MINUTE, SECOND, Duration, Group, a
 
 Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
+Peppers = Annotated[tuple[SecretStr, ...], BeforeValidator(types.peppers)]
 
 
 class Api(Group):
@@ -78,6 +79,10 @@ class Suppression(Group):
         True,
         "whether mails of other categories say how to unsubscribe in their headers (RFC 8058), where `public_url` "
         "begins with `https://`",
+    )
+    old_secrets: Peppers = a(
+        (),
+        "earlier values of `secret`, separated by commas: links to unsubscribe that were made with one still work",
     )
     soft_bounces: int = a(
         5,

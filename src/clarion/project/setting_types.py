@@ -124,6 +124,13 @@ def pepper(value: object) -> SecretStr:
     return SecretStr(text)
 
 
+def peppers(value: object) -> tuple[SecretStr, ...]:
+    """Several of them, with commas between."""
+    if isinstance(value, tuple) and all(isinstance(one, SecretStr) for one in value):
+        return value
+    return tuple(pepper(one) for one in names(value))
+
+
 def networks(value: object) -> tuple[object, ...]:
     """Blocks of addresses."""
     if isinstance(value, tuple) and all(isinstance(one, IPv4Network | IPv6Network) for one in value):
