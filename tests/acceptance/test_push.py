@@ -191,6 +191,31 @@ async def test_a_token_that_moved_meanwhile_takes_nothing_of_who_had_it_before(
         await house.check()
 
 
+async def test_a_device_of_another_project_is_reached_through_that_projects_account(
+    database: str, project: Path, fcm: FcmFake
+) -> None:
+    async with FcmFake(project="the-other") as other:
+        accounts = {
+            name: {"kind": "fcm", "service_account": fake.service_account, "base_url": fake.url}
+            for name, fake in (("first", fcm), ("second", other))
+        }
+        env = {"CLARION_PROVIDERS": json.dumps(accounts), "CLARION_PUSH_PROVIDERS": "first, second"}
+        async with open_house(database, project=project, env=env) as house:
+            tokens = (await _people(house, 1))["p0"]
+            fcm.mismatched.add(tokens["d0"])
+            other.mismatched.add(tokens["d1"])
+            done = await house.finished(await house.trigger({"recipients": ["p0"]}, "ready"))
+            assert done["by_channel"]["push"]["sent"] == 2
+            assert [taken.token for taken in fcm.taken] == [tokens["d1"]]
+            assert [taken.token for taken in other.taken] == [tokens["d0"]]
+            other.mismatched.add(tokens["d0"])
+            done = await house.finished(await house.trigger({"recipients": ["p0"]}, "ready"))
+            assert done["by_channel"]["push"]["failed"] == 1, "neither project knows it"
+            listed = (await house.get("/v1/recipients/p0/devices"))["items"]
+            assert [device["disabled_at"] for device in listed] == [None, None]
+            await house.check()
+
+
 async def test_without_a_provider_messages_wait_and_say_for_what(database: str, project: Path) -> None:
     async with open_house(database, project=project) as house:
         await _people(house, 1, each=1)

@@ -134,6 +134,7 @@ async def test_a_certificate_of_apple_that_is_missing_holds_up_nobody_else(fake:
     outcomes = await _send(fake, push_message(iphone), push_message())
     assert isinstance(outcomes[0], Retry)
     assert (outcomes[0].after, outcomes[0].pause_provider) == (timedelta(minutes=1), False)
+    assert outcomes[0].blameless, "no breaker opens for it"
     assert isinstance(outcomes[1], Sent)
 
 
@@ -157,6 +158,7 @@ async def test_a_quota_makes_those_wait_whom_it_concerns(
     (outcome,) = await _send(fake, push_message())
     assert isinstance(outcome, Retry)
     assert (outcome.after, outcome.pause_provider) == (timedelta(seconds=after), everybody)
+    assert outcome.blameless
 
 
 async def test_one_token_of_access_is_for_all_and_is_renewed_before_it_runs_out(fake: FcmFake) -> None:

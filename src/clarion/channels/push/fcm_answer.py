@@ -10,8 +10,8 @@ any other 2xx                              Uncertain: it says that it was taken,
 UNREGISTERED                               Reject unregistered; the device is disabled
 INVALID_ARGUMENT about the token           Reject invalid_recipient; the device is disabled
 INVALID_ARGUMENT about anything else       Reject too_large where it says so, else Reject rejected
-SENDER_ID_MISMATCH                         Reject sender_refused: the token is another project's. The device stays, as
-                                           an account of the wrong project would else disable all there are
+SENDER_ID_MISMATCH                         Reject sender_refused: the token is another project's, whose account may take
+                                           it. The device stays: an account of the wrong project would disable all
 QUOTA_EXCEEDED of one device               Retry, for this message alone
 QUOTA_EXCEEDED, any other 429              Retry, everybody waits: as `Retry-After` says, else a minute
 THIRD_PARTY_AUTH_ERROR                     Retry, for this message alone: only Apple's devices or browsers are concerned
@@ -61,7 +61,7 @@ def outcome_of(reply: Reply, token: str) -> Outcome:
     if reply.ok:
         return Uncertain(f"{said}; it has no name of a message")
     if reply.status == 429:
-        return Retry(said, after=reply.retry_after or QUOTA, pause_provider=True)
+        return Retry(said, after=reply.retry_after or QUOTA, pause_provider=True, blameless=True)
     return reply.refusal(said, idempotent=False)
 
 
@@ -85,9 +85,9 @@ def _by_code(code: str, said: str, reply: Reply, error: Mapping[str, object]) ->
             return Reject(said, code="sender_refused")
         case "QUOTA_EXCEEDED":
             only_it = "device" in str(list(_details(error, _QUOTA_FAILURE))).lower()
-            return Retry(said, after=reply.retry_after or QUOTA, pause_provider=not only_it)
+            return Retry(said, after=reply.retry_after or QUOTA, pause_provider=not only_it, blameless=True)
         case _:
-            return Retry(said, after=LOCKED_OUT)
+            return Retry(said, after=LOCKED_OUT, blameless=True)
 
 
 def _invalid(said: str, error: Mapping[str, object]) -> Outcome:
