@@ -16,6 +16,7 @@ from clarion.channels.account import Account
 from clarion.channels.base import Email, Provider, Push, Sms
 from clarion.channels.email.mailgun import Mailgun
 from clarion.channels.email.postmark import Postmark
+from clarion.channels.email.resend import Resend
 from clarion.channels.push.fcm import Fcm
 from clarion.channels.sms.twilio import Twilio
 from clarion.dev.fakes import google_access
@@ -24,6 +25,7 @@ from clarion.dev.fakes.fcm import FcmFake
 from clarion.dev.fakes.fcm_rules import BAD_TOKEN
 from clarion.dev.fakes.mailgun import MailgunFake
 from clarion.dev.fakes.postmark import PostmarkFake
+from clarion.dev.fakes.resend import ResendFake
 from clarion.dev.fakes.twilio import TwilioFake
 from clarion.domain.content import EmailContent, PushContent, SmsContent
 from clarion.http.client import Patience
@@ -37,6 +39,8 @@ MAIL_KEY = "5ecre7" + "f00dcafe" * 4
 SIGNING_KEY = "5ecre7" + "deadbeef" * 4
 SERVER_TOKEN = "5ecre7" + "70cafe" * 5
 WEBHOOK_PASSWORD = "5ecre7" + "c0de" * 8
+RESEND_KEY = "re_5ecre7" + "beef" * 6
+RESEND_SECRET = "whsec_" + "5ecre7Ke" * 4
 PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
 #: For answers that never come.
 SHORT = Patience(connect=timedelta(seconds=0.3), total=timedelta(seconds=0.3))
@@ -144,6 +148,30 @@ class PostmarkCase(Case):
         return '{"ErrorCode": 406, "Message": "You tried to send to recipient(s) that have been marked as inactive."}'
 
 
+class ResendCase(Case):
+    """Resend: an idempotency key, and an id that Resend makes."""
+
+    secrets = (RESEND_KEY, RESEND_SECRET)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with ResendFake(api_key=RESEND_KEY, signing_secret=RESEND_SECRET, domain="shop.example") as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Resend:
+        return Resend(resend_account(base_url=base_url or self.url), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Email:
+        return mail_message("guest@refused.invalid" if refused else "guest@example.com")
+
+    def taken(self) -> list[str]:
+        return [message.id for message in self.fake.taken]
+
+    def error(self) -> str:
+        return '{"statusCode": 422, "name": "validation_error", "message": "Invalid `to` field."}'
+
+
 class FcmCase(Case):
     """FCM: no idempotency key, a name that it makes, and access that runs out."""
 
@@ -174,6 +202,7 @@ CASES: Mapping[str, type[Case]] = {
     "twilio": TwilioCase,
     "mailgun": MailgunCase,
     "postmark": PostmarkCase,
+    "resend": ResendCase,
 }
 
 
@@ -197,6 +226,12 @@ def mailgun_account(name: str = "main", *, base_url: str | None = None, **more: 
 def postmark_account(name: str = "main", *, base_url: str | None = None, **more: str) -> Account:
     """The same at Postmark."""
     table = {"kind": "postmark", "server_token": SERVER_TOKEN, "webhook_password": WEBHOOK_PASSWORD, **more}
+    return _mail_account(name, table, base_url)
+
+
+def resend_account(name: str = "main", *, base_url: str | None = None, **more: str) -> Account:
+    """The same at Resend."""
+    table = {"kind": "resend", "api_key": RESEND_KEY, "signing_secret": RESEND_SECRET, **more}
     return _mail_account(name, table, base_url)
 
 

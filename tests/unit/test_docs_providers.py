@@ -11,7 +11,14 @@ from tests.support.endpoint import EndpointServer, status
 from tests.support.providers import text_message
 
 from clarion.channels.account import Account, Kind
-from clarion.channels.email import mailgun_answer, mailgun_events, postmark_answer, postmark_callbacks
+from clarion.channels.email import (
+    mailgun_answer,
+    mailgun_events,
+    postmark_answer,
+    postmark_callbacks,
+    resend_answer,
+    resend_callbacks,
+)
 from clarion.channels.kinds import kinds
 from clarion.channels.push import fcm_answer
 from clarion.channels.sms import twilio_answer
@@ -55,6 +62,18 @@ def test_every_code_and_type_of_postmark_that_is_known_is_told() -> None:
 def test_every_code_of_fcm_that_is_known_is_told() -> None:
     answers = section(PROVIDERS, "`fcm`")
     assert [code for code in fcm_answer.KNOWN if f"`{code}`" not in answers] == []
+
+
+def test_every_name_and_event_of_resend_that_is_known_is_told() -> None:
+    told = section(PROVIDERS, "`resend`")
+    names = {resend_answer._OTHER_WORDS, resend_answer._AT_ONCE, resend_answer._FROM, *resend_answer._KEYS}
+    known = (
+        names
+        | resend_answer._QUOTAS
+        | {kind.removeprefix("email.") for kind in resend_callbacks._PLAIN}
+        | resend_callbacks._SOFT
+    )
+    assert [name for name in known if f"`{name}`" not in told] == []
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

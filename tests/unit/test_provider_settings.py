@@ -170,6 +170,26 @@ def test_what_is_wrong_with_an_account_at_postmark_is_said(tmp_path: Path, chang
     assert says in _refused(tmp_path, "[providers.main]\n" + "\n".join([*lines, f"{key} = {value}"]))
 
 
+RESEND = f'kind = "resend"\napi_key = "{TOKEN}"\nsigning_secret = "whsec_{"MDEy" * 8}"\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("signing_secret", '"c0ffeec0ffeec0ffeec0ffee"'), "expected whsec_ and base64"),
+        (("signing_secret", '"whsec_MDEy"'), "expected whsec_ and base64"),
+        (("signing_secret", '"whsec_!!!"'), "expected whsec_ and base64"),
+        (("signing_secret", '""'), "it is empty"),
+        (("base_url", '"https://api.resend.com"'), "on this machine"),
+    ],
+)
+def test_what_is_wrong_with_an_account_at_resend_is_said(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    _load(tmp_path, f"[providers.main]\n{RESEND}")
+    key, value = change
+    lines = [line for line in RESEND.splitlines() if not line.startswith(f"{key} =")]
+    assert says in _refused(tmp_path, "[providers.main]\n" + "\n".join([*lines, f"{key} = {value}"]))
+
+
 def test_mail_goes_by_smtp_unless_an_account_is_named(tmp_path: Path) -> None:
     table = f"[providers.main]\n{MAIL}"
     smtp = {"CLARION_SMTP_URL": "smtp://127.0.0.1:25"}
@@ -250,7 +270,7 @@ def test_another_package_may_offer_a_kind(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "carrier", raising=False)
     (account,) = _load(tmp_path, '[providers.main]\nkind = "carrier"\nnumber = "7"\n').providers
     assert str(account) == "main (carrier)"
-    assert sorted(kinds()) == ["carrier", "fcm", "mailgun", "postmark", "twilio"]
+    assert sorted(kinds()) == ["carrier", "fcm", "mailgun", "postmark", "resend", "twilio"]
     assert find_kind("twilio") is kinds()["twilio"]
 
 
