@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from email import message_from_bytes, policy
@@ -14,8 +15,11 @@ from tests.support.api import SECRET
 from tests.support.command import clarion
 from tests.support.house import House, open_house
 from tests.support.http import Connection, request
+from tests.support.providers import MAIL_DOMAIN, MAIL_KEY, SIGNING_KEY
 from tests.support.smtp_faults import Fault
 
+from clarion.channels.email.mailgun_callbacks import MailgunCallbacks
+from clarion.dev.fakes.mailgun import MailgunFake
 from clarion.flows import suppressed
 
 ADDRESS = "https://notify.example"
@@ -147,6 +151,36 @@ async def test_a_mailbox_that_is_not_there_is_not_written_to_again(database: str
         assert (await send(house, "newsletter", gone))["status"] == "failed"
         assert house.smtp.commands["RCPT"] == asked + 1
         await house.check()
+
+
+async def test_what_a_provider_tells_later_is_heeded(database: str, project: Path) -> None:
+    """Through Mailgun: a mail that came back and one that somebody called spam."""
+    async with MailgunFake(domain=MAIL_DOMAIN, api_key=MAIL_KEY, signing_key=SIGNING_KEY) as fake:
+        account = {"kind": "mailgun", "domain": MAIL_DOMAIN, "api_key": MAIL_KEY, "signing_key": SIGNING_KEY}
+        env = SETTINGS | {
+            "CLARION_PROVIDERS": json.dumps({"main": account | {"base_url": fake.url}}),
+            "CLARION_EMAIL_PROVIDER": "main",
+        }
+        async with open_house(database, project=project, env=env) as house:
+            integrations: Any = house.api.services.integrations
+            integrations["mailgun", "main"] = MailgunCallbacks(SIGNING_KEY)
+            hook = f"http://127.0.0.1:{house.api.port}/v1/callbacks/mailgun/main"
+            fake.webhooks = {name: [hook] for name in ("delivered", "permanent_fail", "complained")}
+            angry, gone, glad = (f"{name}@example.com" for name in ("angry", "gone", "glad"))
+            for address in (angry, gone, glad):
+                assert (await send(house, "newsletter", address))["status"] == "sent"
+            headers = fake.taken[0].message.partition("\n\n")[0]
+            assert f"List-Unsubscribe: <{ADDRESS}/u/" in headers
+            assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in headers
+            ids = {mail.to: mail.id for mail in fake.taken}
+            for address, kind in ((angry, "delivered"), (angry, "complained"), (gone, "failed"), (glad, "delivered")):
+                assert await fake.report(ids[address], kind) == [200]
+            reasons = {one["address"]: one["reason"] for one in (await house.get("/v1/suppressions"))["items"]}
+            assert reasons == {angry: "complaint", gone: "hard_bounce"}
+            for address, status in ((angry, "skipped"), (gone, "skipped"), (glad, "sent")):
+                assert (await send(house, "reset", address))["status"] == status
+            assert len(fake.taken) == 4
+            await house.check()
 
 
 async def test_in_one_list_only_those_who_are_suppressed_are_left_out(house: House) -> None:
