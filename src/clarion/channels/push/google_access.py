@@ -8,15 +8,19 @@ from __future__ import annotations
 import asyncio
 import ssl
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from clarion import clock
-from clarion.channels.push.service_account import ServiceAccount
+from clarion.channels.push.service_account import ServiceAccount, load_private_key
 from clarion.domain.outcome import Reject, Retry, Uncertain
 from clarion.http.client import Client, Patience
 from clarion.http.outcome import BUSY, LOCKED_OUT
 from clarion.http.reply import Reply, printable
 from clarion.http.url_guard import parse_url
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _HEADERS = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
@@ -38,6 +42,7 @@ class GoogleAccess:
         self._uri = parse_url(account.token_uri)
         self._http = Client(connections=1, patience=patience, tls=tls)
         self._renewing = asyncio.Lock()
+        self._key: RSAPrivateKey | None = None
         self._token: str | None = None
         #: On the monotonic clock.
         self._good_until = 0.0
@@ -67,6 +72,8 @@ class GoogleAccess:
     def _form(self) -> bytes:
         import jwt  # only where there is an account
 
+        if self._key is None:  # kept: signing takes a millisecond, reading the key some more
+            self._key = load_private_key(self._account)
         account, now = self._account, int(clock.now().timestamp())
         claims = {
             "iss": account.email,
@@ -76,7 +83,7 @@ class GoogleAccess:
             "exp": now + int(_LIFETIME.total_seconds()),
         }
         headers = {"kid": account.key_id} if account.key_id else None
-        assertion = jwt.encode(claims, account.private_key, algorithm="RS256", headers=headers)
+        assertion = jwt.encode(claims, self._key, algorithm="RS256", headers=headers)
         return urlencode({"grant_type": _GRANT, "assertion": assertion}).encode()
 
 

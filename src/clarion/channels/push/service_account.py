@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import orjson
 
 from clarion.channels.options import is_here
 from clarion.errors import Invalid
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 _LARGEST = 16 * 1024
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{2,99}")
@@ -52,6 +56,16 @@ def parse_service_account(text: str) -> ServiceAccount:
         key_id=key_id if isinstance(key_id, str) and key_id.isalnum() else None,
         token_uri=_token_uri(_text(found, "token_uri")),
     )
+
+
+def load_private_key(account: ServiceAccount) -> RSAPrivateKey:
+    """The key of an account that was checked."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key(account.private_key.encode(), password=None, unsafe_skip_rsa_key_validation=True)
+    assert isinstance(key, RSAPrivateKey)
+    return key
 
 
 def _text(found: dict[str, object], key: str) -> str:
