@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
-from clarion.connections import accounts_of, ages, notifier_for, pool_for, rates_of, soft_rule
+from clarion.connections import accounts_of, ages, carriers_of, notifier_for, pool_for, rates_of, soft_rule
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -74,6 +74,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             ages=ages(settings),
             accounts=settings.providers,
             integrations=open_callbacks(settings.providers),
+            carriers=carriers_of(settings),
             public_url=settings.public_url or "",
             critical=settings.suppression.critical_categories,
             old_secrets=[one.get_secret_value().encode() for one in settings.suppression.old_secrets],
@@ -100,6 +101,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     from clarion.flows.bindings import Bindings
     from clarion.flows.handover import Handover
     from clarion.flows.hearing import Hearing
+    from clarion.flows.marks import KINDS, Marks
     from clarion.flows.rates import paces_of, set_rates
     from clarion.handlers import build_handlers
     from clarion.queue.workers import SIGN_EVERY
@@ -117,7 +119,8 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     await bindings.refresh()
     hearing = Hearing(bindings, wake=notifier.ring)
     handover = Handover(name, settings.worker.lease)
-    handlers = build_handlers(stack, settings, pool, notifier.ring, name, bindings, hearing, handover)
+    marks = Marks()
+    handlers = build_handlers(stack, settings, pool, notifier.ring, name, bindings, hearing, handover, marks)
     wanted = settings.worker.queues or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
         raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
@@ -134,13 +137,14 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     # Where there are several accounts, one that hangs holds up its own share of the senders, and the others' go on.
     for channel in (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value):
         paces[channel] = replace(pace, senders=pace.senders * max(1, len(accounts_of(settings, channel))))
-    rates = Rates(pool, (limit for queue in wanted for limit in paces_of(queue)))
-    await set_rates(pool, rates_of(settings))
+    limited = {queue: paces_of(queue, carriers_of(settings)) for queue in wanted}
+    rates = Rates(pool, (limit for some in limited.values() for limit in some), kinds=KINDS, told=marks.learn)
+    await set_rates(pool, rates_of(settings), tenants=settings.tenant_rates)
     await rates.run_once()
     consumers = []
     for queue in wanted:
         taken = replace(paces.get(queue, pace), at_once=settings.concurrency.get(queue))
-        gate = Gate(pool, rates, paces_of(queue), most=taken.claim)
+        gate = Gate(pool, rates, limited[queue], most=taken.claim, missing=marks.missing)
         called = notifier.subscribe(queue)
         consumers.append(Consumer(pool, queue, handlers[queue], worker=name, pace=taken, called=called, gate=gate))
     handover.takers = {consumer.queue: consumer for consumer in consumers if consumer.queue in tuple(Channel)}

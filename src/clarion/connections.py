@@ -136,17 +136,30 @@ async def _close(pool: Pool) -> None:
 
 def rates_of(settings: Settings) -> dict[str, Rate]:
     """The limits that settings set, by their names."""
-    from clarion.channels.email.smtp import SmtpProvider
-    from clarion.flows.rates import provider_pace, queue_pace
+    from clarion.domain.rate import together
+    from clarion.flows.rates import category_pace, channel_pace, provider_pace, queue_pace
 
     found = {queue_pace(queue): rate for queue, rate in settings.rates.items()}
-    if settings.email.rate is not None:
-        found[provider_pace(SmtpProvider.name)] = settings.email.rate
-    if settings.sms.rate is not None:
-        found[provider_pace(Channel.SMS.value)] = settings.sms.rate
-    if settings.push.rate is not None:
-        found[provider_pace(Channel.PUSH.value)] = settings.push.rate
-    return found
+    found |= {category_pace(category): rate for category, rate in settings.category_rates.items()}
+    own = {provider_pace(account.label): account.rate for account in settings.providers if account.rate is not None}
+    for channel, labels in carriers_of(settings).items():
+        rate, rates = getattr(settings, channel).rate, [own.get(provider_pace(label)) for label in labels]
+        if len(labels) == 1 and rate is not None:
+            found[provider_pace(labels[0])] = rate
+        elif len(labels) > 1 and (rate := rate or together(rates)) is not None:
+            found[channel_pace(channel)] = rate
+    return found | own
+
+
+def carriers_of(settings: Settings) -> dict[str, list[str]]:
+    """The labels of the accounts that carry the messages of each queue, under which all workers share their limits and
+    pauses; none where messages wait for one.
+    """
+    from clarion.channels.email.smtp import SmtpProvider
+
+    channels = (Channel.EMAIL, Channel.SMS, Channel.PUSH)
+    carriers = {channel.value: [account.label for account in accounts_of(settings, channel)] for channel in channels}
+    return carriers if carriers[Channel.EMAIL] else {**carriers, Channel.EMAIL.value: [SmtpProvider.name]}
 
 
 def soft_rule(settings: Settings) -> SoftRule:

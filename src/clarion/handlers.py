@@ -29,6 +29,7 @@ from clarion.flows import hearing as hear
 from clarion.flows.accounts import Accounts
 from clarion.flows.act import Act
 from clarion.flows.bindings import Bindings
+from clarion.flows.caps import Caps
 from clarion.flows.compose import Compose, compose_email, compose_push, compose_sms, reach_devices
 from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
@@ -40,6 +41,7 @@ from clarion.flows.early_callbacks import EarlyCallbacks
 from clarion.flows.fire import Fire
 from clarion.flows.handover import Handover
 from clarion.flows.hearing import Hearing
+from clarion.flows.marks import Marks
 from clarion.flows.publish import PublishAll
 from clarion.flows.published import Published
 from clarion.flows.react import React
@@ -61,11 +63,12 @@ def build_handlers(
     bindings: Bindings,
     hearing: Hearing,
     handover: Handover,
+    marks: Marks,
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Who does what: by queue, then by kind of job."""
     slots, published = Slots(), Published(default_locale=settings.default_locale)
     contexts = Contexts(published)
-    turns = Turns()
+    turns, caps = Turns(), Caps(by_category=settings.caps, critical=settings.suppression.critical_categories)
     expanding = expand.Expand(
         pool,
         published,
@@ -76,7 +79,10 @@ def build_handlers(
         hearing=hearing,
         handover=handover,
         contexts=contexts,
+        marks=marks,
+        caps=caps,
     )
+    advancing = advance.Advance(pool, published, wake=wake, slots=slots, hearing=hearing, marks=marks, caps=caps)
     suppressed = Suppressed(critical=settings.suppression.critical_categories, soft=soft_rule(settings))
     offers = offers_of(settings)
     given: dict[str, Any] = {
@@ -105,7 +111,7 @@ def build_handlers(
         Channel.SMS.value: {expand.KIND: expanding, rows.DELIVER: sms},
         Channel.PUSH.value: {expand.KIND: expanding, rows.DELIVER: push},
         Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
-        rows.WAITING: {rows.ADVANCE: advance.Advance(pool, published, wake=wake, slots=slots, hearing=hearing)},
+        rows.WAITING: {rows.ADVANCE: advancing},
         timers.QUEUE: {timers.KIND: firing},
         cancel.QUEUE: {
             cancel.KIND: cancel.SweepCancelled(pool, slots=slots),

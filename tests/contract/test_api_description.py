@@ -109,7 +109,7 @@ async def test_answers_are_as_the_document_says(api: Api) -> None:
         "putSchedule": {"cron": "@daily", "do": [{"timer.cancel": {"key": "'other'"}}]},
         "putDevice": {"token": "token:of-a-phone"},
         "cleanQueue": {"older_than_s": 1_000_000},
-        "setQueueRate": {"rate": "20/s"},
+        **{f"set{kind}Rate": {"rate": "20/s"} for kind in ("Queue", "Tenant", "Category", "Provider")},
         "addSuppressions": {"suppressions": [{"address": "x@example.com"}, {"address": "?"}]},
         "putTimer": {"in": "1h", "actions": [{"timer.cancel": {"key": "other"}}]},
     }

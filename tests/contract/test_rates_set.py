@@ -17,7 +17,7 @@ from clarion.domain.rate import Rate
 from clarion.domain.step import Channel, ChannelStep, DelayStep
 from clarion.domain.workflow import Workflow
 from clarion.flows.apply import apply
-from clarion.flows.rates import set_rates
+from clarion.flows.rates import category_pace, set_rates, tenant_pace
 from clarion.flows.rows import pace_of
 from clarion.project.project import Draft
 from clarion.queue import add, buried, limits, settle
@@ -101,7 +101,7 @@ async def test_over_http(database: str) -> None:
     async with open_api(database) as api:
         path = "/v1/queues/email/rate"
         answer = await api.call("PUT", path, {"rate": "20/s", "burst": 5})
-        limited = {"limit": "queue:email", "rate": "20/s", "burst": 5, "set_by": "hand"}
+        limited = {"limit": "queue:email", "rate": "20/s", "burst": 5, "reserve": 0.0, "set_by": "hand"}
         assert (answer.status, answer.json["rates"]) == (200, [limited])
         assert (await api.call("GET", "/v1/queues/email")).json["rates"] == [limited]
         assert (await api.call("PUT", path, {"rate": "100/m burst 3"})).json["rates"][0]["burst"] == 3
@@ -157,3 +157,87 @@ async def test_mails_of_two_worker_processes_leave_at_the_rate_of_the_server(dat
         assert len({row["worker"] for row in rows}) == 2
         await cluster.pool.execute("UPDATE rate_limit SET per_second = 10000 WHERE name = 'provider:smtp'")
         await cluster.until("(SELECT count(*) FROM message WHERE status = 'sent') = $1", 100)
+
+
+async def test_all_limits_with_what_waits_over_http(database: str) -> None:
+    async with open_api(database, carriers={"sms": ["twilio:main"]}) as api:
+        answer = await api.call("PUT", "/v1/tenants/one/rate", {"rate": "20/s burst 5 reserve 10%"})
+        limited = {
+            **{"limit": "tenant:one", "kind": "tenant", "name": "one", "tenant": "one", "rate": "20/s", "burst": 5},
+            **{"reserve": 0.1, "set_by": "hand", "paused_until": None, "reason": None, "waiting": 0, "capped": False},
+        }
+        assert (answer.status, answer.json) == (200, limited)
+        for path in ("tenants/two", "categories/news", "providers/main", "queues/sms"):
+            assert (await api.call("PUT", f"/v1/{path}/rate", {"rate": "5/s"})).status == 200
+        one, two = api.tenants["one"], api.tenants["two"]
+        pace = limits.together([category_pace("news"), tenant_pace(one)])
+        async with api.pool.acquire() as connection:
+            await limits.define(connection, pace_of(one, "w"), 3, set_by=limits.SetBy.WORKFLOW)
+            await limits.define(connection, pace_of(two, "secret"), 3, set_by=limits.SetBy.WORKFLOW)
+            await limits.pause(connection, "provider:twilio:main", 60 * SECOND, "HTTP 429")
+            await add.add_many(
+                connection,
+                [
+                    *(NewJob(queue="email", kind="deliver", tenant_id=one, pace=pace) for _ in range(3)),
+                    NewJob(queue="sms", kind="deliver", tenant_id=two, pace=tenant_pace(two), priority=0),
+                    NewJob(queue="sms", kind="deliver", tenant_id=two, pace=category_pace("news")),
+                ],
+            )
+        items = (await api.call("GET", "/v1/limits")).json["items"]
+        assert {item["limit"]: item["waiting"] for item in items} == {
+            **{"category:news": 4, "provider:twilio:main": 2, "queue:sms": 2, "tenant:one": 3, "tenant:two": 1},
+            **{"workflow:w": 0, "workflow:secret": 0},
+        }
+        (paused,) = [item for item in items if item["reason"]]
+        assert (paused["limit"], paused["reason"]) == ("provider:twilio:main", "HTTP 429")
+        own = await api.new_key("two", ["queues:read"])
+        seen = await api.call("GET", "/v1/limits", headers={"authorization": f"Bearer {own}"})
+        assert [item["limit"] for item in seen.json["items"]] == [
+            *("category:news", "provider:twilio:main", "queue:sms", "tenant:two", "workflow:secret")
+        ], "what is of another tenant is not told"
+        for _ in range(2):
+            assert (await api.call("DELETE", "/v1/categories/news/rate")).status == 204
+        left = [item["limit"] for item in (await api.call("GET", "/v1/limits")).json["items"]]
+        assert "category:news" not in left
+
+
+async def test_limits_that_cannot_be(database: str) -> None:
+    async with open_api(database, carriers={"sms": ["twilio:main"]}) as api:
+        for path, status, says in [
+            ("tenants/ones", 404, "there is no tenant ones: did you mean `one`?"),
+            ("categories/News", 422, "`News` is not a name; use a-z, 0-9, - and _, for example `news`"),
+            ("providers/mian", 404, "there is no account mian: did you mean `main`?"),
+            ("queues/emial", 404, "did you mean `email`?"),
+        ]:
+            refused = await api.call("PUT", f"/v1/{path}/rate", {"rate": "5/s"})
+            assert refused.status == status, path
+            assert says in refused.json["detail"], refused.json
+        for body, code in [
+            ({"rate": "5"}, "invalid_rate"),
+            ({"rate": "0/s"}, "invalid_rate"),
+            ({"rate": "5/s reserve 99%"}, "invalid_rate"),
+            ({"rate": 5}, "type"),
+            ({}, "missing"),
+        ]:
+            refused = await api.call("PUT", "/v1/tenants/one/rate", body)
+            assert (refused.status, refused.json["errors"][0]["code"]) == (422, code)
+        assert (await api.call("GET", "/v1/limits")).json["items"] == []
+
+
+async def test_limits_from_the_command_line(database: str) -> None:
+    async with open_api(database) as api:
+        asked = ("--url", f"http://127.0.0.1:{api.port}", "--api-key", api.keys["one"])
+        done = await clarion("limits", "set", "tenant:one", "20/s reserve 10%", "--json", *asked)
+        assert [(one["limit"], one["rate"]) for one in done.lines] == [("tenant:one", "20/s")]
+        assert "20/s reserve 10%" in (await clarion("limits", "list", *asked)).out
+        typo = await clarion("limits", "set", "tenant:oen", "20/s", *asked)
+        assert (typo.code, "did you mean `one`?" in typo.err) == (3, True), typo
+        wrong = await clarion("limits", "set", "tenant:one", "20", *asked)
+        assert (wrong.code, "did you mean 20/s?" in wrong.err) == (1, True), wrong
+        for name in ("one", "tenants:one", "workflow:w"):
+            assert (await clarion("limits", "set", name, "20/s", *asked)).code == 2
+        queue = await clarion("limits", "set", "queue:email", "9/s", "--json", *asked)
+        assert [(one["limit"], one["rate"]) for one in queue.lines] == [("queue:email", "9/s")]
+        assert (await clarion("limits", "lift", "queue:email", *asked)).code == 0
+        assert (await clarion("limits", "lift", "tenant:one", *asked)).code == 0
+        assert (await clarion("limits", "list", "--json", *asked)).lines == []

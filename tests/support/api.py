@@ -78,7 +78,8 @@ async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
     pool = await open_pool(url, size=4, statement_timeout_s=5, application_name="test-api")
     async with pool:
         rung: list[str] = []
-        services = Services(pool=pool, secret=SECRET, wake=rung.append, **settings)
+        carried = {"carriers": {"sms": ["twilio:main"]}} | settings
+        services = Services(pool=pool, secret=SECRET, wake=rung.append, **carried)
         server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=services.closing, drain_s=2)
         # Not in a TaskGroup: a test that fails would cancel the server instead of letting it close its sockets.
         serving = asyncio.create_task(server.run())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from clarion.domain.step import Step
 from clarion.domain.workflow import Workflow
 from clarion.flows import cancel, trigger
 from clarion.flows.advance import Advance
+from clarion.flows.caps import Caps
 from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, Expand
@@ -48,6 +50,8 @@ class Steps:
     finish: Finish
     rung: list[str]
     handover: Handover
+    #: Makes one more worker that expands.
+    another_expander: Callable[[], Consumer]
     _definitions: Definitions = field(default_factory=Definitions)
 
     async def publish(self, *steps: Step, key: str = "w", expires_after: timedelta = timedelta(hours=1)) -> None:
@@ -132,12 +136,14 @@ class Steps:
 
 
 @asynccontextmanager
-async def open_steps(url: str, *, page: int = 100_000, first_page: int = 100_000) -> AsyncIterator[Steps]:
+async def open_steps(
+    url: str, *, page: int = 100_000, first_page: int = 100_000, caps: Caps | None = None
+) -> AsyncIterator[Steps]:
     """All of it on the migrated database at *url*; *page* recipients are expanded at once, *first_page* at first."""
-    pool = await open_pool(url, size=6, statement_timeout_s=30, application_name="test-steps")
+    pool = await open_pool(url, size=14, statement_timeout_s=30, application_name="test-steps")
     async with pool:
         published, slots, rung = Published(default_locale="en"), Slots(), list[str]()
-        advance = Advance(pool, published, wake=rung.append, slots=slots)
+        advance = Advance(pool, published, wake=rung.append, slots=slots, caps=caps)
         handover = Handover("w", PACE.lease)
         expand = Expand(
             *(pool, published),
@@ -148,6 +154,7 @@ async def open_steps(url: str, *, page: int = 100_000, first_page: int = 100_000
             turns=Turns(),
             handover=handover,
             contexts=Contexts(published),
+            caps=caps,
         )
 
         def consumer(queue: str, kind: str, handler: Any) -> Consumer:
@@ -165,4 +172,5 @@ async def open_steps(url: str, *, page: int = 100_000, first_page: int = 100_000
             finish=Finish(pool),
             rung=rung,
             handover=handover,
+            another_expander=partial(consumer, "expand", KIND, expand),
         )

@@ -100,6 +100,8 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "messages": ids.show(Prefix.MESSAGE, message),
             "timers": timer,
             "queues": "expand",
+            "tenants": tenant,
+            "categories": "news",
             "providers": "main",
             "schedules": await _make_schedule(api, f"report{suffix}", welcome, tenant),
             "jobs": job,

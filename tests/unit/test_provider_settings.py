@@ -13,7 +13,7 @@ from tests.support.project import build
 
 from clarion.channels.kinds import find_kind, kinds
 from clarion.config import Settings, effective, load_settings
-from clarion.connections import accounts_of, mail_domains, rates_of
+from clarion.connections import accounts_of, carriers_of, mail_domains, rates_of
 from clarion.errors import ConfigError
 
 SID = "AC" + "0" * 32
@@ -42,8 +42,8 @@ def test_an_account_in_a_table(tmp_path: Path) -> None:
     assert account.get("api_key") is None
     assert accounts_of(settings, "sms") == [account]
     assert settings.public_url == "https://notify.example"
-    assert [str(rate) for rate in rates_of(settings).values()] == ["20/s"]
-    assert list(rates_of(settings)) == ["provider:sms"]
+    assert {name: str(rate) for name, rate in rates_of(settings).items()} == {"provider:twilio:main": "20/s"}
+    assert carriers_of(settings)["sms"] == ["twilio:main"], "limits and pauses have one name"
     shown = {name: value for name, value, _ in effective(settings)}
     assert shown["providers"] == "main (twilio)"
     assert "c0ffee" not in f"{settings!r} {account!r} {shown!r}"
@@ -51,8 +51,32 @@ def test_an_account_in_a_table(tmp_path: Path) -> None:
 
 def test_without_an_account_there_is_none(tmp_path: Path) -> None:
     assert accounts_of(_load(tmp_path), "sms") == []
-    # The limit is the channel's: it holds for whichever account comes.
-    assert list(rates_of(_load(tmp_path, '[sms]\nrate = "20/s"\n'))) == ["provider:sms"]
+    assert rates_of(_load(tmp_path, '[sms]\nrate = "20/s"\n')) == {}, "what is not there is not limited"
+
+
+def test_each_account_may_have_a_rate(tmp_path: Path) -> None:
+    toml = f'[sms]\nprovider = "b"\n[providers.a]\nrate = "5/s burst 2"\n{WHOLE}[providers.b]\nrate = "7/s"\n{WHOLE}'
+    limited = {"provider:twilio:a": "5/s burst 2", "provider:twilio:b": "7/s"}
+    assert {name: str(rate) for name, rate in rates_of(_load(tmp_path, toml)).items()} == limited
+    said = _refused(tmp_path, f'[providers.a]\nrate = "5"\n{WHOLE}')
+    assert "a: `rate`: '5' is not a rate: did you mean 5/s?" in said
+    assert "did you mean `rate`?" in _refused(tmp_path, f'[providers.a]\nrat = "5/s"\n{WHOLE}')
+    twice = _refused(tmp_path, f'[sms]\nrate = "5/s"\n[providers.a]\nrate = "5/s"\n{WHOLE}')
+    assert "the account a has a `rate` of its own beside that of [sms]" in twice
+
+
+def test_several_accounts_have_a_limit_together(tmp_path: Path) -> None:
+    """Between the queue and the choice among them."""
+    table = f"[providers.a]\nrate = '5/s burst 2'\n{WHOLE}[providers.b]\n{{}}{WHOLE}"
+    both = '[sms]\nproviders = ["a", "b"]\n{}'
+    unbound = rates_of(_load(tmp_path, both.format("") + table.format("")))
+    assert list(unbound) == ["provider:twilio:a"], "one of them takes any number"
+    summed = rates_of(_load(tmp_path, both.format("") + table.format('rate = "7/s"\n')))
+    assert str(summed["channel:sms"]) == "12/s burst 3"
+    said = rates_of(_load(tmp_path, both.format('rate = "9/s"\n') + table.format('rate = "7/s"\n')))
+    assert {name: str(rate) for name, rate in said.items()} == {
+        **{"channel:sms": "9/s", "provider:twilio:a": "5/s burst 2", "provider:twilio:b": "7/s"}
+    }
 
 
 def test_secrets_may_be_in_files(tmp_path: Path) -> None:
@@ -315,7 +339,7 @@ def test_an_account_at_fcm_is_a_file(tmp_path: Path) -> None:
     settings = _load(tmp_path, f'{table}[push]\nrate = "100/s"\n')
     (account,) = accounts_of(settings, "push")
     assert (account.label, account["base_url"]) == ("fcm:phones", "https://fcm.googleapis.com")
-    assert list(rates_of(settings)) == ["provider:push"]
+    assert list(rates_of(settings)) == ["provider:fcm:phones"]
     assert accounts_of(settings, "sms") == []
     assert "PRIVATE" not in f"{settings!r} {account!r} {effective(settings)!r}"
     two = table + table.replace("phones", "spare")

@@ -30,6 +30,12 @@ def test_what_people_write(text: str, per_second: float, burst: int) -> None:
     rate = parse_rate(text)
     assert rate.per_second == pytest.approx(per_second)
     assert rate.burst == burst
+    assert rate.reserve == 0
+
+
+def test_a_part_may_be_kept_for_the_urgent() -> None:
+    assert parse_rate("20/s reserve 10%") == Rate(per_second=20, reserve=0.1)
+    assert str(parse_rate("20/s burst 5 reserve 25%")) == "20/s burst 5 reserve 25%"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,10 @@ def test_what_people_write(text: str, per_second: float, burst: int) -> None:
         ("1000001/s", "out of range"),
         ("20/s burst 0", "a burst is from 1"),
         ("20/s burst 1000001", "a burst is from 1"),
+        ("20/s reserve 0%", "a reserve is from 1% to 90%, not 0%"),
+        ("20/s reserve 91%", "a reserve is from 1% to 90%"),
+        ("20/s reserve 10", "write for example"),
+        ("20/s reserve 10% burst 5", "write for example"),
         ("20/s" * 20, "write for example"),
     ],
 )

@@ -32,13 +32,13 @@ async def list_all(services: Services, call: Call[None]) -> Answer:
         for name in NAMES:
             if name not in found:
                 found[name] = await counts.counts(connection, name)
-        return Answer(content={"items": await _shown(connection, [found[name] for name in sorted(found)])})
+        return Answer(content={"items": await _shown(services, connection, [found[name] for name in sorted(found)])})
 
 
 async def get(services: Services, call: Call[None]) -> Answer:
     """The queue, now."""
     async with services.connection() as connection:
-        return await _answer(connection, call)
+        return await _answer(services, connection, call)
 
 
 async def set_rate(services: Services, call: Call[QueueRate]) -> Answer:
@@ -46,8 +46,9 @@ async def set_rate(services: Services, call: Call[QueueRate]) -> Answer:
     rate = parse_rate(call.input.rate)
     async with services.connection() as connection:
         await _find(connection, call)
-        await limits.define(connection, queue_pace(call.path["name"]), rate.per_second, call.input.burst or rate.burst)
-        return await _answer(connection, call)
+        burst = call.input.burst or rate.burst
+        await limits.define(connection, queue_pace(call.path["name"]), rate.per_second, burst, reserve=rate.reserve)
+        return await _answer(services, connection, call)
 
 
 async def lift_rate(services: Services, call: Call[None]) -> Answer:
@@ -55,7 +56,7 @@ async def lift_rate(services: Services, call: Call[None]) -> Answer:
     async with services.connection() as connection:
         await _find(connection, call)
         await limits.free(connection, queue_pace(call.path["name"]))
-        answer = await _answer(connection, call)
+        answer = await _answer(services, connection, call)
     services.wake(call.path["name"])
     return answer
 
@@ -97,11 +98,11 @@ async def _control(services: Services, call: Call[None], *, paused: bool) -> Ans
     async with services.connection() as connection:
         await _find(connection, call)
         await (control.pause if paused else control.resume)(connection, call.path["name"])
-        return await _answer(connection, call)
+        return await _answer(services, connection, call)
 
 
-async def _answer(connection: Connection, call: Call[Any]) -> Answer:
-    (shown,) = await _shown(connection, [await _find(connection, call)])
+async def _answer(services: Services, connection: Connection, call: Call[Any]) -> Answer:
+    (shown,) = await _shown(services, connection, [await _find(connection, call)])
     return Answer(content=shown)
 
 
@@ -112,8 +113,8 @@ async def _find(connection: Connection, call: Call[Any]) -> QueueCounts:
     return await counts.counts(connection, name)
 
 
-async def _shown(connection: Connection, queues: Sequence[QueueCounts]) -> list[dict[str, object]]:
-    paces = {queue.queue: paces_of(queue.queue) for queue in queues}
+async def _shown(services: Services, connection: Connection, queues: Sequence[QueueCounts]) -> list[dict[str, object]]:
+    paces = {queue.queue: paces_of(queue.queue, services.carriers) for queue in queues}
     found = await limits.find(connection, [name for names in paces.values() for name in names])
     return [_one(queue, [found[name] for name in paces[queue.queue] if name in found]) for queue in queues]
 
@@ -132,7 +133,13 @@ def _one(queue: QueueCounts, rates: Sequence[limits.Pace]) -> dict[str, object]:
         "retried_per_s": round(queue.retried_per_second, 2),
         "buried_per_s": round(queue.buried_per_second, 2),
         "rates": [
-            {"limit": pace.name, "rate": show_rate(pace.per_second), "burst": pace.burst, "set_by": pace.set_by.value}
+            {
+                "limit": pace.name,
+                "rate": show_rate(pace.per_second),
+                "burst": pace.burst,
+                "reserve": pace.reserve,
+                "set_by": pace.set_by.value,
+            }
             for pace in rates
         ],
     }

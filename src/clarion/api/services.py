@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clarion.channels.account import Account
     from clarion.channels.base import Callbacks
     from clarion.flows.hearing import Hearing
+    from clarion.flows.rates import Carriers
     from clarion.store.database import Connection, Pool
 
 
@@ -54,6 +55,8 @@ class Services:
     #: Who may tell what became of messages, by kind and name as in the path; where it calls us; and how often.
     integrations: Mapping[tuple[str, str], Callbacks] = field(default_factory=dict)
     public_url: str = ""
+    #: By queue, the labels of the accounts that carry its messages, whose limits are shown with it.
+    carriers: Carriers = field(default_factory=dict)
     tellers: Tellers = field(default_factory=lambda: Tellers(CALLBACKS))
     #: Who follows links in messages, and how often.
     visitors: Visitors = field(default_factory=Visitors)

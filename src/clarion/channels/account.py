@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clarion.channels.base import Callbacks, Provider, label_of
+from clarion.domain.rate import Rate
 from clarion.errors import Invalid
 
 _LONGEST = 4_000
@@ -51,6 +52,8 @@ class Account:
     callback_url: str | None = None
     #: Of mail: the domains that may stand in From, in lower case; ``*`` is any, none at all allows none.
     from_domains: frozenset[str] = frozenset()
+    #: How fast messages are handed to it, by all workers together; None is as fast as can be.
+    rate: Rate | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind.name})"

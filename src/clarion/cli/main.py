@@ -20,6 +20,7 @@ from clarion.cli import (
     doctor,
     import_,
     keys,
+    limits,
     messages,
     migrate,
     providers,
@@ -103,6 +104,7 @@ app.add_typer(devices.app, name="devices")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(limits.app, name="limits")
 app.add_typer(import_.app, name="import")
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)

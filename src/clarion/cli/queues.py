@@ -104,7 +104,8 @@ def _list(queues: list[dict[str, Any]], *, as_json: bool) -> None:
 def _rate(limit: dict[str, Any]) -> str:
     burst = f" burst {limit['burst']}" if limit["burst"] > 1 else ""
     of = "" if limit["limit"].startswith("queue:") else f" ({limit['limit'].partition(':')[2]})"
-    return f"{limit['rate']}{burst}{of}"
+    kept = f" reserve {limit['reserve']:.0%}" if limit["reserve"] else ""
+    return f"{limit['rate']}{burst}{kept}{of}"
 
 
 def _list_jobs(system: Remote, name: str, state: str, limit: int, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import IntEnum, StrEnum
 
 from clarion.domain import step
+from clarion.domain.cap import Cap
 from clarion.domain.rate import Rate
 from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
 
@@ -68,6 +69,8 @@ class Workflow:
     sender: str | None = None
     #: How fast its messages leave, on all channels together; None is as fast as can be.
     rate: Rate | None = None
+    #: How many of its messages one recipient gets in a while. A critical workflow keeps to none.
+    caps: tuple[Cap, ...] = ()
 
     @property
     def channel_steps(self) -> tuple[ChannelStep, ...]:
@@ -92,7 +95,8 @@ class Workflow:
             "sender": self.sender,
             "steps": [step.to_json(one) for one in self.steps],
             # Only where there is one, so that what was published without stays the same.
-            **({"rate": {"per_second": self.rate.per_second, "burst": self.rate.burst}} if self.rate else {}),
+            **({"rate": _rate_to_json(self.rate)} if self.rate else {}),
+            **({"caps": [_cap_to_json(cap) for cap in self.caps]} if self.caps else {}),
         }
 
     @classmethod
@@ -116,14 +120,36 @@ class Workflow:
             sender=_optional(data["sender"]),
             steps=tuple(step.from_json(_mapping(one)) for one in _sequence(data["steps"])),
             rate=_rate(data.get("rate")),
+            caps=tuple(_cap(_mapping(one)) for one in _sequence(data.get("caps", ()))),
         )
+
+
+def _cap(data: Mapping[str, object]) -> Cap:
+    channel = data["channel"]
+    return Cap(
+        messages=_int(data["messages"]),
+        per=timedelta(seconds=_float(data["per"])),
+        channel=None if channel is None else Channel(str(channel)),
+    )
+
+
+def _cap_to_json(cap: Cap) -> dict[str, object]:
+    channel = None if cap.channel is None else cap.channel.value
+    return {"messages": cap.messages, "per": cap.per.total_seconds(), "channel": channel}
 
 
 def _rate(data: object) -> Rate | None:
     if data is None:
         return None
     said = _mapping(data)
-    return Rate(per_second=_float(said["per_second"]), burst=_int(said["burst"]))
+    return Rate(
+        per_second=_float(said["per_second"]), burst=_int(said["burst"]), reserve=_float(said.get("reserve", 0.0))
+    )
+
+
+def _rate_to_json(rate: Rate) -> dict[str, object]:
+    kept = {"reserve": rate.reserve} if rate.reserve else {}
+    return {"per_second": rate.per_second, "burst": rate.burst, **kept}
 
 
 def _optional(value: object) -> str | None:

@@ -17,7 +17,9 @@ import structlog
 from clarion import ids
 from clarion.domain.expression import Scope
 from clarion.domain.plan import Plan, plan, skip_rest
+from clarion.flows.caps import Caps
 from clarion.flows.hearing import Hearing
+from clarion.flows.marks import Marks
 from clarion.flows.published import Published, Version
 from clarion.flows.quarantine import quarantine
 from clarion.flows.rows import Rows, recipient_of
@@ -58,6 +60,8 @@ class Advance:
         wake: Callable[[str], None],
         slots: Slots,
         hearing: Hearing | None = None,
+        marks: Marks | None = None,
+        caps: Caps | None = None,
     ) -> None:
         """*wake* is told which queues have new jobs."""
         self._pool = pool
@@ -65,6 +69,8 @@ class Advance:
         self._wake = wake
         self._slots = slots
         self._hearing = hearing
+        self._marks = marks or Marks()
+        self._caps = caps or Caps()
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Take the next steps of all these runs."""
@@ -94,7 +100,9 @@ class Advance:
             cancelled = await messages.lock_and_find_cancelled(connection, list(batch.triggers))
             plans = {id: one for id, one in plans.items() if batch.waiting[id]["trigger_id"] not in cancelled}
             lost = await _leave(connection, batch, plans, slot)
-            moves = _write(rows, batch, {id: one for id, one in plans.items() if id not in lost})
+            moves = _write(
+                rows, batch, {id: one for id, one in plans.items() if id not in lost}, self._marks, self._caps
+            )
             ended = [runs.Move(id=id, status="cancelled") for id in batch.waiting.keys() - plans.keys() - lost]
             await runs.move(connection, [*moves, *ended], slot=slot)
             await rows.write(connection, slot=slot)
@@ -130,7 +138,7 @@ def _plans(batch: _Batch) -> dict[UUID, Plan]:
     return plans
 
 
-def _write(rows: Rows, batch: _Batch, plans: Mapping[UUID, Plan]) -> list[runs.Move]:
+def _write(rows: Rows, batch: _Batch, plans: Mapping[UUID, Plan], marks: Marks, caps: Caps) -> list[runs.Move]:
     """Add what the runs come to; where they are then."""
     minted = iter(ids.new_many(sum(len(planned.messages) for planned in plans.values())))
     moves = []
@@ -146,7 +154,8 @@ def _write(rows: Rows, batch: _Batch, plans: Mapping[UUID, Plan]) -> list[runs.M
             planned.messages,
             expires_at=expires_at,
             minted=minted,
-            limited=workflow.rate is not None,
+            pace=marks.of(trigger["tenant_id"], workflow),
+            caps=caps.of(workflow),
         )
         if planned.wait is None:
             moves.append(runs.Move(id=id, status="completed", step=len(workflow.steps)))

@@ -53,7 +53,12 @@ async def _limit(connection: Connection, tenant_id: UUID, workflow: Workflow) ->
         await limits.drop(connection, name)
     else:
         await limits.define(
-            connection, name, workflow.rate.per_second, workflow.rate.burst, set_by=limits.SetBy.WORKFLOW
+            connection,
+            name,
+            workflow.rate.per_second,
+            workflow.rate.burst,
+            reserve=workflow.rate.reserve,
+            set_by=limits.SetBy.WORKFLOW,
         )
 
 

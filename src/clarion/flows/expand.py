@@ -18,10 +18,12 @@ import structlog
 from clarion import ids
 from clarion.domain.expression import Scope
 from clarion.errors import LostLease
+from clarion.flows.caps import Caps
 from clarion.flows.contexts import Contexts
 from clarion.flows.expand_page import KIND, QUEUE, Page, write_next, write_run
 from clarion.flows.handover import Handover
 from clarion.flows.hearing import Hearing
+from clarion.flows.marks import Marks
 from clarion.flows.published import Published, Version
 from clarion.flows.quarantine import quarantine
 from clarion.flows.rows import Rows, recipient_of
@@ -63,6 +65,8 @@ class Expand:
         handover: Handover,
         contexts: Contexts,
         hearing: Hearing | None = None,
+        marks: Marks | None = None,
+        caps: Caps | None = None,
     ) -> None:
         """*page* is how many recipients go into one transaction, *first_page* into a trigger's first.
 
@@ -79,6 +83,8 @@ class Expand:
         self._hearing = hearing
         self._handover = handover
         self._contexts = contexts
+        self._marks = marks or Marks()
+        self._caps = caps or Caps()
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Expand a page of each job's trigger: the small ones together, the large ones one after the other."""
@@ -142,7 +148,8 @@ class Expand:
         first_job = len(page.rows.jobs)
         waiting = False
         for number, r in enumerate(known, 1):
-            waiting |= write_run(page.rows, row, version, recipient_of(r, r["devices"]), scope, minted)
+            recipient = recipient_of(r, r["devices"])
+            waiting |= write_run(page.rows, row, version, recipient, scope, minted, self._marks, self._caps)
             if number % _PIECE == 0:
                 await self._turns.take()
         cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]

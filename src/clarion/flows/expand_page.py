@@ -12,6 +12,8 @@ from clarion.domain.expression import Scope
 from clarion.domain.plan import plan
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Channel
+from clarion.flows.caps import Caps
+from clarion.flows.marks import Marks
 from clarion.flows.published import Version
 from clarion.flows.rows import Rows
 from clarion.queue.job import NewJob
@@ -40,6 +42,8 @@ def write_run(
     recipient: Recipient,
     scope: Scope | None,
     minted: Iterator[UUID],
+    marks: Marks,
+    caps: Caps,
 ) -> bool:
     """Add one run with the messages that it makes now; whether it waits then."""
     id = next(minted)
@@ -47,9 +51,16 @@ def write_run(
     planned = plan(version.steps, recipient, scope, now=rows.now, deadline=deadline, channels=row["channels"])
     step, status = (planned.wait.step, "running") if planned.wait else (len(version.steps), "completed")
     rows.runs.append((id, row["tenant_id"], row["id"], version.id, recipient.id, step, status))
-    limited = version.workflow.rate is not None
+    pace = marks.of(row["tenant_id"], version.workflow)
     rows.add_messages(
-        row, id, recipient.id, planned.messages, expires_at=row["expires_at"], minted=minted, limited=limited
+        row,
+        id,
+        recipient.id,
+        planned.messages,
+        expires_at=row["expires_at"],
+        minted=minted,
+        pace=pace,
+        caps=caps.of(version.workflow),
     )
     if planned.wait is not None:
         rows.add_wait(row, id, planned.wait)

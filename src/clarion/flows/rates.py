@@ -1,47 +1,95 @@
-"""Limits of queues and providers: what settings say, and what an operator sets while all runs."""
+"""The names of limits, and what settings say of them.
+
+A job falls under the limit of its queue (`queue_pace`); under that of the account which carries the messages of the
+queue (`provider_pace`), or that of all of them where there are several (`channel_pace`); and under those that it names
+itself: of its workflow (`rows.pace_of`), its category and its tenant (`flows.marks`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from clarion.domain.rate import Rate
-from clarion.domain.workflow import Channel
+from clarion.domain.suggest import did_you_mean
 from clarion.queue import limits
 from clarion.queue.limits import SetBy
-from clarion.store.database import Pool
+from clarion.store import tenants as tenants_store
+from clarion.store.database import Connection, Pool
 
-#: What carries each channel, whose limit all jobs of the channel's queue keep to as well. Text and push messages go
-#: through one account each: its limit has the channel's name, whichever account that is; its pauses have its own.
-_PROVIDERS: Final = {Channel.EMAIL.value: "smtp", Channel.SMS.value: "sms", Channel.PUSH.value: "push"}
+QUEUE: Final = "queue"
+PROVIDER: Final = "provider"
+CHANNEL: Final = "channel"
+WORKFLOW: Final = "workflow"
+TENANT: Final = "tenant"
+CATEGORY: Final = "category"
+
+#: By queue: the labels of the accounts that carry its messages.
+Carriers = Mapping[str, Sequence[str]]
 
 log = structlog.get_logger()
 
 
 def queue_pace(queue: str) -> str:
     """The name of the limit that all jobs of *queue* share."""
-    return f"queue:{queue}"
+    return f"{QUEUE}:{queue}"
 
 
 def provider_pace(provider: str) -> str:
     """The name under which all workers share the limit and the pauses of a provider."""
-    return f"provider:{provider}"
+    return f"{PROVIDER}:{provider}"
 
 
-def paces_of(queue: str) -> Sequence[str]:
-    """The names of all limits that every job of *queue* keeps to."""
-    own = queue_pace(queue)
-    return (own, provider_pace(_PROVIDERS[queue])) if queue in _PROVIDERS else (own,)
+def channel_pace(channel: str) -> str:
+    """The name of the limit that the accounts of a channel share, where several carry it."""
+    return f"{CHANNEL}:{channel}"
 
 
-async def set_rates(pool: Pool, rates: Mapping[str, Rate]) -> None:
-    """Make *rates*, by name, the limits that settings set: what they set before and do no more is free again."""
+def tenant_pace(tenant_id: UUID) -> str:
+    """The name of the limit that all messages of a tenant share."""
+    return f"{TENANT}:{tenant_id}"
+
+
+def category_pace(category: str) -> str:
+    """The name of the limit that all messages of a category share, whosever they are."""
+    return f"{CATEGORY}:{category}"
+
+
+def paces_of(queue: str, carriers: Carriers) -> Sequence[str]:
+    """The names of all limits that every job of *queue* keeps to.
+
+    Where several accounts carry its messages it is not known yet by which one a job goes: all of them together have a
+    limit then, and the one that is chosen keeps to its own (`flows.parting`).
+    """
+    labels = carriers.get(queue, ())
+    carried = provider_pace(labels[0]) if len(labels) == 1 else channel_pace(queue)
+    return (queue_pace(queue), carried) if labels else (queue_pace(queue),)
+
+
+async def set_rates(pool: Pool, rates: Mapping[str, Rate], *, tenants: Mapping[str, Rate] | None = None) -> None:
+    """Make *rates*, by name, the limits that settings set: what they set before and do no more is free again.
+
+    Those of *tenants* by the tenants' names. One that is not there is told in the log: its limit counts from the next
+    start of a worker after it is made.
+    """
     async with pool.acquire() as connection, connection.transaction():
+        if tenants:
+            rates = {**rates, **await _of_tenants(connection, tenants)}
         for name in sorted(await limits.of(connection, SetBy.SETTINGS) - rates.keys()):
             await limits.free(connection, name)
         for name, rate in sorted(rates.items()):
-            await limits.define(connection, name, rate.per_second, rate.burst, set_by=SetBy.SETTINGS)
+            await limits.define(
+                connection, name, rate.per_second, rate.burst, reserve=rate.reserve, set_by=SetBy.SETTINGS
+            )
     if rates:
         log.info("rate.set", rates={name: str(rate) for name, rate in rates.items()})
+
+
+async def _of_tenants(connection: Connection, wanted: Mapping[str, Rate]) -> dict[str, Rate]:
+    known = {tenant.name: tenant.id for tenant in await tenants_store.list_all(connection)}
+    for name in sorted(wanted.keys() - known.keys()):
+        log.warning("rate.unknown_tenant", tenant=name, hint=did_you_mean(name, known))
+    return {tenant_pace(known[name]): rate for name, rate in wanted.items() if name in known}

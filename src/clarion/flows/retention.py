@@ -16,7 +16,7 @@ import structlog
 from clarion import clock
 from clarion.queue import retention as jobs
 from clarion.queue import workers
-from clarion.store import callbacks, partitions, quarantine, retention, sources, suppressions
+from clarion.store import callbacks, cap_uses, partitions, quarantine, retention, sources, suppressions
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -132,6 +132,7 @@ async def tidy(connection: Connection) -> int:
         (callbacks.prune, _SEEN),
         (suppressions.prune, timedelta(0)),
         (suppressions.prune_soft, _SOFT),
+        (cap_uses.prune, timedelta(0)),
         (_fold_counts, timedelta(0)),
     ):
         rows, _ = await _rows(connection, prune_rows, age, None)

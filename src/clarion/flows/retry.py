@@ -13,7 +13,8 @@ from clarion import clock, ids
 from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.workflow import Workflow
 from clarion.errors import Conflict, NotFound
-from clarion.flows.rows import DELIVER, pace_of
+from clarion.flows.marks import pace_now
+from clarion.flows.rows import DELIVER
 from clarion.flows.suppressed import stops
 from clarion.queue import add, buried
 from clarion.queue.job import NewJob
@@ -61,7 +62,7 @@ async def retry(
             tenant_id=tenant_id,
             priority=trigger["priority"],
             fence=random.randrange(_FENCES),  # noqa: S311 - far from that of any earlier job of this message
-            pace=pace_of(tenant_id, workflow.key) if workflow.rate else None,
+            pace=await pace_now(connection, tenant_id, workflow),
         )
         await add.add(connection, job)
         await messages.note(connection, tenant_id, id, "retried", f"by hand; it was {status}")

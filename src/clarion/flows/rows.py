@@ -12,6 +12,8 @@ from uuid import UUID
 from clarion.domain.plan import Planned, Wait
 from clarion.domain.recipient import Recipient
 from clarion.domain.status import Status
+from clarion.flows.caps import Scoped, Use, over
+from clarion.flows.rates import WORKFLOW
 from clarion.queue import add
 from clarion.queue.job import lane_of
 from clarion.store import runs, triggers
@@ -28,7 +30,7 @@ ADVANCE = "advance"
 
 def pace_of(tenant_id: UUID, workflow: str) -> str:
     """The name of the limit that all messages of one workflow share."""
-    return f"workflow:{tenant_id}/{workflow}"
+    return f"{WORKFLOW}:{tenant_id}/{workflow}"
 
 
 _RUN = ("id", "tenant_id", "trigger_id", "workflow_version_id", "recipient_id", "step", "status")
@@ -51,6 +53,10 @@ class Rows:
     counts: dict[tuple[UUID, UUID, str], tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
     #: How many more runs of a trigger (and its tenant) wait.
     waiting: dict[tuple[UUID, UUID], int] = field(default_factory=lambda: defaultdict(int))
+    #: Those of the messages that fall under frequency caps.
+    capped: list[Use] = field(default_factory=list)
+    #: Messages of a step to further devices of its recipient: they go if the first of them goes, and count as one.
+    following: dict[UUID, UUID] = field(default_factory=dict)
 
     def add_messages(
         self,
@@ -61,21 +67,27 @@ class Rows:
         *,
         expires_at: datetime,
         minted: Iterator[UUID],
-        limited: bool = False,
+        pace: str | None = None,
+        caps: Scoped = (),
     ) -> None:
         """Add what was planned for one run of *trigger*, with a job for each message that is queued.
 
-        *limited*: the workflow has a rate that these jobs keep to.
+        *pace*: of limits which these jobs keep to besides those of their queue. *caps* are decided by `write`.
         """
         tenant_id, trigger_id, workflow = trigger["tenant_id"], trigger["id"], trigger["workflow_key"]
-        pace = pace_of(tenant_id, workflow) if limited else None
         priority, lane = trigger["priority"], lane_of(tenant_id, pace)
         jobs, counts = self.jobs, self.counts
+        firsts: dict[int, UUID] = {}
         for number, one_channel, address, skip in planned:
             id, channel = next(minted), one_channel.value
             key = (trigger_id, tenant_id, channel)
             queued, skipped = counts[key]
             if skip is None:
+                if caps and (first := firsts.setdefault(number, id)) is not id:
+                    self.following[id] = first
+                elif caps:
+                    fits = [(scope, cap) for scope, cap in caps if cap.channel in (None, one_channel)]
+                    self.capped += [Use(scope, cap, tenant_id, recipient_id, id) for scope, cap in fits]
                 status, ended_at = Status.QUEUED.value, None
                 counts[key] = (queued + 1, skipped)
                 self.queues.add(channel)
@@ -102,17 +114,34 @@ class Rows:
 
     @property
     def few(self) -> bool:
-        """Whether they are so few that the number of statements counts, and none is of a run that waits."""
-        return not self.waiting and max(len(self.runs), len(self.messages), len(self.jobs)) <= FEW
+        """Whether they are so few that the number of statements counts, and none is of a run that waits or capped."""
+        return not self.waiting and not self.capped and max(len(self.runs), len(self.messages), len(self.jobs)) <= FEW
 
     async def write(self, connection: Connection, *, slot: int) -> None:
-        """Write all of it in the caller's transaction."""
+        """Write all of it in the caller's transaction; as skipped what is one too many for its recipient."""
+        if self.capped:
+            refused = await over(connection, self.capped, self.now)
+            self._skip(refused | {id: refused[of] for id, of in self.following.items() if of in refused})
         if self.runs:
             await connection.copy_records_to_table("run", records=self.runs, columns=_RUN)
         await connection.copy_records_to_table("message", records=self.messages, columns=_MESSAGE)
         await add.copy(connection, self.jobs)
         await triggers.count(connection, self.counts, slot=slot)
         await runs.count(connection, self.waiting, slot=slot)
+
+    def _skip(self, reasons: Mapping[UUID, str]) -> None:
+        """These messages are not sent after all, and have no jobs."""
+        if not reasons:
+            return
+        self.jobs = [job for job in self.jobs if job[0] not in reasons]
+        for place, row in enumerate(self.messages):
+            message = dict(zip(_MESSAGE, row, strict=True))
+            if (reason := reasons.get(message["id"])) is not None:  # type: ignore[call-overload]
+                message |= {"status": Status.SKIPPED.value, "reason": reason, "ended_at": self.now}
+                self.messages[place] = tuple(message.values())
+                key = (message["trigger_id"], message["tenant_id"], message["channel"])
+                queued, skipped = self.counts[key]  # type: ignore[index]
+                self.counts[key] = (queued - 1, skipped + 1)  # type: ignore[index]
 
 
 def recipient_of(row: Mapping[str, Any], devices: Sequence[str] | None = None) -> Recipient:

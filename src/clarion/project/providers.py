@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError, Invalid
 from clarion.project.name import NAME
 from clarion.project.routes import mischosen as routes_mischosen
+from clarion.project.setting_types import rate
 
 #: The channels that accounts carry, and what they carry then.
 _CARRIED: Final = {"email": "mail", "sms": "text messages", "push": "push messages"}
@@ -82,6 +83,18 @@ def _mischosen(
     if not own and not routes and len(fit) > 1 and by_itself:
         message = f"there are several accounts for {carries}: {', '.join(fit)}"
         yield "providers", message, f"name one as `provider`, or several as `providers`, in [{channel}]"
+    yield from _limited_twice(values, channel, fit)
+
+
+def _limited_twice(values: Mapping[str, object], channel: str, fit: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """The one account that carries *channel*, if it has a rate and the channel's table has one too."""
+    accounts, named = values.get("providers", ()), values.get(f"{channel}.provider")
+    assert isinstance(accounts, tuple)
+    if values.get(f"{channel}.rate") and (named or len(fit) == 1):
+        for account in accounts:
+            if account.rate is not None and account.name in fit and named in (None, account.name):
+                message = f"the account {account.name} has a `rate` of its own beside that of [{channel}]"
+                yield f"{channel}.rate", message, "keep the one in its table"
 
 
 def _account(name: object, table: object) -> tuple[Account | None, list[str]]:
@@ -105,7 +118,10 @@ def _account(name: object, table: object) -> tuple[Account | None, list[str]]:
                 faults.append(f"`{option.key}` is missing: {option.says}")
         except (Invalid, ValueError) as error:
             faults.append(f"`{option.key}`: {error.message if isinstance(error, Invalid) else error}")
-    account = Account(name=name, kind=kind, values=values)
+    try:
+        account = Account(name=name, kind=kind, values=values, rate=rate(table["rate"]) if "rate" in table else None)
+    except ValueError as error:
+        return None, [*faults, f"`rate`: {error}"]
     return account, faults or list(kind.check(account))
 
 
@@ -119,7 +135,7 @@ def _kind(name: object) -> Kind:
 
 
 def _unknown(table: Mapping[object, object], kind: Kind) -> Iterator[str]:
-    known = {"kind", *(option.key for option in kind.options)}
+    known = {"kind", "rate", *(option.key for option in kind.options)}
     known |= {option.key + _FILE for option in kind.options if option.secret}
     for key in table:
         if key not in known:

@@ -1,8 +1,8 @@
-"""The settings of the API, of the database and of what is kept: tables of ``clarion.toml``."""
+"""The settings of the API, of the database, of what is kept and of what is published: tables of ``clarion.toml``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
 
@@ -11,6 +11,7 @@ from clarion.project.setting_kinds import DAY, HOUR, KIB, MIB, MINUTE, SECOND, D
 
 Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
 Peppers = Annotated[tuple[SecretStr, ...], BeforeValidator(types.peppers)]
+Networks = Annotated[tuple[Any, ...], BeforeValidator(types.networks)]
 
 
 class Api(Group):
@@ -115,4 +116,28 @@ class Breaker(Group):
         "how long one probe may take before another one goes, such as when its worker died",
         ge=SECOND / 10,
         le=HOUR,
+    )
+
+
+class Defaults(Group):
+    """What a workflow gets that does not say otherwise."""
+
+    attempts: int = a(8, "tries in all, the first included", ge=1, le=50)
+    expires_after: Duration = a(
+        3 * DAY, "a message not sent this long after its trigger expires", ge=SECOND, le=366 * DAY
+    )
+
+
+class Publish(Group):
+    """How messages are handed to brokers and to the endpoints of webhooks."""
+
+    attempts: int = a(15, "tries of one message in all, the first included", ge=1, le=50)
+    first_wait: Duration = a(
+        5 * SECOND, "how long to wait before the second try; each wait is four times the last", ge=SECOND / 10, le=HOUR
+    )
+    longest_wait: Duration = a(6 * HOUR, "no wait is longer", ge=SECOND / 10, le=7 * DAY)
+    allow_networks: Networks = a(
+        (),
+        "networks besides the internet that webhooks may reach, such as `10.20.0.0/16`, separated by commas; there "
+        "also by plain HTTP and on any port",
     )

@@ -31,7 +31,7 @@ def duration(value: object) -> timedelta:
             return parse_duration(value)
         except Invalid as error:
             raise ValueError(error.message) from None
-    raise ValueError(f'a length of time is written with its unit and in quotes, for example "{_number(value)}s"')
+    raise ValueError(f'a length of time is written with its unit and in quotes, for example "{number(value)}s"')
 
 
 def names(value: object) -> tuple[str, ...]:
@@ -152,31 +152,33 @@ def rate(value: object) -> Rate:
             return parse_rate(value)
         except Invalid as error:
             raise ValueError(error.message) from None
-    raise ValueError(f'a rate is written with its unit and in quotes, for example "{_number(value)}/s"')
+    raise ValueError(f'a rate is written with its unit and in quotes, for example "{number(value)}/s"')
 
 
 def rates(value: object) -> dict[str, Rate]:
     """A table of queues and rates, or text such as ``email=10/s, in_app=100/s burst 20``."""
-    return {name: _of(name, rate, given) for name, given in _table(value, '[rates] email = "10/s"').items()}
+    return {name: entry(name, rate, given) for name, given in table(value, '[rates] email = "10/s"').items()}
 
 
 def at_once(value: object) -> dict[str, int]:
     """A table of queues and numbers, or text such as ``email=5, in_app=20``."""
-    return {name: _of(name, _count, given) for name, given in _table(value, "[concurrency] email = 5").items()}
+    return {name: entry(name, _count, given) for name, given in table(value, "[concurrency] email = 5").items()}
 
 
-def _table(value: object, example: str) -> Mapping[str, object]:
+def table(value: object, example: str) -> Mapping[str, object]:
+    """A table, or text such as ``email=5, in_app=20``; *example* shows how it is written."""
     if isinstance(value, str):
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
         if not all(equals for _, equals, _ in pairs):
-            raise ValueError("expected `queue=…`, with commas between several")
+            raise ValueError("expected `name=…`, with commas between several")
         return {name.strip(): given.strip() for name, _, given in pairs}
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"expected a table of queues, for example {example}")
+        raise ValueError(f"expected a table, for example {example}")
     return value
 
 
-def _of(name: str, read: Callable[[object], T], given: object) -> T:
+def entry(name: str, read: Callable[[object], T], given: object) -> T:
+    """What *read* makes of one entry; what is wrong with it is told with its name."""
     try:
         return read(given)
     except ValueError as error:
@@ -227,5 +229,6 @@ def _secret(value: object) -> str:
     raise ValueError("expected text")
 
 
-def _number(value: object) -> object:
+def number(value: object) -> object:
+    """*value* for an example of how to write it."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else 5

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from clarion.project import broker_urls
+from clarion.project import broker_urls, category_types
 from clarion.project import setting_types as types
-from clarion.project.setting_groups import Api, Breaker, Database, Names, Retention, Suppression
-from clarion.project.setting_kinds import DAY, HOUR, MINUTE, SECOND, Duration, Group, a
+from clarion.project.setting_groups import Api, Breaker, Database, Defaults, Names, Publish, Retention, Suppression
+from clarion.project.setting_kinds import HOUR, MINUTE, SECOND, Duration, Group, a
 
 Folder = Annotated[Path, BeforeValidator(types.folder)]
 Locale = Annotated[str, BeforeValidator(types.locale)]
@@ -29,9 +29,10 @@ RedisUrl = Annotated[SecretStr, BeforeValidator(broker_urls.redis)]
 Brokers = Annotated[Mapping[str, SecretStr], BeforeValidator(broker_urls.named)]
 ApiKey = Annotated[SecretStr, BeforeValidator(types.api_key)]
 Pepper = Annotated[SecretStr, BeforeValidator(types.pepper)]
-Networks = Annotated[tuple[Any, ...], BeforeValidator(types.networks)]
 RateText = Annotated[Any, BeforeValidator(types.rate)]
 Rates = Annotated[Mapping[str, Any], BeforeValidator(types.rates)]
+NamedRates = Annotated[Mapping[str, Any], BeforeValidator(category_types.rates)]
+Caps = Annotated[Mapping[str, Any], BeforeValidator(category_types.caps)]
 AtOnce = Annotated[Mapping[str, int], BeforeValidator(types.at_once)]
 Endpoints = Annotated[tuple[Any, ...], BeforeValidator(types.endpoints)]
 Accounts = Annotated[tuple[Any, ...], BeforeValidator(types.accounts)]
@@ -141,30 +142,6 @@ class Push(Group):
     )
 
 
-class Defaults(Group):
-    """What a workflow gets that does not say otherwise."""
-
-    attempts: int = a(8, "tries in all, the first included", ge=1, le=50)
-    expires_after: Duration = a(
-        3 * DAY, "a message not sent this long after its trigger expires", ge=SECOND, le=366 * DAY
-    )
-
-
-class Publish(Group):
-    """How messages are handed to brokers and to the endpoints of webhooks."""
-
-    attempts: int = a(15, "tries of one message in all, the first included", ge=1, le=50)
-    first_wait: Duration = a(
-        5 * SECOND, "how long to wait before the second try; each wait is four times the last", ge=SECOND / 10, le=HOUR
-    )
-    longest_wait: Duration = a(6 * HOUR, "no wait is longer", ge=SECOND / 10, le=7 * DAY)
-    allow_networks: Networks = a(
-        (),
-        "networks besides the internet that webhooks may reach, such as `10.20.0.0/16`, separated by commas; there "
-        "also by plain HTTP and on any port",
-    )
-
-
 class Settings(Group):
     """All settings, whole and checked. Made by `clarion.config.load_settings`; passed on as constructor arguments."""
 
@@ -226,6 +203,22 @@ class Settings(Group):
         {},
         "how fast the jobs of a queue are begun, by all workers together: a table `[rates]` of queues and rates such as"
         ' `email = "20/s"`; in the environment `email=20/s, in_app=100/s burst 20`',
+    )
+    tenant_rates: Rates = a(
+        {},
+        "how fast the messages of a tenant are sent, on all channels together: a table `[tenant_rates]` of tenants'"
+        ' names and rates such as `acme = "50/s"`; in the environment `acme=50/s, hotel=5/s burst 5`',
+    )
+    category_rates: NamedRates = a(
+        {},
+        "how fast the messages of a category are sent, on all channels and of all tenants together: a table"
+        ' `[category_rates]` such as `marketing = "100/s"`; in the environment `marketing=100/s, news=20/s`',
+    )
+    caps: Caps = a(
+        {},
+        "how many messages of a category one recipient gets in a while: a table `[caps]` such as"
+        ' `marketing = "3 in 1d"`, also `3 in 1d and 1 in 1h on sms`; in the environment `marketing=3 in 1d, news=1 in'
+        " 7d`; critical workflows, and those of `suppression.critical_categories`, keep to none",
     )
     concurrency: AtOnce = a(
         {},

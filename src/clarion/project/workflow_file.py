@@ -8,19 +8,21 @@ from datetime import timedelta
 
 import yaml
 
-from clarion.domain.rate import FASTEST, MOST_BURST, Rate, parse_rate
+from clarion.domain.rate import FASTEST, MOST_BURST, MOST_RESERVE, Rate, parse_rate
 from clarion.domain.workflow import Backoff, OnUncertain, Priority, Workflow
 from clarion.project.defaults import WorkflowDefaults
-from clarion.project.mistake import Mistake
+from clarion.project.mistake import Mistake, Severity
 from clarion.project.name import NAME, checked_name
 from clarion.project.table import Notes, Table, duration
+from clarion.project.workflow_caps import read_caps
 from clarion.project.workflow_steps import read_steps
 from clarion.project.yaml_text import compose
 
 KEYS = frozenset(
-    {"key", "category", "priority", "attempts", "backoff", "expires_after", "on_uncertain", "rate", "sender", "steps"}
+    {"key", "cap", "category", "priority", "attempts", "backoff", "expires_after", "on_uncertain"}
+    | {"rate", "sender", "steps"}
 )
-RATE_KEYS = frozenset({"per_second", "burst"})
+RATE_KEYS = frozenset({"per_second", "burst", "reserve"})
 BACKOFF_KEYS = frozenset({"waits", "factor", "longest", "jitter"})
 
 MOST_ATTEMPTS = 50
@@ -85,7 +87,10 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
         on_uncertain=table.choice("on_uncertain", _POLICIES),
         sender=table.checked("sender", defaults.check_sender),
         rate=_rate(table, notes),
+        caps=read_caps(table, notes),
     )
+    if workflow.caps and workflow.priority is Priority.CRITICAL:
+        notes.add(table.at("cap"), "`cap` does nothing: the priority is critical", severity=Severity.WARNING)
     places = tuple(place for _, place in steps)
     return WorkflowFile(workflow=workflow, file=notes.file, says_sender=table.has("sender"), places=places)
 
@@ -101,9 +106,10 @@ def _rate(table: Table, notes: Notes) -> Rate | None:
         return table.checked("rate", parse_rate)
     long = Table(node, notes, RATE_KEYS)
     per_second, burst = long.number("per_second", 0.0001, FASTEST), long.number("burst", 1, MOST_BURST, whole=True)
+    reserve = long.number("reserve", 0, MOST_RESERVE)
     if not long.has("per_second"):
         notes.add(node, "`rate` needs `per_second`", "for example rate: {per_second: 20, burst: 5}")
-    return None if per_second is None else Rate(per_second=per_second, burst=int(burst or 1))
+    return None if per_second is None else Rate(per_second=per_second, burst=int(burst or 1), reserve=reserve or 0.0)
 
 
 def _backoff(table: Table, notes: Notes) -> Backoff:

@@ -88,5 +88,11 @@ async def all_counts(connection: Connection) -> list[QueueCounts]:
     return [await counts(connection, queue) for queue in await queues(connection)]
 
 
+async def paced(connection: Connection) -> dict[str, Count]:
+    """How many due jobs keep to each pace."""
+    rows = await connection.fetch(_SQL["paced"], COUNT_LIMIT + 1)
+    return {row["pace"]: _count(row["number"]) for row in rows}
+
+
 def _count(counted: int) -> Count:
     return Count(min(counted, COUNT_LIMIT), at_least=counted > COUNT_LIMIT)

@@ -75,3 +75,23 @@ SELECT
     coalesce(rates.buried / rates.seconds, 0)::float8 AS buried_per_second,
     EXISTS (SELECT FROM queue WHERE name = $1 AND paused_at IS NOT NULL) AS paused
 FROM rates
+
+-- name: paced
+-- Due jobs of each pace, counted up to $1 in each queue and priority; paces are found by skipping from one to the next.
+WITH RECURSIVE place AS (
+    (SELECT queue, priority, pace FROM job WHERE state = 0 AND pace IS NOT NULL ORDER BY queue, priority, pace LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM place CROSS JOIN LATERAL (
+        SELECT queue, priority, pace FROM job
+        WHERE state = 0 AND pace IS NOT NULL AND (queue, priority, pace) > (place.queue, place.priority, place.pace)
+        ORDER BY queue, priority, pace LIMIT 1
+    ) AS next
+)
+SELECT place.pace, sum(ready.number)::bigint AS number FROM place CROSS JOIN LATERAL (
+    SELECT count(*) AS number FROM (
+        SELECT FROM job
+        WHERE state = 0 AND pace IS NOT NULL AND queue = place.queue AND priority = place.priority AND pace = place.pace
+          AND run_at <= now() ORDER BY run_at LIMIT $1
+    ) AS counted
+) AS ready
+GROUP BY place.pace

@@ -8,10 +8,12 @@ batch, since a pause may have come after the reservation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
 from clarion import sql
 from clarion.errors import Invalid
@@ -26,6 +28,9 @@ SLOWEST = 1 / 86400
 
 #: No pause is longer: a provider may ask for 10⁹ seconds, and nobody would ever lift it.
 LONGEST_PAUSE = timedelta(days=1)
+
+#: Between the names of limits in the pace of a job that falls under several.
+_AND = "+"
 
 #: What is closed is paused until somebody opens it again: for longer than anybody will wait.
 _CLOSED = timedelta(days=36_500)
@@ -74,21 +79,52 @@ class Pace:
     per_second: float
     burst: int
     set_by: SetBy
+    #: The part of it that is kept for what is urgent.
+    reserve: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What there is of limits, as a worker sees it."""
+
+    paces: dict[str, Pace]
+    named: frozenset[str]
+    #: Whether any limit is set that jobs are marked with.
+    marks: bool
 
 
 async def define(
-    connection: Connection, name: str, per_second: float, burst: int = 1, *, set_by: SetBy = SetBy.HAND
+    connection: Connection,
+    name: str,
+    per_second: float,
+    burst: int = 1,
+    *,
+    reserve: float = 0.0,
+    set_by: SetBy = SetBy.HAND,
 ) -> None:
     """Set the pace *name*: *per_second* on average, *burst* at once after a rest. A pause of it goes on.
 
-    Slots already given stay given. What an operator has set is left alone by settings. Raises `Invalid` for a pace
-    below one a day or above any number, or a burst below 1.
+    The part *reserve* of it is given to nobody but the urgent. Slots already given stay given. What an operator has set
+    is left alone by settings. Raises `Invalid` for a pace below one a day or above any number, a burst below 1, or a
+    reserve of all of it.
     """
     if not SLOWEST <= per_second < math.inf or burst < 1:
         raise Invalid(
             f"{per_second} a second with a burst of {burst} is not a pace: at least one a day, burst 1 or more"
         )
-    await connection.execute(_SQL["define"], name, per_second, burst, set_by)
+    if not 0 <= reserve < 1:
+        raise Invalid(f"{reserve:.0%} of a pace cannot be kept for the urgent: something must be left")
+    await connection.execute(_SQL["define"], name, per_second, burst, set_by, reserve)
+
+
+def together(names: Sequence[str]) -> str | None:
+    """The pace of a job that falls under all of *names*; None where there are none."""
+    return _AND.join(names) or None
+
+
+def parts(pace: str) -> tuple[str, ...]:
+    """The names of the limits that jobs of *pace* fall under."""
+    return tuple(pace.split(_AND))
 
 
 async def drop(connection: Connection, name: str) -> None:
@@ -112,15 +148,27 @@ async def of(connection: Connection, set_by: SetBy) -> set[str]:
     return {row["name"] for row in await connection.fetch(_SQL["of"], set_by)}
 
 
-async def any_workflow(connection: Connection) -> bool:
-    """Whether there is any pace of a workflow."""
-    return bool(await connection.fetchval(_SQL["any_workflow"]))
+async def known(connection: Connection, names: Sequence[str], kinds: Sequence[str]) -> Known:
+    """What a worker must know of limits: those of *names* that have a pace, and all that begin with one of *kinds*."""
+    row = await connection.fetchrow(_SQL["known"], kinds, SetBy.WORKFLOW)
+    assert row is not None
+    return Known(paces=await find(connection, names), named=frozenset(row["named"]), marks=row["marks"])
 
 
 async def reserve(
-    connection: Connection, name: str, count: int, *, also: Sequence[str] = (), horizon: timedelta = HORIZON
+    connection: Connection,
+    name: str,
+    count: int,
+    *,
+    also: Sequence[str] = (),
+    horizon: timedelta = HORIZON,
+    urgent: bool = False,
 ) -> Reserved | Refused:
     """Up to *count* slots of *name* that lie within *horizon*, keeping to the paces *also* as well.
+
+    It is one statement over all of them: as many slots as every one of the paces has, or none, and none is moved for
+    another that refuses. Who is *urgent* may look one slot further ahead than the others, up to two seconds: so the
+    next slot is theirs, whatever the others have taken; and takes from what is kept for them if that is free first.
 
     A pace that does not exist does not limit. The rows are held for the moment of the call only, so this must not
     run inside a transaction: raises RuntimeError there. Commits without waiting for the disk: after a crash of the
@@ -128,7 +176,7 @@ async def reserve(
     """
     if connection.is_in_transaction():
         raise RuntimeError("limits.reserve holds rows that all workers need: call it outside of a transaction")
-    row = await connection.fetchrow(_SQL["reserve"], [name, *also], count, horizon)
+    row = await connection.fetchrow(_SQL["reserve"], [name, *also], count, horizon, urgent)
     assert row is not None
     if not row["granted"]:
         return Refused(wait=row["wait"], reason=row["reason"])
@@ -164,3 +212,20 @@ async def paused(connection: Connection, names: Sequence[str]) -> dict[str, Refu
     """Those of *names* that are paused now, with how much longer and why."""
     rows = await connection.fetch(_SQL["paused"], names)
     return {row["name"]: Refused(wait=row["wait"], reason=row["reason"]) for row in rows}
+
+
+async def listed(
+    connection: Connection,
+    kinds: Sequence[str],
+    *,
+    owner: UUID | None,
+    owned: Sequence[str],
+    only: str | None,
+    limit: int,
+) -> Sequence[Mapping[str, Any]]:
+    """At most *limit* paces and pauses whose names begin with one of *kinds*, by name; *only* one of them if given.
+
+    Those of the kinds *owned* have the id of their owner behind it, and are told to *owner* alone; None sees all.
+    """
+    whose = None if owner is None else str(owner)
+    return await connection.fetch(_SQL["listed"], kinds, whose, owned, limit, only)

@@ -1,5 +1,6 @@
 -- name: claim
--- $1 queue, $2-$3 paces with how many jobs of each, $4 how many of any other, $5 limit, $6 worker, $7 lease. Paces that
+-- $1 queue, $2-$3 paces with how many jobs of each, $4 how many of any other, $5 limit, $6 worker, $7 lease, $8 how
+-- many of priorities up to $9, $10 by what paces are shuffled: those that come first take all there is room for. Paces that
 -- have jobs are found by skipping from one to the next; how it claims, and why so, is in claim.sql. By pace and not by lane:
 -- two names may have the same lane, and a slow one's thousands would stand before a fast one's.
 WITH RECURSIVE place AS (
@@ -16,10 +17,11 @@ WITH RECURSIVE place AS (
         ORDER BY pace LIMIT 1
     ) AS next
 ), wanted AS (
-    SELECT place.priority, place.pace, coalesce(known.size, $4::int) AS size
-    FROM place LEFT JOIN unnest($2::text[], $3::int[]) AS known (pace, size) USING (pace)
+    SELECT place.priority, place.pace,
+           coalesce(CASE WHEN place.priority <= $9::int THEN known.urgent ELSE known.size END, $4::int) AS size
+    FROM place LEFT JOIN unnest($2::text[], $3::int[], $8::int[]) AS known (pace, size, urgent) USING (pace)
 ), picked AS (
-    SELECT j.id FROM (SELECT * FROM wanted WHERE size > 0 ORDER BY priority, pace) AS l
+    SELECT j.id FROM (SELECT * FROM wanted WHERE size > 0 ORDER BY priority, hashtextextended(pace, $10::bigint)) AS l
     CROSS JOIN LATERAL (
         SELECT job.id FROM job
         WHERE queue = $1 AND state = 0 AND priority = l.priority AND pace = l.pace AND run_at <= now()

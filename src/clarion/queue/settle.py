@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clarion import sql
-from clarion.queue.job import Connection, Job, PutOff, held, storable
+from clarion.queue.job import Connection, Job, PutOff, held, lane_of, storable
 
 _SQL = sql.load(__file__)
 
@@ -65,6 +65,17 @@ async def repeat(connection: Connection, jobs: Mapping[Job, datetime], *, slot: 
 async def release(connection: Connection, jobs: Sequence[Job], *, slot: int = 0) -> set[UUID]:
     """Give jobs back untouched, for others to claim at once: at a clean stop. No attempt is spent."""
     return await put_off(connection, [PutOff(job=job, after=None, spent=False) for job in jobs], slot=slot)
+
+
+async def mark(connection: Connection, jobs: Mapping[Job, str]) -> set[UUID]:
+    """Give jobs back untouched, each under the pace that it should have had. No attempt is spent."""
+    if not jobs:
+        return set()
+    in_order = sorted(jobs, key=lambda job: job.id)
+    ids, fences, _ = held(in_order)
+    paces = [jobs[job] for job in in_order]
+    lanes = [lane_of(job.tenant_id, pace) for job, pace in zip(in_order, paces, strict=True)]
+    return _lost(await connection.fetch(_SQL["mark"], ids, fences, paces, lanes))
 
 
 async def bury(connection: Connection, jobs: Mapping[Job, str], *, slot: int = 0) -> set[UUID]:

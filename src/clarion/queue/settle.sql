@@ -146,3 +146,18 @@ WITH mine AS MATERIALIZED (
     ON CONFLICT (queue, minute, slot) DO UPDATE SET done = t.done + excluded.done
 )
 SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM mine)
+
+-- name: mark
+-- $3 the pace of each, $4 its lane. As in `put_off`.
+WITH mine AS MATERIALIZED (
+    SELECT row.id, h.pace, h.lane FROM unnest($1::uuid[], $2::int[], $3::text[], $4::smallint[]) AS h (id, fence, pace, lane)
+    CROSS JOIN LATERAL (
+        SELECT id FROM job WHERE job.id = h.id AND job.fence = h.fence AND state <> 0 FOR UPDATE
+    ) AS row
+), moved AS (
+    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, attempts = greatest(job.attempts - 1, 0),
+                   pace = mine.pace, lane = mine.lane
+    FROM mine WHERE job.id = mine.id AND job.id = ANY ($1)
+    RETURNING job.id
+)
+SELECT id FROM unnest($1) AS id WHERE id NOT IN (SELECT id FROM moved)

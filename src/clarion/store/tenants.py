@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -34,6 +35,11 @@ async def find(connection: Connection, name: str) -> Tenant | None:
     """The tenant called *name*."""
     row = await connection.fetchrow(_SQL["find"], name)
     return Tenant(**dict(row)) if row else None
+
+
+async def names(connection: Connection, wanted: Collection[UUID]) -> dict[UUID, str]:
+    """What the tenants *wanted* are called; those that are gone are left out."""
+    return {row["id"]: row["name"] for row in await connection.fetch(_SQL["names"], list(wanted))}
 
 
 async def list_all(connection: Connection) -> list[Tenant]:

@@ -5,5 +5,8 @@ INSERT INTO tenant (id, name) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET n
 -- name: find
 SELECT id, name, created_at FROM tenant WHERE name = $1
 
+-- name: names
+SELECT id, name FROM tenant WHERE id = ANY ($1::uuid[])
+
 -- name: list
 SELECT id, name, created_at FROM tenant ORDER BY id

@@ -11,7 +11,7 @@ from clarion.queue.job import Job
 #: Priorities up to this one (critical, high) never wait for a crowd.
 URGENT = 1
 #: So many jobs in one lane are a crowd: one more of them can wait, another lane's only one cannot.
-_CROWD = 10
+CROWD = 10
 
 
 class Backlog:
@@ -31,13 +31,18 @@ class Backlog:
             lanes.setdefault(job.lane, deque()).append(job)
             self._size += 1
 
-    def crowded(self) -> set[tuple[int, int]]:
-        """The lanes (priority, number) that hold a crowd, of priorities that are not urgent."""
+    @property
+    def urgent(self) -> int:
+        """How many of them are of the urgent priorities."""
+        return sum(len(jobs) for one, lanes in self._lanes.items() if one <= URGENT for jobs in lanes.values())
+
+    def crowded(self, crowd: int = CROWD) -> set[tuple[int, int]]:
+        """The lanes (priority, number) that hold *crowd* jobs or more, of priorities that are not urgent."""
         return {
             (priority, number)
             for priority, lanes in self._lanes.items()
             for number, jobs in lanes.items()
-            if priority > URGENT and len(jobs) >= _CROWD
+            if priority > URGENT and len(jobs) >= crowd
         }
 
     def take(

@@ -150,6 +150,9 @@ class Consumer:
         if strange:  # a newer version may know them (PROMISES P13)
             await self._leases.give_back(strange, after=_STRANGE)
             jobs = [job for job in jobs if job.kind in self._handlers]
+        if moved := self._gate.misplaced(jobs):
+            await self._leases.mark(moved)
+            jobs = [job for job in jobs if job not in moved]
         self._let_in(self._gate.admit(jobs))
         log.debug("job.claimed", queue=self.queue, jobs=len(jobs))
 

@@ -28,8 +28,20 @@ Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 class Gate:
     """The rooms of one consumer: one for all of its queue when that is limited, one for each limited workflow."""
 
-    def __init__(self, pool: Pool, rates: Rates, names: Sequence[str], *, most: int) -> None:
-        """*names* of the limits that all jobs of the queue fall under; *most* jobs wait in a room."""
+    def __init__(
+        self,
+        pool: Pool,
+        rates: Rates,
+        names: Sequence[str],
+        *,
+        most: int,
+        missing: Callable[[Job], str | None] | None = None,
+    ) -> None:
+        """*names* of the limits that all jobs of the queue fall under; *most* jobs wait in a room.
+
+        *missing* answers the pace that a job should have, where it has another.
+        """
+        self._missing = missing
         self._pool = pool
         self._rates = rates
         self._names = tuple(names)
@@ -60,9 +72,9 @@ class Gate:
             return None
         return self._room(None)
 
-    def sizes(self) -> Mapping[str, int]:
-        """How many jobs are wanted of each pace that is known."""
-        return {pace: room.wanted for pace, room in self._rooms.items() if pace is not None}
+    def sizes(self) -> Mapping[str, tuple[int, int]]:
+        """How many jobs are wanted of each pace that is known, and how many urgent ones."""
+        return {pace: (room.wanted, room.wanted_urgently) for pace, room in self._rooms.items() if pace is not None}
 
     @property
     def lanes(self) -> Collection[int]:
@@ -74,12 +86,18 @@ class Gate:
         passed = clock.monotonic() - self._looked
         if self._start is None:
             return True
-        usual = self._rates.workflows or self._found
+        usual = self._rates.marks or self._found
         return (usual and (nothing_else or passed >= _LOOK_S)) or passed >= _LOOK_ANYWAY_S
 
     def looked(self, jobs: Sequence[Job]) -> None:
         """It was looked for paced jobs, and these were found."""
         self._looked, self._found = clock.monotonic(), bool(jobs)
+
+    def misplaced(self, jobs: Sequence[Job]) -> Mapping[Job, str]:
+        """Those of *jobs* that should have another pace, with it: they do not belong into any room here."""
+        if self._missing is None or self._start is None or not self._rates.marks:
+            return {}
+        return {job: pace for job in jobs if (pace := self._missing(job)) is not None}
 
     def admit(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Those of *jobs* that no limit holds; the others wait."""
@@ -127,11 +145,13 @@ class Gate:
         room = self._rooms.get(pace)
         if room is None:
             assert self._start is not None
-            names = self._names if pace is None else (pace, *self._names)
+            names = self._names if pace is None else (*limits.parts(pace), *self._names)
 
-            async def reserve(count: int) -> Reserved | Refused:
+            async def reserve(count: int, urgent: bool) -> Reserved | Refused:
                 async with self._pool.acquire() as connection:
-                    return await limits.reserve(connection, names[0], count, also=names[1:], horizon=HORIZON)
+                    return await limits.reserve(
+                        connection, names[0], count, also=names[1:], horizon=HORIZON, urgent=urgent
+                    )
 
             rate = self._rates.slowest(self._names)
             room = Room(reserve, out=self._out, back=self._back, call=self._call, most=self._most, rate=rate)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from clarion.queue.claim import Claimer
-from clarion.queue.job import Connection, Job
+from clarion.queue.job import LANES, LAST_PRIORITY, Connection, Job
 from clarion.queue.paced import claim_paced
-from clarion.worker.backlog import Backlog
+from clarion.worker.backlog import URGENT, Backlog
 from clarion.worker.gate import Gate
 from clarion.worker.pace import Pace
 from clarion.worker.room import USUAL
+
+_NOT_URGENT = frozenset((priority, lane) for priority in range(URGENT + 1, LAST_PRIORITY + 1) for lane in range(LANES))
 
 
 class Intake:
@@ -39,11 +41,14 @@ class Intake:
 
     async def claim_paced(self, connection: Connection) -> list[Job]:
         """Only jobs with a pace of their own."""
+        sizes = self._gate.sizes()
         return await claim_paced(
             connection,
             self._queue,
-            self._gate.sizes(),
+            {pace: some for pace, (some, _) in sizes.items()},
             self._pace.claim,
+            urgent={pace: some for pace, (_, some) in sizes.items()},
+            least_urgent=URGENT,
             usual=USUAL,
             worker=self._worker,
             lease=self._pace.lease,
@@ -61,5 +66,6 @@ class Intake:
             if whole.is_shut:
                 return []
             without |= whole.crowded() if full else set()
-            size = min(size, whole.wanted or USUAL)
+            without |= _NOT_URGENT if whole.is_packed else set()
+            size = min(size, whole.wanted or whole.spare)
         return await self._claimer.claim(connection, size, without=without)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -54,6 +54,15 @@ class Leases:
         self.forget(jobs)
         if jobs:
             log.info("worker.gave_back", queue=self._queue, jobs=len(jobs))
+
+    async def mark(self, jobs: Mapping[Job, str]) -> None:
+        """Give *jobs* back under the paces that they should have had. Never raises: leases run out."""
+        try:
+            async with self._pool.acquire() as connection:
+                await settle.mark(connection, jobs)
+        except Exception as error:
+            log.warning("worker.give_back_failed", queue=self._queue, jobs=len(jobs), error=repr(error))
+        self.forget(list(jobs))
 
     async def put_off(self, job: Job) -> None:
         """Try *job*, whose handler raised, again later. Never raises."""

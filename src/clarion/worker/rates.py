@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -13,17 +13,23 @@ from clarion.queue.limits import Pace
 
 log = structlog.get_logger()
 
+Told = Callable[[frozenset[str]], None]
+
 
 class Rates:
     """The limits that are set now, of those that were asked for when this was made."""
 
-    def __init__(self, pool: Pool, names: Iterable[str]) -> None:
-        """*names* of the limits of queues and providers."""
+    def __init__(
+        self, pool: Pool, names: Iterable[str], *, kinds: Sequence[str] = (), told: Told | None = None
+    ) -> None:
+        """*names* of the limits of queues and providers; *told* hears of those that begin with one of *kinds*."""
         self._pool = pool
         self._names = sorted(set(names))
+        self._kinds = kinds
+        self._told = told
         self._known: dict[str, Pace] = {}
-        #: Whether there is any limit of a workflow.
-        self.workflows = False
+        #: Whether there is any limit that jobs are marked with.
+        self.marks = False
 
     def any_of(self, names: Sequence[str]) -> bool:
         """Whether one of *names* is limited."""
@@ -38,9 +44,10 @@ class Rates:
     async def run_once(self) -> int:
         """Look them up; how many there are."""
         async with self._pool.acquire() as connection:
-            known = await limits.find(connection, self._names)
-            self.workflows = await limits.any_workflow(connection)
-        if known != self._known:
-            log.info("rate.changed", rates={pace.name: pace.per_second for pace in known.values()})
-        self._known = known
-        return len(known)
+            known = await limits.known(connection, self._names, self._kinds)
+        if known.paces != self._known:
+            log.info("rate.changed", rates={pace.name: pace.per_second for pace in known.paces.values()})
+        self._known, self.marks = known.paces, known.marks
+        if self._told is not None:
+            self._told(known.named)
+        return len(self._known)

@@ -15,7 +15,7 @@ from clarion import clock
 from clarion.domain.rate import Permits, Rate
 from clarion.queue.job import Job
 from clarion.queue.limits import Refused, Reserved
-from clarion.worker.backlog import Backlog
+from clarion.worker.backlog import CROWD, Backlog
 
 log = structlog.get_logger()
 
@@ -34,7 +34,8 @@ _TICK_S = 0.005
 #: A room that was empty for this long is given up.
 _KEPT_S = 60.0
 
-Reserve = Callable[[int], Awaitable[Reserved | Refused]]
+#: So many times are asked for, urgently or not.
+Reserve = Callable[[int, bool], Awaitable[Reserved | Refused]]
 
 
 class Room:
@@ -66,7 +67,7 @@ class Room:
         self._target = min(self._rate.within(1), most)
         #: Let go and not begun. If nobody begins them no more are let go, or they would all go at once later.
         self._unbegun: set[UUID] = set()
-        self._ask_at = self._shut_until = -math.inf
+        self._ask_at = self._ask_urgently_at = self._shut_until = -math.inf
         self._used_at = clock.monotonic()
         self._stir = asyncio.Event()
         self._closed = False
@@ -87,13 +88,28 @@ class Room:
         return 0 if self.is_shut or missing < (self._target + 1) // 2 else missing
 
     @property
+    def wanted_urgently(self) -> int:
+        """How many more urgent jobs are wanted: these never wait behind others that are here."""
+        return 0 if self.is_shut else max(self.wanted, USUAL)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether there is no use in any job now that is not urgent."""
+        return len(self._waiting) > 2 * self._target + self.spare
+
+    @property
+    def spare(self) -> int:
+        """How many more it takes at a time although it has enough: of lanes that it has few of, or urgent ones."""
+        return min(USUAL, self._target)
+
+    @property
     def is_shut(self) -> bool:
         """Whether there is no use in any job now, however urgent."""
-        return clock.monotonic() < self._shut_until or len(self._waiting) > 2 * self._target + USUAL
+        return clock.monotonic() < self._shut_until or self._waiting.urgent > 2 * self._target + USUAL
 
     def crowded(self) -> set[tuple[int, int]]:
-        """The lanes that it has many jobs of."""
-        return self._waiting.crowded()
+        """The lanes that it has many jobs of: of a slow limit, few are many."""
+        return self._waiting.crowded(max(1, min(CROWD, self._target // 2)))
 
     def add(self, jobs: Sequence[Job]) -> None:
         """More jobs that are to wait."""
@@ -126,6 +142,9 @@ class Room:
         while not (self._closed or self.is_idle):
             self._stir.clear()
             self._let_go()
+            if self._urgent_without > 0 and clock.monotonic() >= self._ask_urgently_at:
+                await self._ask_urgently()
+                continue
             if self._must_ask():
                 await self._ask()
                 continue
@@ -136,7 +155,8 @@ class Room:
                 pass
 
     def _let_go(self) -> None:
-        count = self._permits.due(clock.monotonic(), min(self._free, len(self._waiting)))
+        # However many are not begun yet: a handler is kept for what is urgent.
+        count = self._permits.due(clock.monotonic(), min(max(self._free, self._waiting.urgent), len(self._waiting)))
         if not count:
             return
         jobs: list[Job] = []
@@ -162,18 +182,37 @@ class Room:
             and clock.monotonic() >= self._ask_at
         )
 
-    async def _ask(self) -> None:
-        missing = len(self._waiting) - len(self._permits)
+    @property
+    def _urgent_without(self) -> int:
+        """How many urgent jobs there is no time for yet. They take the next ones there are, whoever those were for."""
+        return self._waiting.urgent - len(self._permits)
+
+    async def _ask_urgently(self) -> None:
+        """Refused, it goes on as for all: who is urgent has the next time in any case, and asks again."""
+        answer = await self._times(self._urgent_without, urgent=True)
+        if not isinstance(answer, Reserved):
+            wait = 1 if answer is None else min(max(answer.wait.total_seconds(), _TICK_S), _LONG_S)
+            self._ask_urgently_at = clock.monotonic() + wait * random.uniform(0.5, 1)  # noqa: S311
+
+    async def _times(self, count: int, *, urgent: bool = False) -> Reserved | Refused | None:
+        """Ask for so many times, and take those that are given; None: the database did not answer."""
         try:
-            answer = await self._reserve(missing)
+            answer = await self._reserve(count, urgent)
         except Exception as error:
             log.warning("rate.not_reserved", error=repr(error))
-            self._ask_at = clock.monotonic() + 1
-            return
-        now = clock.monotonic()  # after the answer: a time may come late, never early
+            return None
         if isinstance(answer, Reserved):
+            now = clock.monotonic()  # after the answer: a time may come late, never early
             self._permits.add(now + delay.total_seconds() for delay in answer.delays)
-            self._learn(answer)
+            if not urgent or math.isinf(answer.per_second):
+                self._learn(answer)
+        return answer
+
+    async def _ask(self) -> None:
+        answer = await self._times(len(self._waiting) - len(self._permits))
+        now = clock.monotonic()
+        if not isinstance(answer, Refused):
+            self._ask_at = now + 1 if answer is None else self._ask_at
             return
         wait = answer.wait.total_seconds()
         # Asked again before whoever has times asks for more: or all of them would be theirs for ever.
@@ -202,8 +241,10 @@ class Room:
         elif not self._waiting and self._target == 1:
             self._call()  # it has just been opened again
             until = now + _ASK_AGAIN_S
-        if self._waiting and self._free:
+        if self._waiting and (self._free or self._waiting.urgent):
             until = min(until, self._permits.next)
-            if len(self._waiting) > len(self._permits):
-                until = min(until, max(self._ask_at, now + _TICK_S))
+        if self._free and len(self._waiting) > len(self._permits):
+            until = min(until, max(self._ask_at, now + _TICK_S))
+        if self._urgent_without > 0:
+            until = min(until, max(self._ask_urgently_at, now + _TICK_S))
         return max(until - now, _TICK_S if self._rate.per_second > 1 / _TICK_S else 0.0005)

@@ -58,7 +58,9 @@ def _check_rate(text: str) -> str:
 class QueueRate(Request):
     """How fast the jobs of a queue are begun, by all workers together."""
 
-    rate: Annotated[str, checked(_check_rate), Field(description="`20/s`, `100/m`, `5000/h`, `200/d`, `20/s burst 5`.")]
+    rate: Annotated[
+        str, checked(_check_rate), Field(description="`20/s`, `100/m`, `5000/h`, `20/s burst 5`, `20/s reserve 10%`.")
+    ]
     burst: int | None = Field(None, ge=1, le=MOST_BURST, description="How many at once after a rest; 1 unless said.")
 
     model_config = ConfigDict(
@@ -72,6 +74,7 @@ class RateReply(Reply):
     limit: str = Field(description="Whose it is: of this queue, or of the provider that it sends by.")
     rate: str
     burst: int
+    reserve: float = Field(description="The part of it, 0 to 0.9, that is kept for what is critical or high.")
     set_by: Literal["hand", "settings", "workflow"]
 
 

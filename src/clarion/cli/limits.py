@@ -1,0 +1,104 @@
+"""``clarion limits``: how fast things may go, who said so, and what waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+
+#: Where the API has each kind.
+_PLACES = {"tenant": "tenants", "category": "categories", "provider": "providers", "queue": "queues"}
+
+app = typer.Typer(no_args_is_help=True, help="Limits: list them with what waits, set or lift one.")
+
+_Name = Annotated[
+    str,
+    typer.Argument(metavar="KIND:NAME", help="What: tenant:NAME, category:NAME, provider:ACCOUNT or queue:NAME."),
+]
+_Rate = Annotated[
+    str, typer.Argument(metavar="RATE", help="How fast, e.g. 20/s, 5000/h, 20/s burst 5, 20/s reserve 10%.")
+]
+
+
+@app.command("list")
+def list_(
+    url: Url = None, api_key: ApiKey = None, project: Project = None, data_dir: DataDir = None, json: Json = False
+) -> None:
+    """List limits, who set them, and how many jobs wait for each."""
+    from clarion.cli.address import remote
+
+    _write(remote(url, api_key, project, data_dir).get("limits")["items"], as_json=json)
+
+
+@app.command("set")
+def set_(
+    name: _Name,
+    rate: _Rate,
+    url: Url = None,
+    api_key: ApiKey = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Set a limit; it stands, whatever settings say, until it is lifted."""
+    from clarion.cli.address import remote
+
+    kind, *path = _path(name)
+    system = remote(url, api_key, project, data_dir)
+    found = system.call("PUT", *path, body={"rate": rate}).content
+    if kind == "queue":  # it is told with the queue, and with the limit of what carries it
+        found = next(one for one in system.get("limits")["items"] if one["limit"] == name)
+    _write([found], as_json=json)
+
+
+@app.command()
+def lift(
+    name: _Name, url: Url = None, api_key: ApiKey = None, project: Project = None, data_dir: DataDir = None
+) -> None:
+    """Lift a limit; what settings say counts again when a worker starts."""
+    from clarion.cli.address import remote
+
+    _, *path = _path(name)
+    remote(url, api_key, project, data_dir).call("DELETE", *path)
+
+
+def _path(name: str) -> tuple[str, ...]:
+    """The kind of the limit, and where the API has it."""
+    from clarion.domain.suggest import did_you_mean
+
+    kind, colon, rest = name.partition(":")
+    if not colon or not rest:
+        raise typer.BadParameter(f"{name!r} is no KIND:NAME, such as tenant:acme", param_hint="KIND:NAME")
+    if kind == "workflow":
+        raise typer.BadParameter("the rate of a workflow stands in its file", param_hint="KIND:NAME")
+    if kind not in _PLACES:
+        raise typer.BadParameter(
+            f"there is no limit of a {kind}: {did_you_mean(kind, _PLACES)}", param_hint="KIND:NAME"
+        )
+    return kind, _PLACES[kind], rest.rpartition(":")[2] if kind == "provider" else rest, "rate"
+
+
+def _write(found: list[dict[str, Any]], *, as_json: bool) -> None:
+    from clarion.cli.table import Column, moment, show, write_list
+
+    columns = [
+        Column("limit", "limit"),
+        Column("tenant", "tenant"),
+        Column("rate", _rate),
+        Column("set by", "set_by"),
+        Column("waiting", lambda one: show(one["waiting"]) + ("+" if one["capped"] else ""), right=True),
+        Column("paused until", moment("paused_until")),
+        Column("reason", "reason"),
+    ]
+    write_list(found, columns, as_json=as_json, empty="There are no limits.")
+
+
+def _rate(limit: Mapping[str, Any]) -> str | None:
+    if limit["rate"] is None:
+        return None
+    burst = f" burst {limit['burst']}" if limit["burst"] > 1 else ""
+    kept = f" reserve {limit['reserve']:.0%}" if limit["reserve"] else ""
+    return f"{limit['rate']}{burst}{kept}"
