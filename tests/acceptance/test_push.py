@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.command import CLARION, environment
 from tests.support.house import House, open_house
 from tests.support.providers import device_token
 from tests.support.wait import wait_until
@@ -133,6 +136,37 @@ async def test_one_that_was_perhaps_taken_is_labelled_and_is_one_on_the_screen(
         first, second = (taken.message for taken in fcm.taken)
         assert first["android"] == second["android"] | {"ttl": first["android"]["ttl"]}  # type: ignore[operator,index]
         assert first["data"] == second["data"]
+        await house.check()
+
+
+async def test_a_worker_that_is_killed_while_it_sends_leaves_no_doubt_unsaid(
+    database: str, project: Path, fcm: FcmFake
+) -> None:
+    env = settings(fcm)
+    fcm.faults.lasting = Fault(how=How.HANG, taken=True)
+    async with open_house(database, project=project, env=env, run=False) as house:
+        tokens = await _people(house, 3)
+        everybody = {token for theirs in tokens.values() for token in theirs.values()}
+        trigger = await house.trigger({"recipients": list(tokens)}, "ready")
+        given = environment(**env, CLARION_DATABASE_URL=database, CLARION_WORKER_LEASE="1s", CLARION_LOG_LEVEL="error")
+        killed = await asyncio.create_subprocess_exec(*CLARION, "worker", "--project", str(project), env=given)
+        await wait_until(lambda: len(fcm.taken) == len(everybody), 30, "all of them on their way")
+        killed.kill()
+        await killed.wait()
+        fcm.faults.clear()
+        stopping = asyncio.Event()
+        running = asyncio.create_task(house.worker.run(stopping, timedelta(seconds=5)))
+        done = await house.finished(trigger)
+        stopping.set()
+        await running
+        assert done["by_channel"]["push"]["sent"] == len(everybody)
+        again = {token for token, times in Counter(taken.token for taken in fcm.taken).items() if times > 1}
+        found = await _messages(house, trigger)
+        said = {tokens[one["recipient"]][one["address"]] for one in found if one["possible_duplicate"]}
+        assert again <= said
+        assert max(Counter(taken.token for taken in fcm.taken).values()) == 2
+        tags = {(taken.token, taken.message["data"]["clarion_id"]) for taken in fcm.taken}  # type: ignore[index]
+        assert len(tags) == len(everybody), "what came twice is one on the screen"
         await house.check()
 
 
