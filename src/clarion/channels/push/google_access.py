@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from clarion import clock
@@ -18,9 +17,6 @@ from clarion.http.client import Client, Patience
 from clarion.http.outcome import BUSY, LOCKED_OUT
 from clarion.http.reply import Reply, printable
 from clarion.http.url_guard import parse_url
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _HEADERS = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
@@ -42,7 +38,7 @@ class GoogleAccess:
         self._uri = parse_url(account.token_uri)
         self._http = Client(connections=1, patience=patience, tls=tls)
         self._renewing = asyncio.Lock()
-        self._key: RSAPrivateKey | None = None
+        self._key = load_private_key(account.private_key)
         self._token: str | None = None
         #: On the monotonic clock.
         self._good_until = 0.0
@@ -72,8 +68,6 @@ class GoogleAccess:
     def _form(self) -> bytes:
         import jwt  # only where there is an account
 
-        if self._key is None:  # kept: signing takes a millisecond, reading the key some more
-            self._key = load_private_key(self._account)
         account, now = self._account, int(clock.now().timestamp())
         claims = {
             "iss": account.email,

@@ -48,23 +48,29 @@ def parse_service_account(text: str) -> ServiceAccount:
         raise Invalid("its `project_id` is none")
     if not _EMAIL.fullmatch(email):
         raise Invalid("its `client_email` is none")
-    key_id = found.get("private_key_id")
+    key_id, pem = found.get("private_key_id"), _text(found, "private_key")
+    load_private_key(pem)
     return ServiceAccount(
         project=project,
         email=email,
-        private_key=_private_key(_text(found, "private_key")),
+        private_key=pem,
         key_id=key_id if isinstance(key_id, str) and key_id.isalnum() else None,
         token_uri=_token_uri(_text(found, "token_uri")),
     )
 
 
-def load_private_key(account: ServiceAccount) -> RSAPrivateKey:
-    """The key of an account that was checked."""
+def load_private_key(pem: str) -> RSAPrivateKey:
+    """The key in *pem*. Raises `Invalid` for what is none, or too short. Whether its numbers fit shows in use."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    key = load_pem_private_key(account.private_key.encode(), password=None, unsafe_skip_rsa_key_validation=True)
-    assert isinstance(key, RSAPrivateKey)
+    try:
+        key = load_pem_private_key(pem.encode(), password=None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise Invalid("its `private_key` is no key; perhaps its line breaks, `\\n`, were lost") from None
+    if not isinstance(key, RSAPrivateKey) or key.key_size < _LEAST_BITS:
+        raise Invalid(f"its `private_key` is not of RSA with {_LEAST_BITS} bits or more")
     return key
 
 
@@ -73,20 +79,6 @@ def _text(found: dict[str, object], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise Invalid(f"its `{key}` is missing")
     return value
-
-
-def _private_key(pem: str) -> str:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Invalid("its `private_key` is no key; perhaps its line breaks, `\\n`, were lost") from None
-    if not isinstance(key, RSAPrivateKey) or key.key_size < _LEAST_BITS:
-        raise Invalid(f"its `private_key` is not of RSA with {_LEAST_BITS} bits or more")
-    return pem
 
 
 def _token_uri(text: str) -> str:
