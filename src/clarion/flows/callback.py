@@ -130,8 +130,7 @@ async def apply(
         state = states.get(told.report.message_id)
         found.append(Found(told=told, finding=_decide(told.report, state, one, came, now)))
     await _write(connection, states, slot=slot, hearing=hearing)
-    meant_by = zip(found, handed, strict=True)
-    await learn(connection, [said for one, attempt in meant_by if attempt and (said := _said(one))], soft)
+    await learn(connection, [said for one in found if (said := _said(one)) is not None], soft)
     return found, rows
 
 
