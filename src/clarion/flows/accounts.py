@@ -21,13 +21,15 @@ from clarion.domain.route import Fitness
 from clarion.flows.rates import provider_pace
 from clarion.queue import breakers, limits
 from clarion.queue.breakers import Moved, Seen
-from clarion.queue.limits import Refused
+from clarion.queue.limits import Refused, Reserved
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
 
 #: How long it is taken for known whether an account is paused, and how its breaker is.
 _KNOWN_FOR_S = 0.1
+#: How long it is taken for known which accounts have a rate; and as much of it as may be used at once.
+_LIMITS_KNOWN_FOR_S, _AT_ONCE = 1.0, timedelta(seconds=0.1)
 #: Calls are told to the breaker no more often than this.
 _TOLD_EVERY_S = 0.25
 #: While a probe is on its way, messages look again after so long.
@@ -55,6 +57,9 @@ class _Account:
     tally: Tally = field(default_factory=Tally)
     told_at: float = float("-inf")
     paused: Refused | None = None
+    #: Whether it has a rate of its own to keep to, and until when (monotonic) that has no place for more.
+    is_limited: bool = False
+    spent_until: float = float("-inf")
     seen: Seen | None = None
     #: On the monotonic clock: when these two were asked for.
     paused_at: float = 0.0
@@ -69,7 +74,7 @@ class Accounts:
         self.limits = limits
         self._accounts = {label: _Account(asyncio.Semaphore(places)) for label in labels}
         #: On the monotonic clock: until then nothing is asked again.
-        self._known_until = float("-inf")
+        self._known_until = self._limits_known_until = float("-inf")
 
     async def look(self, connection: Connection) -> dict[str, Fitness]:
         """Which accounts may be used now. Asks the database a few times a second at most."""
@@ -88,7 +93,26 @@ class Accounts:
             for label, account in self._accounts.items():
                 account.paused, account.seen = paused.get(provider_pace(label)), seen.get(label)
                 account.paused_at = account.seen_at = now
+        if now >= self._limits_known_until and len(self._accounts) > 1:  # of one alone the gate keeps the limit
+            self._limits_known_until = now + _LIMITS_KNOWN_FOR_S
+            found = await limits.find(connection, [provider_pace(label) for label in self._accounts])
+            for label, account in self._accounts.items():
+                account.is_limited = provider_pace(label) in found
         return self.fitness()
+
+    async def within_limit(self, connection: Connection, label: str, count: int) -> int:
+        """How many of *count* messages the account has a place for now: so many are theirs. `fitness` says how long not
+        for more.
+        """
+        account = self._accounts[label]
+        if not account.is_limited:
+            return count
+        answer = await limits.reserve(connection, provider_pace(label), count, horizon=_AT_ONCE)
+        granted = len(answer.delays) if isinstance(answer, Reserved) else 0
+        if granted < count:
+            wait = answer.wait.total_seconds() if isinstance(answer, Refused) else 1 / answer.per_second
+            account.spent_until = clock.monotonic() + max(wait, _AT_ONCE.total_seconds())
+        return granted
 
     def fitness(self) -> dict[str, Fitness]:
         """Which accounts may be used, as far as is known without asking."""
@@ -190,6 +214,8 @@ def _fitness(account: _Account, now: float) -> Fitness:
     passed = timedelta(seconds=now - account.paused_at)
     if account.paused is not None and account.paused.wait > passed:
         return Fitness(f"it is paused: {account.paused.reason}", account.paused.wait - passed)
+    if account.spent_until > now:
+        return Fitness("its limit has no place for more now", timedelta(seconds=account.spent_until - now))
     seen, passed = account.seen, timedelta(seconds=now - account.seen_at)
     if seen is None or seen.breaker.state is State.CLOSED or rules.may_probe(seen.breaker, seen.now + passed):
         return Fitness()

@@ -33,6 +33,12 @@ class Part(Generic[Item]):
     #: The number of the probe that this is, one message alone.
     probe: int | None = None
 
+    def take(self, id: UUID, choice: Choice, batch: Batch[Item]) -> None:
+        """One more of the messages of *batch* goes here."""
+        self.batch.items[id] = batch.items[id]
+        if choice.reason is not None:
+            self.reasons[id] = choice.reason
+
 
 class Plan(NamedTuple):
     """By what the account of a message is chosen."""
@@ -76,27 +82,46 @@ class Parting:
         parts: dict[str, Part[Item]] = {}
         waiting: dict[UUID, Fitness] = {}
         plans = await self._plan(connection, batch)
-        for number, (id, plan) in enumerate(plans.items(), 1):
-            if number % PIECE == 0:
-                await self._turns.take()
-            choice, probe = await self._choose(connection, plan, fit)
-            if choice.account is None:
-                waiting[id] = Fitness(choice.reason, choice.wait)
-                continue
-            if probe is not None:
-                part = Part(choice.account, _none_of(batch), probe=probe)
-                probes.append(part)
-            else:
-                part = parts.setdefault(choice.account, Part(choice.account, _none_of(batch)))
-            part.batch.items[id] = batch.items[id]
-            if choice.reason is not None:
-                part.reasons[id] = choice.reason
+        left = list(plans)
+        while left:  # what an account has no place for now another may take
+            chosen: dict[str, list[tuple[UUID, Choice]]] = {}
+            for number, id in enumerate(left, 1):
+                if number % PIECE == 0:
+                    await self._turns.take()
+                choice, probe = await self._choose(connection, plans[id], fit)
+                if choice.account is None:
+                    waiting[id] = Fitness(choice.reason, choice.wait)
+                elif probe is not None:
+                    probes.append(Part(choice.account, _none_of(batch), probe=probe))
+                    probes[-1].take(id, choice, batch)
+                else:
+                    chosen.setdefault(choice.account, []).append((id, choice))
+            left = await self._place(connection, batch, chosen, parts, fit)
         found = [*probes, *parts.values()]
         if not found and (batch.endings or batch.idle):
             found.append(Part(self._first, _none_of(batch)))
         if found:
             found[0].batch.endings, found[0].batch.idle = batch.endings, batch.idle
         return Parted(found, waiting, plans)
+
+    async def _place(
+        self,
+        connection: Connection,
+        batch: Batch[Item],
+        chosen: Mapping[str, Sequence[tuple[UUID, Choice]]],
+        parts: dict[str, Part[Item]],
+        fit: dict[str, Fitness],
+    ) -> list[UUID]:
+        """Give the messages *chosen* for accounts to these, as far as their limits have places; those that are left."""
+        left: list[UUID] = []
+        for label, some in chosen.items():
+            places = await self._accounts.within_limit(connection, label, len(some))
+            for id, choice in some[:places]:
+                parts.setdefault(label, Part(label, _none_of(batch))).take(id, choice, batch)
+            if places < len(some):
+                left += [id for id, _ in some[places:]]
+                fit[label] = self._accounts.fitness()[label]
+        return left
 
     async def _plan(self, connection: Connection, batch: Batch[Item]) -> Mapping[UUID, Plan]:
         """The route of each message, and what was tried with it."""

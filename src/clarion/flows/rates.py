@@ -62,7 +62,7 @@ def paces_of(queue: str, carriers: Carriers) -> Sequence[str]:
     """The names of all limits that every job of *queue* keeps to.
 
     Where several accounts carry its messages it is not known yet by which one a job goes: all of them have a limit
-    together then.
+    together then, and the one that is chosen keeps to its own (`flows.parting`).
     """
     labels = carriers.get(queue, ())
     carried = provider_pace(labels[0]) if len(labels) == 1 else channel_pace(queue)
