@@ -124,6 +124,21 @@ async def test_what_the_provider_tells_moves_messages(database: str, project: Pa
         await house.check()
 
 
+async def test_who_bounced_is_not_written_to_again(database: str, project: Path, mailgun: MailgunFake) -> None:
+    async with open_house(database, project=project, env=settings(mailgun)) as house:
+        _listen(house, mailgun)
+        await house.finished(await _trigger(house, ADDRESSES[:2]))
+        first = next(message for message in mailgun.taken if message.to == ADDRESSES[0])
+        assert await mailgun.report(first.id, "failed") == [200]
+        again = await _trigger(house, ADDRESSES[:2])
+        counts = (await house.finished(again))["by_channel"]["email"]
+        assert (counts["sent"], counts["skipped"]) == (1, 1)
+        skipped = (await house.messages(again))["guest0", "email"]
+        assert (skipped["status"], "suppress" in skipped["reason"]) == ("skipped", True)
+        assert [message.to for message in mailgun.taken].count(ADDRESSES[0]) == 1
+        await house.check()
+
+
 async def test_who_is_not_mailgun_moves_nothing(database: str, project: Path, mailgun: MailgunFake) -> None:
     async with open_house(database, project=project, env=settings(mailgun)) as house:
         _listen(house, mailgun)
