@@ -17,6 +17,7 @@ from clarion.channels.base import Email, Provider, Push, Sms
 from clarion.channels.email.mailgun import Mailgun
 from clarion.channels.email.postmark import Postmark
 from clarion.channels.email.resend import Resend
+from clarion.channels.email.sendgrid import SendGrid
 from clarion.channels.push.fcm import Fcm
 from clarion.channels.sms.twilio import Twilio
 from clarion.dev.fakes import google_access
@@ -26,6 +27,7 @@ from clarion.dev.fakes.fcm_rules import BAD_TOKEN
 from clarion.dev.fakes.mailgun import MailgunFake
 from clarion.dev.fakes.postmark import PostmarkFake
 from clarion.dev.fakes.resend import ResendFake
+from clarion.dev.fakes.sendgrid import SendGridFake
 from clarion.dev.fakes.twilio import TwilioFake
 from clarion.domain.content import EmailContent, PushContent, SmsContent
 from clarion.http.client import Patience
@@ -39,6 +41,7 @@ MAIL_KEY = "5ecre7" + "f00dcafe" * 4
 SIGNING_KEY = "5ecre7" + "deadbeef" * 4
 SERVER_TOKEN = "5ecre7" + "70cafe" * 5
 WEBHOOK_PASSWORD = "5ecre7" + "c0de" * 8
+SENDGRID_KEY = "SG.5ecre7" + "feed" * 14
 RESEND_KEY = "re_5ecre7" + "beef" * 6
 RESEND_SECRET = "whsec_" + "5ecre7Ke" * 4
 PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
@@ -197,12 +200,37 @@ class FcmCase(Case):
         return json.dumps(BAD_TOKEN.body())
 
 
+class SendGridCase(Case):
+    """SendGrid: no idempotency key, and an id in a header."""
+
+    secrets = (SENDGRID_KEY,)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with SendGridFake(api_key=SENDGRID_KEY, domain="shop.example") as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> SendGrid:
+        return SendGrid(sendgrid_account(self.fake, base_url=base_url or self.url), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Email:
+        return mail_message("guest@refused.invalid" if refused else "guest@example.com")
+
+    def taken(self) -> list[str]:
+        return [message.id for message in self.fake.taken]
+
+    def error(self) -> str:
+        return '{"errors": [{"message": "no address", "field": "personalizations.0.to.0.email", "help": null}]}'
+
+
 CASES: Mapping[str, type[Case]] = {
     "fcm": FcmCase,
     "twilio": TwilioCase,
     "mailgun": MailgunCase,
     "postmark": PostmarkCase,
     "resend": ResendCase,
+    "sendgrid": SendGridCase,
 }
 
 
@@ -233,6 +261,13 @@ def resend_account(name: str = "main", *, base_url: str | None = None, **more: s
     """The same at Resend."""
     table = {"kind": "resend", "api_key": RESEND_KEY, "signing_secret": RESEND_SECRET, **more}
     return _mail_account(name, table, base_url)
+
+
+def sendgrid_account(fake: SendGridFake | None, *, base_url: str | None = None, **more: str) -> Account:
+    """The same at SendGrid: at *fake*, unless *base_url* leads elsewhere."""
+    keys = {"verification_key": fake.verification_key} if fake is not None else {}
+    table = {"kind": "sendgrid", "api_key": SENDGRID_KEY, **keys, **more}
+    return _mail_account("main", table, base_url or (fake.url if fake is not None else None))
 
 
 def _mail_account(name: str, table: dict[str, str], base_url: str | None) -> Account:

@@ -18,6 +18,7 @@ from clarion.channels.email import (
     postmark_callbacks,
     resend_answer,
     resend_callbacks,
+    sendgrid_callbacks,
 )
 from clarion.channels.kinds import kinds
 from clarion.channels.push import fcm_answer
@@ -74,6 +75,12 @@ def test_every_name_and_event_of_resend_that_is_known_is_told() -> None:
         | resend_callbacks._SOFT
     )
     assert [name for name in known if f"`{name}`" not in told] == []
+
+
+def test_every_event_of_sendgrid_that_is_known_is_told() -> None:
+    told = section(PROVIDERS, "`sendgrid`")
+    assert [kind for kind in sendgrid_callbacks._PLAIN if f"`{kind}`" not in told] == []
+    assert [why for why in sendgrid_callbacks._DROPPED if why not in told] == []
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

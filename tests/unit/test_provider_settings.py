@@ -214,6 +214,26 @@ def test_what_is_wrong_with_an_account_at_resend_is_said(tmp_path: Path, change:
     assert says in _refused(tmp_path, "[providers.main]\n" + "\n".join([*lines, f"{key} = {value}"]))
 
 
+SENDGRID = 'kind = "sendgrid"\napi_key = "SG.c0ffeec0ffeec0ffee"\nverification_key = "MFkw"\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("api_key", '"c0ffeec0ffeec0ffeec0ffee"'), "expected SG. and 66 letters"),
+        (("verification_key", '"MFkw"'), "expected the verification key"),
+        (("verification_key", '"!"'), "expected the verification key"),
+        (("region", '"us"'), "expected global or eu"),
+        (("callback_age", '"1s"'), "from 1m to 12h"),
+        (("base_url", '"https://api.sendgrid.com"'), "on this machine"),
+    ],
+)
+def test_what_is_wrong_with_an_account_at_sendgrid_is_said(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    key, value = change
+    lines = [line for line in SENDGRID.splitlines() if not line.startswith(f"{key} =")]
+    assert says in _refused(tmp_path, "[providers.main]\n" + "\n".join([*lines, f"{key} = {value}"]))
+
+
 def test_mail_goes_by_smtp_unless_an_account_is_named(tmp_path: Path) -> None:
     table = f"[providers.main]\n{MAIL}"
     smtp = {"CLARION_SMTP_URL": "smtp://127.0.0.1:25"}
@@ -294,7 +314,7 @@ def test_another_package_may_offer_a_kind(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "carrier", raising=False)
     (account,) = _load(tmp_path, '[providers.main]\nkind = "carrier"\nnumber = "7"\n').providers
     assert str(account) == "main (carrier)"
-    assert sorted(kinds()) == ["carrier", "fcm", "mailgun", "postmark", "resend", "twilio"]
+    assert sorted(kinds()) == ["carrier", "fcm", "mailgun", "postmark", "resend", "sendgrid", "twilio"]
     assert find_kind("twilio") is kinds()["twilio"]
 
 

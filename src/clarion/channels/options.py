@@ -6,16 +6,19 @@ Each gives the value in its usual form, and raises `Invalid` that says what is w
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from clarion.channels.account import one_line
+from clarion.domain.duration import parse_duration
 from clarion.errors import Invalid
 
 if TYPE_CHECKING:
     from clarion.http.url_guard import Destination
 
 MOST_CONNECTIONS = 200
+_YOUNGEST, _OLDEST = timedelta(minutes=1), timedelta(hours=12)
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
@@ -31,6 +34,13 @@ def read_connections(text: str) -> str:
     """How many requests may be on their way at once."""
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_CONNECTIONS:
         raise Invalid(f"expected a whole number from 1 to {MOST_CONNECTIONS}")
+    return text
+
+
+def read_age(text: str) -> str:
+    """How old what a provider signs may be."""
+    if not _YOUNGEST <= parse_duration(text) <= _OLDEST:
+        raise Invalid("expected a length from 1m to 12h")
     return text
 
 

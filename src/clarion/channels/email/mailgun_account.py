@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
 from clarion.channels.account import Account, Kind, Option
 from clarion.channels.base import Callbacks, Provider
-from clarion.channels.options import read_connections, read_fake, read_key
+from clarion.channels.options import read_age, read_connections, read_fake, read_key
 from clarion.domain.duration import parse_duration
 from clarion.errors import Invalid
 
@@ -19,7 +18,6 @@ REGIONS: Mapping[str, str] = MappingProxyType({"us": "https://api.mailgun.net", 
 
 #: A host name in lower case: it stands in a path.
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
-_SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(hours=12)
 
 
 def api_of(account: Account) -> str:
@@ -36,12 +34,6 @@ def _domain(text: str) -> str:
 def _region(text: str) -> str:
     if text not in REGIONS:
         raise Invalid(f"expected {' or '.join(REGIONS)}: the region in which the domain was added at Mailgun")
-    return text
-
-
-def _age(text: str) -> str:
-    if not _SHORTEST <= parse_duration(text) <= _LONGEST:
-        raise Invalid("expected a length from 1m to 12h")
     return text
 
 
@@ -86,7 +78,7 @@ MAILGUN = Kind(
         Option(
             key="callback_age",
             says="how old what Mailgun tells may be, by the time that it signs: `1m` to `12h`",
-            read=_age,
+            read=read_age,
             default="15m",
         ),
         Option(
