@@ -91,6 +91,27 @@ async def test_each_has_one_turn_before_it_waits_and_both_turns_are_one_attempt(
         await two.house.check()
 
 
+async def test_a_lone_account_that_is_away_is_probed_and_no_message_dies_of_it(database: str, tmp_path: Path) -> None:
+    toml = '[sms]\nprovider = "a"\n'
+    quick = {"CLARION_BREAKER_CALLS": "1", "CLARION_BREAKER_LONGEST": "300ms"}
+    async with two_accounts(database, tmp_path, toml, **quick) as two:
+        two.a.faults.lasting = AWAY
+        trigger = await two.trigger(3)
+        await two.until("open")
+        asked = two.a.asked
+
+        async def many_probes() -> bool:
+            return int((await two.breaker())["probe"]) >= 16
+
+        await wait_until(many_probes, 60, "more probes than all of them have attempts")
+        assert two.a.asked - asked <= (await two.breaker())["probe"], "only probes went there"
+        two.a.faults.clear()
+        done = await two.house.finished(trigger)
+        assert done["by_channel"]["sms"]["sent"] == 3
+        assert two.b.asked == 0
+        await two.house.check()
+
+
 async def test_where_nobody_can_know_it_goes_nowhere_else(database: str, tmp_path: Path) -> None:
     async with two_accounts(database, tmp_path) as two:
         two.a.faults.add(Fault(how=How.RESET, taken=True))

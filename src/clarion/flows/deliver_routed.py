@@ -96,9 +96,7 @@ class DeliverRouted(Deliver[Item]):
             await self._tell(part, place, outcomes)
             fit = self._accounts.fitness()
             sent = zip(numbers.items(), outcomes, strict=True)
-            endings = [
-                self._end(jobs[id], batch, number, outcome, plans.get(id), label, fit) for (id, number), outcome in sent
-            ]
+            endings = [self._end(part, jobs[id], number, outcome, plans.get(id), fit) for (id, number), outcome in sent]
             soft = self._suppressed.soft
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
             await deliver._pause(outcomes)
@@ -120,15 +118,15 @@ class DeliverRouted(Deliver[Item]):
 
     def _end(
         self,
+        part: Part[Item],
         job: Job,
-        batch: Batch[Item],
         number: int,
         outcome: Outcome,
         plan: Plan | None,
-        label: str,
         fit: Mapping[str, Fitness],
     ) -> Ending:
         """What the outcome means for a message: what it always does, unless another account may take it."""
+        label, batch = part.label, part.batch
         if plan is None:
             return self._ending(job, batch, number, outcome)
         tried = [*plan.tried, Try(label, _STATUS[type(outcome)])]
@@ -136,6 +134,9 @@ class DeliverRouted(Deliver[Item]):
         if isinstance(found, str):
             assert isinstance(outcome, Retry | Reject)
             return Ending(job, Status.SENDING, number, goes_elsewhere(outcome, found))
+        if part.probe is not None and isinstance(found, Retry):
+            # It was asked of it for the others' sake: nothing is spent.
+            found = Retry(found.reason, after=max(fit[label].wait, LATER), pause_provider=True)
         ending = self._ending(job, batch, number, found)
         if isinstance(outcome, Reject):  # also where it is tried elsewhere later: this account is not asked again
             ending = ending._replace(verdict=ending.verdict._replace(attempt="rejected"))
