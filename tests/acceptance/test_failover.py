@@ -93,8 +93,9 @@ async def test_each_has_one_turn_before_it_waits_and_both_turns_are_one_attempt(
 
 async def test_a_lone_account_that_is_away_is_probed_and_no_message_dies_of_it(database: str, tmp_path: Path) -> None:
     toml = '[sms]\nprovider = "a"\n'
-    quick = {"CLARION_BREAKER_CALLS": "1", "CLARION_BREAKER_LONGEST": "300ms"}
-    async with two_accounts(database, tmp_path, toml, **quick) as two:
+    async with two_accounts(
+        database, tmp_path, toml, CLARION_BREAKER_CALLS="1", CLARION_BREAKER_LONGEST="300ms"
+    ) as two:
         two.a.faults.lasting = AWAY
         trigger = await two.trigger(3)
         await two.until("open")
