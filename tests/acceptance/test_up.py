@@ -15,9 +15,11 @@ import psutil
 import pytest
 from tests.support import memory
 from tests.support.command import HOTEL, Program, Up, answers, clarion, command_of, lives, until_answers
+from tests.support.providers import MAIL_DOMAIN, MAIL_KEY, SIGNING_KEY
 from tests.support.smtp_server import SmtpServer
 from tests.support.wait import wait_until
 
+from clarion.dev.fakes.mailgun import MailgunFake
 from clarion.dev.guests import guests
 
 
@@ -201,6 +203,21 @@ async def test_it_uses_the_database_and_the_mail_server_that_are_configured(
             done = await clarion("trigger", "booking-confirmed", "--to", "ada@example.com", *asked, stdin=payload)
             assert done.code == 0, done.err
             assert [mail.recipient for mail in server.accepted] == ["ada@example.com"]
+
+
+async def test_where_an_account_carries_mail_none_is_caught(tmp_path: Path, empty_database: str) -> None:
+    async with MailgunFake(domain=MAIL_DOMAIN, api_key=MAIL_KEY, signing_key=SIGNING_KEY) as mailgun:
+        keys = {"domain": MAIL_DOMAIN, "api_key": MAIL_KEY, "signing_key": SIGNING_KEY}
+        accounts = json.dumps({"main": {"kind": "mailgun", "base_url": mailgun.url, **keys}})
+        settings = {"CLARION_DATABASE_URL": empty_database, "CLARION_PROVIDERS": accounts}
+        async with Up(tmp_path, "--project", HOTEL, "--data-dir", tmp_path / "data", **settings) as up:
+            assert up.commands() == ["api", "worker"]
+            asked = ("--url", up.address, "--api-key", up.key, "--payload", "-", "--watch")
+            payload = json.dumps({"name": "Ada", "orderId": "1", "message": "Hello"})
+            to = ("trigger", "booking-confirmed", "--to", "ada@example.com")
+            done = await clarion(*to, *asked, stdin=payload)
+            assert done.code == 0, done.err
+        assert [message.to for message in mailgun.taken] == ["ada@example.com"]
 
 
 async def test_what_is_saved_is_published(tmp_path: Path, empty: Path) -> None:
