@@ -14,6 +14,7 @@ from clarion.domain.step import Channel
 from clarion.domain.workflow import Workflow
 from clarion.errors import ConfigError, Invalid
 from clarion.project.defaults import WorkflowDefaults
+from clarion.project.load import load_project
 from clarion.project.mistake import Mistake
 from clarion.project.workflow_file import read_workflow
 
@@ -140,3 +141,18 @@ def test_what_is_wrong_in_settings_is_told_with_its_line(tmp_path: Path, toml: s
     with pytest.raises(ConfigError) as caught:
         load_settings({"project": build(tmp_path, {"clarion.toml": toml})}, {})
     assert says in caught.value.message
+
+
+def test_a_category_that_no_workflow_has_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    files = {
+        "clarion.toml": '[caps]\nnews = "3 in 1d"\nnewz = "3 in 1d"\n[category_rates]\noffers = "5/s"\n',
+        "workflows/w.yaml": "category: news\nsteps: [{channel: sms}]\n",
+        "templates/w/sms.txt": "Hello",
+    }
+    project, mistakes = load_project(build(tmp_path, files))
+    assert project is not None, "it may be another project's"
+    in_settings = [one for one in mistakes if one.file == "clarion.toml"]
+    assert [(one.file, one.line, one.message, one.hint) for one in in_settings] == [
+        ("clarion.toml", 3, "`caps`: no workflow here has the category `newz`", "did you mean `news`?"),
+        ("clarion.toml", 5, "`category_rates`: no workflow here has the category `offers`", "expected `news`"),
+    ]

@@ -10,6 +10,7 @@ from clarion.domain.suggest import did_you_mean
 from clarion.domain.workflow import Channel, ChannelStep, Workflow
 from clarion.errors import Invalid
 from clarion.project.binding_file import read_bindings
+from clarion.project.categories import unknown_categories
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.files import list_files, read_text
 from clarion.project.mistake import Mistake, Severity, any_error, in_order
@@ -33,7 +34,7 @@ def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tupl
     folder = folder.absolute()
     if not folder.is_dir():
         return None, [Mistake(file=str(folder), message="there is no such folder")]
-    values, _, mistakes = read_settings_file(folder)
+    values, lines, mistakes = read_settings_file(folder)
     defaults = defaults or WorkflowDefaults.from_values(values)
     files, in_workflows = _workflows(folder, defaults)
     words, in_words = read_all_words(folder)
@@ -44,6 +45,8 @@ def load_project(folder: Path, defaults: WorkflowDefaults | None = None) -> tupl
         drafts.append(draft)
         mistakes += [*wrong, *_check_sender(file, defaults)]
     mistakes += _unused(words, {file.workflow.key: file.workflow for file in files}, folder)
+    if not any_error(in_workflows):  # a file that is spoilt may have had it
+        mistakes += unknown_categories(values, lines, {one.workflow.category for one in files if one.workflow.category})
     # A workflow whose file is spoilt is there all the same.
     bindings, in_bindings = read_bindings(folder, {path.stem for path in (folder / "workflows").glob("*.yaml")})
     schedules, in_schedules = read_schedules(folder, {path.stem for path in (folder / "workflows").glob("*.yaml")})
