@@ -33,8 +33,8 @@ class Limits:
     window: timedelta = timedelta(seconds=30)
     #: The share of calls, 0…1, that must fail or be slow.
     failures: float = 0.5
-    #: An answer that takes longer, or is not there by then, is slow.
-    slow: timedelta = timedelta(seconds=10)
+    #: A list of messages that is longer on its way is slow; a single message may well take a while.
+    slow: timedelta = timedelta(seconds=20)
     #: How long it is open at first; each time that it opens again soon after, twice as long.
     open_for: timedelta = timedelta(seconds=5)
     longest: timedelta = timedelta(minutes=5)

@@ -102,7 +102,7 @@ class Breaker(Group):
     window: Duration = a(30 * SECOND, "how long calls are counted together", ge=SECOND, le=HOUR)
     failures: int = a(50, "percent of them that must fail, or be slow, for the account to be left alone", ge=1, le=100)
     slow: Duration = a(
-        10 * SECOND, "a batch of messages that is longer on its way counts as slow", ge=SECOND / 10, le=10 * MINUTE
+        20 * SECOND, "a batch of messages that is longer on its way counts as slow", ge=SECOND / 10, le=10 * MINUTE
     )
     open_for: Duration = a(
         5 * SECOND,
