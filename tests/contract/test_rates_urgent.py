@@ -119,13 +119,41 @@ async def test_within_a_limit_of_its_own_the_crowd_of_a_tenant_does_not_stand_be
     assert sorted(places)[1] <= 20, places
 
 
+async def waits(post: Post, **fields: object) -> float:
+    """How long one urgent job waits that comes just after another has gone."""
+    before = len(post.begun)
+    await post.until(before + 1)
+    added = time.monotonic()
+    (urgent,) = await post.add(1, priority=0, **fields)
+    await wait_until(lambda: any(id == urgent for _, id in post.begun[before:]), timeout=10, what="the urgent one went")
+    return next(at for at, id in post.begun[before:] if id == urgent) - added
+
+
+@pytest.mark.parametrize("limited", ["the queue", "the tenant"])
+async def test_however_slow_the_limit_what_is_kept_is_there_at_once(post: Post, limited: str) -> None:
+    """The next permit of the crowd is a second away, and its room is full."""
+    fields = {"pace": tenant_pace(TENANT)} if limited == "the tenant" else {}
+    await post.define(2, reserve=0.5, name=fields.get("pace", LIMIT))
+    await post.add(500, **fields)
+    async with post.worker("one"), post.worker("two"):
+        await post.until(2)
+        waited = [await waits(post, **fields) for _ in range(3)]
+    assert sorted(waited)[1] < 0.5, waited
+    assert max(waited) < 1.5, waited
+
+
 async def test_tenants_in_every_lane_do_not_shut_the_urgent_out(post: Post) -> None:
-    await post.define(10)
+    """Of each lane there is a job in hand, more than the limit can use for long."""
+    await post.define(4, reserve=0.25)
     for lane in range(LANES):
         await post.add(20, tenant_id=UUID(int=(uuid4().int & ~63) | lane))
     async with post.worker():
-        await post.until(5)
-        assert await overtaken_by(post) <= 8
+
+        async def is_packed() -> bool:
+            return bool(await post.pool.fetchval("SELECT count(*) >= 11 FROM job WHERE state = 1"))
+
+        await wait_until(is_packed, timeout=10, what="much is in hand")
+        assert await waits(post) < 0.6
 
 
 async def test_no_pace_starves_another_by_its_name(post: Post) -> None:
