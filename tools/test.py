@@ -1,7 +1,7 @@
-"""Runs all tests in two halves at once: most of them wait for other processes, and two cores are more than one.
+"""Runs all tests in three parts at once: most of them wait for other processes, and two cores are more than one.
 
-What the halves say comes one after the other, whole. Some tests measure times; what fails beside the other half is run
-once more by itself, shown apart, and counts by that. Arguments go to both.
+What the parts say comes one after the other, whole. Some tests measure times; what fails beside the other parts is run
+once more by itself, shown apart, and counts by that. Arguments go to all.
 """
 
 from __future__ import annotations
@@ -9,42 +9,59 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parent.parent
-#: About equally long. The first is shown as it goes.
-HALVES = {"acceptance": ["tests/acceptance"], "others": ["tests/unit", "tests/contract", "tests/guide"]}
+#: About equally long. The last is shown as it goes.
+PARTS = {
+    "faults": ["tests/acceptance/faults"],
+    "others": ["tests/unit", "tests/contract", "tests/guide"],
+    "acceptance": ["tests/acceptance", "--ignore=tests/acceptance/faults"],
+}
 #: What pytest answers when tests failed, and nothing worse happened.
 _SOME_FAILED = 1
 
 
 def main() -> int:
-    """The worse status of the two."""
-    with tempfile.TemporaryFile("w+") as quietly:
-        second = subprocess.Popen(_command("others"), cwd=ROOT, stdout=quietly, stderr=subprocess.STDOUT)  # noqa: S603
-        try:
-            first = subprocess.run(_command("acceptance"), cwd=ROOT, check=False)  # noqa: S603
-            second.wait()
-        finally:
-            if second.poll() is None:
-                second.terminate()
-                second.wait()
-            quietly.seek(0)
-            sys.stdout.write(quietly.read())
+    """The worst status of all."""
+    *quiet, shown = PARTS
+    with ExitStack() as stack:
+        running = {part: _start(part, stack) for part in quiet}
+        statuses = {shown: subprocess.run(_command(shown), cwd=ROOT, check=False).returncode}  # noqa: S603
+        for part, (process, output) in running.items():
+            statuses[part] = process.wait()
+            output.seek(0)
+            sys.stdout.write(output.read())
             sys.stdout.flush()
-    return max(_by_itself("acceptance", first.returncode), _by_itself("others", second.returncode))
+    return max(_by_itself(part, status) for part, status in statuses.items())
 
 
-def _command(half: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-o", f"cache_dir=.pytest_cache/{half}", *sys.argv[1:], *HALVES[half]]
+def _start(part: str, stack: ExitStack) -> tuple[subprocess.Popen[bytes], IO[str]]:
+    """*part*, running, and where it says what; it is ended with *stack*."""
+    output = stack.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115
+    process = subprocess.Popen(_command(part), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+    stack.callback(_end, process)
+    return process, output
 
 
-def _by_itself(half: str, status: int) -> int:
-    """Run once more what failed of *half*; the status that counts."""
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
+
+
+def _command(part: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-o", f"cache_dir=.pytest_cache/{part}", *sys.argv[1:], *PARTS[part]]
+
+
+def _by_itself(part: str, status: int) -> int:
+    """Run once more what failed of *part*; the status that counts."""
     if status != _SOME_FAILED:
         return status
-    print(f"\nOnce more, by itself: what failed of {half}.", flush=True)
-    again = [*_command(half), "--last-failed", "--last-failed-no-failures=none"]
+    print(f"\nOnce more, by itself: what failed of {part}.", flush=True)
+    again = [*_command(part), "--last-failed", "--last-failed-no-failures=none"]
     return subprocess.run(again, cwd=ROOT, check=False).returncode  # noqa: S603
 
 
