@@ -198,8 +198,8 @@ def _page(strike: Strike) -> None:
     from clarion.store import triggers
 
     def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def page(*args: Any) -> Any:
-            found = await original(*args)
+        async def page(*args: Any, **given: Any) -> Any:
+            found = await original(*args, **given)
             strike()
             return found
 

@@ -146,10 +146,10 @@ def _poison(recipient: str) -> None:
     from clarion.flows.contexts import Context
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def render(self: Any, message: Mapping[str, Any]) -> Any:
+        def render(self: Any, message: Mapping[str, Any], *given: Any) -> Any:
             if message["recipient_id"] == recipient:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return original(self, message)
+            return original(self, message, *given)
 
         return render
 
