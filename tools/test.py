@@ -16,8 +16,8 @@ from typing import IO
 ROOT = Path(__file__).parent.parent
 #: About equally long. The last is shown as it goes.
 PARTS = {
-    "faults": ["tests/acceptance/faults"],
-    "others": ["tests/unit", "tests/contract", "tests/guide"],
+    "rest": ["tests/acceptance/faults", "tests/unit", "tests/guide"],
+    "contract": ["tests/contract"],
     "acceptance": ["tests/acceptance", "--ignore=tests/acceptance/faults"],
 }
 #: What pytest answers when tests failed, and nothing worse happened.

@@ -123,6 +123,7 @@ def test_sizes_are_counted_in_bytes_over_all_parts() -> None:
     assert code("x" * 500) == "too_large"
     assert code("ä" * 249) is None
     assert code("ä" * 250) == "too_large"
+    assert code("x" * 400 + "ä") is None
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 #: How long a process whose parent is gone may finish what it has begun. Leases free what it does not finish.
 _ORPHANS_PATIENCE_S = 3.0
+#: After so many more new objects than gone ones, and every so many of those times the older ones; Python: 700, 10, 10.
+_COLLECT = (10_000, 20, 20)
 
 
 def run(body: Callable[[asyncio.Event], Awaitable[T]], settings: Settings, *, name: str, child: bool = False) -> T:
@@ -49,10 +51,12 @@ def tell_parent(**facts: object) -> None:
 def spare_collector() -> None:
     """To be called when the start is over: what is there now stays, so the garbage collector need not look at it.
 
-    Each full collection would stop the process for 30 to 90 ms to look through all that was imported.
+    Each full collection would stop the process for 30 to 90 ms to look through all that was imported. What comes after
+    is mostly gone by itself, so it is looked for more rarely: in a broadcast to 10,000 that halves the time it takes.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECT)
 
 
 async def _run(body: Callable[[asyncio.Event], Awaitable[T]], *, child: bool) -> T:

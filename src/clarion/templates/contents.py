@@ -89,6 +89,8 @@ def _check_line(key: str, text: str, choice: Choice) -> None:
 
 
 def _check_size(texts: tuple[str, ...], choice: Choice, limits: Limits) -> None:
+    if sum(map(_most_bytes, texts)) <= limits.output:
+        return
     size = sum(map(_bytes, texts))
     if size < 0:
         raise refused(choice, "half of a surrogate pair", code="invalid_text")
@@ -112,6 +114,19 @@ def _render(program: Program, variables: Mapping[str, object], run: Run) -> tupl
     out = list(program.parts)
     values = program.fill(out, variables, run)
     return "".join(out), values
+
+
+def _most_bytes(text: str) -> int:
+    """No fewer than the length of *text* in UTF-8, and for Latin letters in a tenth of the time; never fewer than can
+    be allowed when it cannot be written in it."""
+    if text.isascii():
+        return len(text)
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        size = _bytes(text)
+        return size if size >= 0 else 1 << 60
+    return 2 * len(text)
 
 
 def _bytes(text: str) -> int:
