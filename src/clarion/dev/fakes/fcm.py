@@ -3,26 +3,23 @@
 Written from https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send as of November 2026.
 Firebase's own library (firebase-admin 7) passes against it in the tests, its access included.
 
-commands, for who may reach it (it listens on this machine alone)
+commands beside those of `clarion.dev.fakes.serving`
 ------------------------------------------------------------------------------------------------
-GET    /_fake/messages                   the ledger: what was taken
-DELETE /_fake/messages                   forget it
-PUT    /_fake/faults                     ``{"faults": [{"how": "reset", "taken": true}, …], "lasting": {…}}``
-PUT    /_fake/tokens                     ``{"dead": ["…"], "mismatched": [], "unlinked": []}``: of no use
+PUT    /_fake/tokens         ``{"dead": ["…"], "mismatched": [], "unlinked": []}``: of no use
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Self
 
 from aiohttp import web
 
-from clarion.dev.fakes.faults import Faults
 from clarion.dev.fakes.fcm_rules import NOT_LOGGED_IN, NOT_YOURS, Refusal, refusal_of, target_of
 from clarion.dev.fakes.google_access import PATH, GoogleAccessFake
+from clarion.dev.fakes.serving import Fake
 
 _SCOPES = frozenset(
     {"https://www.googleapis.com/auth/firebase.messaging", "https://www.googleapis.com/auth/cloud-platform"}
@@ -39,48 +36,33 @@ class Pushed:
     message: dict[str, object] = field(repr=False)
 
 
-class FcmFake:
-    """Listens on 127.0.0.1 while the ``async with`` lasts."""
+class FcmFake(Fake):
+    """One project at Firebase."""
 
     def __init__(self, *, project: str = "clarion-demo", port: int = 0) -> None:
+        super().__init__(port=port)
         self.project = project
-        self.port = port
         self.taken: list[Pushed] = []
-        self.faults = Faults()
         self.access = GoogleAccessFake(project=project, scopes=_SCOPES)
-        #: Requests for a message, refused ones and spoilt ones too.
-        self.asked = 0
         self.dead: set[str] = set()
         self.mismatched: set[str] = set()
         self.unlinked: set[str] = set()
-
-    @property
-    def url(self) -> str:
-        """What an account's ``base_url`` is to be."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def service_account(self) -> str:
         """What an account's ``service_account`` is to be."""
         return self.access.service_account(self.url + PATH)
 
-    async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[_no_browser])
-        app.router.add_post(PATH, self.access.answer)
-        app.router.add_post("/v1/projects/{project}/messages:send", self._send)
-        app.router.add_get("/_fake/messages", self._ledger)
-        app.router.add_delete("/_fake/messages", self._forget)
-        app.router.add_put("/_fake/faults", self._misbehave)
-        app.router.add_put("/_fake/tokens", self._mark)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
+    def routes(self, router: web.UrlDispatcher) -> None:
+        router.add_post(PATH, self.access.answer)
+        router.add_post("/v1/projects/{project}/messages:send", self._send)
+        router.add_put("/_fake/tokens", self._mark)
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+    def ledger(self) -> list[Mapping[str, object]]:
+        return [asdict(message) for message in self.taken]
+
+    def forget(self) -> None:
+        self.taken.clear()
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
@@ -111,21 +93,6 @@ class FcmFake:
         self.taken.append(Pushed(name=name, token=to, message=message))
         return web.json_response({"name": name})
 
-    async def _ledger(self, _: web.Request) -> web.Response:
-        return web.json_response([asdict(message) for message in self.taken])
-
-    async def _forget(self, _: web.Request) -> web.Response:
-        self.taken.clear()
-        return web.Response(status=204)
-
-    async def _misbehave(self, request: web.Request) -> web.Response:
-        try:
-            told = json.loads(await request.text())
-            self.faults.replace(told.get("faults", []), told.get("lasting"))
-        except (ValueError, TypeError, AttributeError) as error:
-            return web.Response(status=422, text=f"{error}\n")
-        return web.Response(status=204)
-
     async def _mark(self, request: web.Request) -> web.Response:
         try:
             told = json.loads(await request.text())
@@ -138,11 +105,3 @@ class FcmFake:
 
 def _answer(refusal: Refusal) -> web.Response:
     return web.json_response(refusal.body(), status=refusal.http)
-
-
-@web.middleware
-async def _no_browser(request: web.Request, handler: object) -> web.StreamResponse:
-    """Keep pages of other websites from sending commands through somebody's browser."""
-    if "origin" in request.headers:
-        return web.Response(status=403)
-    return await handler(request)  # type: ignore[operator, no-any-return]

@@ -1,4 +1,4 @@
-"""What all fakes of mail providers share: a server on this machine, commands, and calling back.
+"""What all fakes of providers share: a server on this machine, commands, and calling back.
 
 commands, for who may reach it (it listens on this machine alone)
 ------------------------------------------------------------------------------------------------

@@ -4,36 +4,31 @@ Written from https://www.twilio.com/docs/messaging/api/message-resource and
 https://www.twilio.com/docs/usage/webhooks/webhooks-security as of November 2026. Twilio's own library (twilio-python 9)
 passes against it in the tests, and its validator takes the signatures. Unlike Twilio it calls back loopback addresses.
 
-commands, for who may reach it (it listens on this machine alone)
+commands beside those of `clarion.dev.fakes.serving`
 ------------------------------------------------------------------------------------------------
-GET    /_fake/messages                   the ledger: what was taken
-DELETE /_fake/messages                   forget it
-PUT    /_fake/faults                     ``{"faults": [{"how": "reset", "taken": true}, …], "lasting": {…}}``
 POST   /_fake/messages/{sid}/status      ``{"status": "undelivered", "error_code": 30003}``: calls back
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Self
 from urllib.parse import parse_qsl
 
 import aiohttp
 from aiohttp import web
 
-from clarion.dev.fakes.faults import Faults
+from clarion.dev.fakes.serving import Fake
 from clarion.dev.fakes.twilio_message import VERSION, Taken
 from clarion.dev.fakes.twilio_rules import NOT_LOGGED_IN, Refusal, not_found, refusal_of
 
 
-class TwilioFake:
-    """Listens on 127.0.0.1 while the ``async with`` lasts."""
+class TwilioFake(Fake):
+    """One account at Twilio."""
 
     def __init__(
         self,
@@ -49,46 +44,25 @@ class TwilioFake:
 
         *keep* bounds the ledger: of more than that, the oldest are forgotten.
         """
+        super().__init__(port=port)
         self.account_sid = account_sid
-        self.port = port
         self.taken: list[Taken] = []
-        self.faults = Faults()
-        #: Requests for a message, refused ones and spoilt ones too.
-        self.asked = 0
         self._keep = keep
         self._token = auth_token
         self._logins = {(account_sid, auth_token), *([api_key] if api_key else [])}
         self._reports = tuple(reports)
-        self._telling: set[asyncio.Task[None]] = set()
 
-    @property
-    def url(self) -> str:
-        """What an account's ``base_url`` is to be."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[_no_browser])
+    def routes(self, router: web.UrlDispatcher) -> None:
         messages = f"/{VERSION}/Accounts/{{account}}/Messages"
-        app.router.add_post(f"{messages}.json", self._create)
-        app.router.add_get(f"{messages}/{{sid}}.json", self._fetch)
-        app.router.add_get("/_fake/messages", self._ledger)
-        app.router.add_delete("/_fake/messages", self._forget)
-        app.router.add_put("/_fake/faults", self._misbehave)
-        app.router.add_post("/_fake/messages/{sid}/status", self._tell)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-        self._session = aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=15))
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
+        router.add_post(f"{messages}.json", self._create)
+        router.add_get(f"{messages}/{{sid}}.json", self._fetch)
+        router.add_post("/_fake/messages/{sid}/status", self._tell)
 
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._telling:
-            task.cancel()
-        await asyncio.gather(*self._telling, return_exceptions=True)
-        await self._session.close()
-        await self._runner.cleanup()
+    def ledger(self) -> list[Mapping[str, object]]:
+        return [asdict(message) for message in self.taken]
+
+    def forget(self) -> None:
+        self.taken.clear()
 
     async def report(self, sid: str, status: str, error_code: int | None = None, *, as_json: bool = False) -> int:
         """Call back that the message is *status* now; the HTTP status of the answer.
@@ -100,8 +74,7 @@ class TwilioFake:
             raise KeyError(sid)
         message.status, message.error_code = status, error_code
         url, body, headers = message.callback(self.account_sid, self._token, as_json=as_json)
-        async with self._session.post(url, data=body, headers=headers) as answer:
-            return answer.status
+        return await self.post(url, body, headers)
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
@@ -125,9 +98,7 @@ class TwilioFake:
         if self._keep is not None:
             del self.taken[: -self._keep]
         if self._reports and message.status_callback:
-            task = asyncio.create_task(self._tell_all(message))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            self.later(self._tell_all(message))
         return web.json_response(message.resource(self.account_sid), status=201)
 
     async def _tell_all(self, message: Taken) -> None:
@@ -155,21 +126,6 @@ class TwilioFake:
             return NOT_LOGGED_IN
         return None if request.match_info["account"] == self.account_sid else not_found(request.path)
 
-    async def _ledger(self, _: web.Request) -> web.Response:
-        return web.json_response([asdict(message) for message in self.taken])
-
-    async def _forget(self, _: web.Request) -> web.Response:
-        self.taken.clear()
-        return web.Response(status=204)
-
-    async def _misbehave(self, request: web.Request) -> web.Response:
-        try:
-            told = json.loads(await request.text())
-            self.faults.replace(told.get("faults", []), told.get("lasting"))
-        except (ValueError, TypeError, AttributeError) as error:
-            return web.Response(status=422, text=f"{error}\n")
-        return web.Response(status=204)
-
     async def _tell(self, request: web.Request) -> web.Response:
         try:
             told = json.loads(await request.text())
@@ -184,11 +140,3 @@ class TwilioFake:
 
 def _answer(refusal: Refusal) -> web.Response:
     return web.json_response(refusal.body(), status=refusal.status)
-
-
-@web.middleware
-async def _no_browser(request: web.Request, handler: object) -> web.StreamResponse:
-    """Keep pages of other websites from sending commands through somebody's browser."""
-    if "origin" in request.headers:
-        return web.Response(status=403)
-    return await handler(request)  # type: ignore[operator, no-any-return]
