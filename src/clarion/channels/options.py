@@ -10,7 +10,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from clarion.channels.account import one_line
+from clarion.channels.account import Option, one_line
 from clarion.domain.duration import parse_duration
 from clarion.errors import Invalid
 
@@ -71,3 +71,17 @@ def _origin(text: str) -> Destination:
 def is_here(url: Destination) -> bool:
     """Whether *url* is on this machine."""
     return url.host == "localhost" or (url.address is not None and ip_address(url.address).is_loopback)
+
+
+#: Options that accounts of many kinds have.
+CONNECTIONS = Option(
+    key="connections",
+    says="requests that are on their way at once, per worker process: 1 to 200",
+    read=read_connections,
+    default="20",
+)
+FAKE = Option(
+    key="base_url",
+    says="a fake on this machine to speak to instead; no other address may be given",
+    read=read_fake,
+)

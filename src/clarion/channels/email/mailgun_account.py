@@ -9,7 +9,7 @@ from typing import Any
 
 from clarion.channels.account import Account, Kind, Option
 from clarion.channels.base import Callbacks, Provider
-from clarion.channels.options import read_age, read_connections, read_fake, read_key
+from clarion.channels.options import CONNECTIONS, FAKE, read_age, read_key
 from clarion.domain.duration import parse_duration
 from clarion.errors import Invalid
 
@@ -81,17 +81,8 @@ MAILGUN = Kind(
             read=read_age,
             default="15m",
         ),
-        Option(
-            key="connections",
-            says="requests that are on their way at once, per worker process: 1 to 200",
-            read=read_connections,
-            default="20",
-        ),
-        Option(
-            key="base_url",
-            says="a fake on this machine to speak to instead; no other address may be given",
-            read=read_fake,
-        ),
+        CONNECTIONS,
+        FAKE,
     ),
     open=_open,
     callbacks=_callbacks,

@@ -7,7 +7,7 @@ from typing import Any
 
 from clarion.channels.account import Account, Kind, Option, one_line
 from clarion.channels.base import Callbacks, Provider
-from clarion.channels.options import read_connections, read_fake, read_key
+from clarion.channels.options import CONNECTIONS, FAKE, read_key
 from clarion.errors import Invalid
 
 API = "https://api.resend.com"
@@ -60,17 +60,8 @@ RESEND = Kind(
             required=True,
             secret=True,
         ),
-        Option(
-            key="connections",
-            says="requests that are on their way at once, per worker process: 1 to 200",
-            read=read_connections,
-            default="20",
-        ),
-        Option(
-            key="base_url",
-            says="a fake on this machine to speak to instead; no other address may be given",
-            read=read_fake,
-        ),
+        CONNECTIONS,
+        FAKE,
     ),
     open=_open,
     callbacks=_callbacks,

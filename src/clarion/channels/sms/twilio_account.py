@@ -8,7 +8,7 @@ from typing import Any
 
 from clarion.channels.account import Account, Kind, Option
 from clarion.channels.base import Callbacks, Provider
-from clarion.channels.options import read_connections, read_key, read_origin
+from clarion.channels.options import CONNECTIONS, read_key, read_origin
 from clarion.errors import Invalid
 
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-f]{32}")
@@ -82,12 +82,7 @@ TWILIO = Kind(
             read=read_origin,
             default="https://api.twilio.com",
         ),
-        Option(
-            key="connections",
-            says="requests that are on their way at once, per worker process: 1 to 200",
-            read=read_connections,
-            default="20",
-        ),
+        CONNECTIONS,
     ),
     open=_open,
     callbacks=_callbacks,
