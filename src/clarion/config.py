@@ -233,6 +233,10 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str], lines: M
     mistakes += _webhooks(values, origins)
     mistakes += _accounts(values, origins, lines)
     mistakes += _queues(values, origins, lines)
+    if values.get("email.dkim"):
+        from clarion.project.dkim import out_of_use
+
+        mistakes += out_of_use(values, origins, lines)
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:
         domain = parse_sender(sender)[1].rpartition("@")[2]

@@ -22,6 +22,7 @@ from clarion.store.database import Pool, check_durable, open_pool, set_up
 
 if TYPE_CHECKING:
     from clarion.channels.account import Account
+    from clarion.channels.email.dkim import Signer
     from clarion.channels.email.settings import SmtpSettings
     from clarion.domain.rate import Rate
     from clarion.domain.suppression import SoftRule
@@ -95,6 +96,15 @@ def mail_domains(settings: Settings) -> frozenset[str]:
     if not listed and settings.email.sender:
         listed = (parse_sender(settings.email.sender)[1].rpartition("@")[2],)
     return frozenset(usual_domain(name) for name in listed)
+
+
+def signer_of(settings: Settings) -> Signer | None:
+    """What signs mails; None where there is no key."""
+    if not settings.email.dkim:
+        return None
+    from clarion.channels.email.dkim import Signer
+
+    return Signer(settings.email.dkim)
 
 
 def routes_of(settings: Settings, channel: str) -> tuple[Route, ...]:

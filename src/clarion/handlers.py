@@ -19,6 +19,7 @@ from clarion.connections import (
     mail_domains,
     offers_of,
     routes_of,
+    signer_of,
     smtp_settings,
     soft_rule,
 )
@@ -138,7 +139,13 @@ def _routed(
     deliver = partial(Deliver, pool, contexts, compose=compose, channel=channel, **given)
     delivers: dict[str, Deliver[Any]] = {}
     for account in accounts_of(settings, channel.value):
-        provider = open_provider(channel.value, account, settings.public_url, from_domains=mail_domains(settings))
+        provider = open_provider(
+            channel.value,
+            account,
+            settings.public_url,
+            from_domains=mail_domains(settings),
+            signer=signer_of(settings),
+        )
         stack.push_async_callback(provider.close)
         delivers[account.label] = deliver(provider=provider)
     if not delivers:
@@ -154,5 +161,5 @@ def _routed(
 def _without_accounts(settings: Settings, channel: Channel, turns: Turns) -> Provider[Any]:
     """What carries a channel that no account does: the SMTP server, or what lets its messages wait."""
     if channel is Channel.EMAIL and settings.smtp_url is not None:
-        return SmtpProvider(smtp_settings(settings), turns=turns)
+        return SmtpProvider(smtp_settings(settings), turns=turns, signer=signer_of(settings))
     return open_provider(channel.value, None)

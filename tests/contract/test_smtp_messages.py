@@ -48,8 +48,7 @@ def undated(data: bytes) -> list[bytes]:
 async def test_eight_bit_octets_go_only_where_they_are_taken(pipelining: bool) -> None:
     taken, not_taken = SmtpServer(keep_data=True), SmtpServer(extensions=("PIPELINING",), keep_data=True)
     for server, allowed, encoding in ((taken, True, b"8bit"), (not_taken, True, b"base64"), (taken, False, b"base64")):
-        settings = {"pipelining": pipelining, "eight_bit": allowed}
-        async with server, provider_for(server, **settings) as provider:
+        async with server, provider_for(server, pipelining=pipelining, eight_bit=allowed) as provider:
             check_ledger(batch := [a_mail(text="Grüße")], await provider.send(batch), server)
             assert b"\r\nContent-Transfer-Encoding: " + encoding in server.accepted[-1].data
         server.accepted.clear()

@@ -12,6 +12,7 @@ from typing import Any
 from tests.support.smtp_server import SmtpServer
 
 from clarion.channels.base import Email
+from clarion.channels.email.dkim import Signer
 from clarion.channels.email.settings import SmtpSettings, Timeouts, Tls
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.domain.content import EmailContent
@@ -46,7 +47,9 @@ def mails(count: int, *, bad: int | None = None) -> list[Email]:
 
 
 @asynccontextmanager
-async def provider_for(server: SmtpServer, **changes: Any) -> AsyncIterator[SmtpProvider]:
+async def provider_for(
+    server: SmtpServer, *, signer: Signer | None = None, **changes: Any
+) -> AsyncIterator[SmtpProvider]:
     """A provider that sends to *server* in the clear, over one connection unless *changes* say otherwise."""
     values: dict[str, Any] = {
         "host": "127.0.0.1",
@@ -56,7 +59,7 @@ async def provider_for(server: SmtpServer, **changes: Any) -> AsyncIterator[Smtp
         "connections": 1,
         "from_domains": frozenset({"example.com"}),
     }
-    provider = SmtpProvider(SmtpSettings(**{**values, **changes}))
+    provider = SmtpProvider(SmtpSettings(**{**values, **changes}), signer=signer)
     try:
         yield provider
     finally:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clarion.channels.base import Callbacks, Provider, label_of
 from clarion.domain.rate import Rate
 from clarion.errors import Invalid
+
+if TYPE_CHECKING:
+    from clarion.channels.email.dkim import Signer
 
 _LONGEST = 4_000
 
@@ -54,6 +57,8 @@ class Account:
     from_domains: frozenset[str] = frozenset()
     #: How fast messages are handed to it, by all workers together; None is as fast as can be.
     rate: Rate | None = None
+    #: Of mail that is handed over whole: what signs it.
+    signer: Signer | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind.name})"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clarion.channels.account import Account
 from clarion.channels.base import CALLBACKS_PATH, Callbacks, Provider, label_of
 from clarion.domain.outcome import Outcome, Retry
+
+if TYPE_CHECKING:
+    from clarion.channels.email.dkim import Signer
 
 _LATER = timedelta(minutes=1)
 #: What else would carry a channel.
@@ -42,16 +45,17 @@ def open_provider(
     public_url: str | None = None,
     *,
     from_domains: frozenset[str] = frozenset(),
+    signer: Signer | None = None,
 ) -> Provider[Any]:
     """What carries the messages of *channel*: *account*, or, without one, what lets them wait.
 
-    *public_url* is where the API is reached from outside; *from_domains* are those that mail may be from. Connects to
-    nothing yet.
+    *public_url* is where the API is reached from outside; *from_domains* are those that mail may be from; *signer*
+    signs it. Connects to nothing yet.
     """
     if account is None:
         return NoProvider(channel)
     url = callback_url(public_url, account.kind.name, account.name) if account.kind.callbacks else None
-    return account.kind.open(replace(account, callback_url=url, from_domains=from_domains))
+    return account.kind.open(replace(account, callback_url=url, from_domains=from_domains, signer=signer))
 
 
 def open_callbacks(accounts: Sequence[Account]) -> Mapping[tuple[str, str], Callbacks]:

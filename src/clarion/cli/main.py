@@ -17,6 +17,7 @@ from clarion.cli import (
     check,
     demo,
     devices,
+    dkim,
     doctor,
     import_,
     keys,
@@ -104,6 +105,7 @@ app.add_typer(devices.app, name="devices")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(dkim.app, name="dkim")
 app.add_typer(limits.app, name="limits")
 app.add_typer(import_.app, name="import")
 app.command("verify")(verify.verify)

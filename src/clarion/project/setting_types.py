@@ -210,6 +210,12 @@ def routes(value: object) -> Mapping[str, tuple[object, ...]]:
     return read_routes(value) if value else {}
 
 
+def dkim(value: object) -> Mapping[str, tuple[object, ...]]:
+    from clarion.project.dkim import read_dkim  # only where there are some: it brings `cryptography` with it
+
+    return read_dkim(value) if value else {}
+
+
 def public_url(value: object) -> str:
     """Where the API is reached from outside: what providers are told, letter by letter."""
     if (

@@ -37,6 +37,7 @@ AtOnce = Annotated[Mapping[str, int], BeforeValidator(types.at_once)]
 Endpoints = Annotated[tuple[Any, ...], BeforeValidator(types.endpoints)]
 Accounts = Annotated[tuple[Any, ...], BeforeValidator(types.accounts)]
 Routes = Annotated[Mapping[str, tuple[Any, ...]], BeforeValidator(types.routes)]
+DkimKeys = Annotated[Mapping[str, tuple[Any, ...]], BeforeValidator(types.dkim)]
 PublicUrl = Annotated[str, BeforeValidator(types.public_url)]
 
 
@@ -93,6 +94,12 @@ class Email(Group):
         None,
         "how fast mails are handed to the SMTP server or the provider, by all workers together: `20/s`, `5000/h`, "
         "`20/s burst 5`",
+    )
+    dkim: DkimKeys = a(
+        {},
+        "keys that mails are signed with: a table `[email.dkim.DOMAIN]` for each domain that they are from, with "
+        "`selector` and `key_file`, and `ed25519_selector` and `ed25519_key_file` where they are to be signed by such "
+        "a key as well; in the environment the same as JSON",
     )
     connections: int = a(10, "connections to the SMTP server, per worker process", ge=1, le=100)
     messages_per_connection: int = a(1_000, "mails after which a connection is replaced", ge=1, le=100_000)

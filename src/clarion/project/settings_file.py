@@ -130,8 +130,8 @@ def _line_of(name: str, text: str) -> int | None:
     table = ""
     header = None
     for number, line in enumerate(text.splitlines(), start=1):
-        if match := re.match(r"""\s*\[\[?\s*["']?([\w.-]+)["']?\s*\]""", line):
-            table = match[1]
+        if match := re.match(r"""\s*\[\[?\s*([\w."'-]+)\s*\]""", line):
+            table = re.sub("[\"']", "", match[1])
             header = number if table == name else header
         elif match := re.match(r"""\s*["']?([\w.-]+)["']?\s*(\.[\w.-]+\s*)?=""", line):
             key = match[1] + (match[2] or "").strip()

@@ -48,7 +48,7 @@ class Conversation:
 
     async def run(self) -> None:
         """Settle or give back every mail that is taken. Raises nothing for what the server does."""
-        job = self._take()
+        job = await self._take()
         if job is not None and self._pipelining:
             self._connection.write(self._announcement(job))
         while job is not None:
@@ -56,21 +56,21 @@ class Conversation:
             if await self._opened(job):
                 if self._turns is not None:
                     await self._turns.take()
-                ahead = self._take(1) if self._pipelining else None
+                ahead = await self._take(1) if self._pipelining else None
                 if not await self._handed_over(job, ahead):
                     if ahead is not None:
                         self._work.give_back(ahead)
                     return
-            job = ahead or self._take()
+            job = ahead or await self._take()
             if job is not None and ahead is None and self._pipelining:
                 self._connection.write(self._announcement(job))
 
-    def _take(self, in_flight: int = 0) -> Job | None:
+    async def _take(self, in_flight: int = 0) -> Job | None:
         """The next mail that this connection may carry; *in_flight* mails of it are not counted as used yet."""
         connection = self._connection
         if connection.broken is not None or connection.used + in_flight >= self._limit or self._enough(self._taken):
             return None
-        while (job := self._work.take(self._eight_bit)) is not None:
+        while (job := await self._work.take(self._eight_bit)) is not None:
             letter, offer = job.letter, connection.offer
             if letter.smtputf8 and not offer.smtputf8:
                 self._work.settle(job, Reject("the server does not offer SMTPUTF8", code="smtputf8_unsupported"))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from clarion import clock
 from clarion.channels.base import Email
 from clarion.channels.email.mime import Builder, Letter
 from clarion.domain.outcome import Outcome, Reject
 from clarion.errors import Invalid
+
+if TYPE_CHECKING:
+    from clarion.channels.email.dkim import Signer
 
 
 class Letters:
@@ -21,20 +27,30 @@ class Letters:
         from_domains: frozenset[str],
         max_size: int,
         message_id_domain: str | None = None,
+        signer: Signer | None = None,
+        rewritten: frozenset[bytes] = frozenset(),
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         """*from_domains* are those that may stand in From, in lower case: ``*`` is any; none at all allows none.
 
-        *max_size* is in octets; *message_id_domain* as `Builder` takes it.
+        *max_size* is in octets; *message_id_domain* as `Builder` takes it. *signer* signs mails of domains that it has
+        keys of, but for fields that the provider writes anew: *rewritten*, in lower case.
         """
         self._from_domains = from_domains
         self._any_domain = "*" in from_domains
         self._max_size = max_size
         self._now = now
+        self._signer = signer
+        self._rewritten = rewritten
+        #: As many as there are processors: more would only wait for each other.
+        self._hands = asyncio.Semaphore(os.cpu_count() or 1)
         self._builder = Builder(message_id_domain=message_id_domain)
 
     def compose(self, mail: Email, eight_bit: bool) -> Letter | Outcome:
-        """The letter for *mail*, or why there is none. A mail that cannot be built must not take others with it."""
+        """The letter for *mail*, or why there is none. A mail that cannot be built must not take others with it.
+
+        It must be `sealed` before it is handed over.
+        """
         limit = self._max_size
         content = mail.content
         try:
@@ -44,7 +60,7 @@ class Letters:
                 return Reject(f"no mail may be sent from {domain} (allowed: {allowed})", code="sender_not_allowed")
             size = len(content.text) + len(content.html or "")
             if size <= limit:
-                letter = self._builder.build(mail, self._now(), eight_bit=eight_bit)
+                letter = self._build(mail, domain, eight_bit)
                 size = len(letter.data)
             if size > limit:
                 return Reject(f"the message has {size} octets, {limit} are allowed", code="too_large")
@@ -53,3 +69,25 @@ class Letters:
         except Exception as error:
             return Reject(f"the mail could not be built: {type(error).__name__}", code="not_buildable")
         return letter
+
+    async def sealed(self, letter: Letter) -> Letter:
+        """*letter*, signed where it is to be.
+
+        A signature by RSA takes longer than all else that is done for a mail, so it is made in a thread: OpenSSL lets
+        the event loop go on meanwhile.
+        """
+        signer = self._signer
+        if not letter.keys or signer is None:
+            return letter
+        at = int(self._now().timestamp())
+        async with self._hands:
+            data = await asyncio.to_thread(signer.sign, letter.data, letter.keys, at=at, rewritten=self._rewritten)
+        return letter._replace(data=data, keys=())
+
+    def _build(self, mail: Email, domain: str, eight_bit: bool) -> Letter:
+        signer = self._signer
+        keys = signer.keys_for(domain) if signer is not None else ()
+        # A server on the way that takes no eight-bit octets would write them anew, and what was signed would not be
+        # what arrives: so none are signed (RFC 6376 §5.3).
+        letter = self._builder.build(mail, self._now(), eight_bit=eight_bit and not keys)
+        return letter._replace(keys=keys) if keys else letter

@@ -41,7 +41,7 @@ class Mailgun(MailOverHttp):
 
     def __init__(self, account: Account, *, patience: Patience = PATIENCE, tls: ssl.SSLContext | None = None) -> None:
         url = f"{api_of(account)}/v3/{account['domain']}/messages.mime"
-        super().__init__(account, url, largest=LARGEST, patience=patience, tls=tls)
+        super().__init__(account, url, largest=LARGEST, patience=patience, tls=tls, signer=account.signer)
         login = base64.b64encode(f"api:{account['api_key']}".encode()).decode("ascii")
         self._headers = {"authorization": f"Basic {login}", "accept": "application/json"}
 

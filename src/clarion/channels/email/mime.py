@@ -6,14 +6,18 @@ file is tested against.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from clarion.channels.base import Email
 from clarion.channels.email import body, header
 from clarion.domain.address import parse_email, parse_sender
+
+if TYPE_CHECKING:
+    from clarion.channels.email.dkim_key import DkimKey
 
 #: How many different senders are kept parsed; a project has a handful.
 _SENDERS_KEPT = 256
@@ -31,6 +35,8 @@ class Letter(NamedTuple):
     smtputf8: bool
     #: Whether the message has octets above 127, so that the server must offer 8BITMIME (RFC 6152).
     eight_bit: bool
+    #: What is to sign it before it is handed over; none where it is signed, or is not to be.
+    keys: Sequence[DkimKey] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import ssl
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from clarion.channels.account import Account
 from clarion.channels.base import Email, Provider
@@ -17,6 +17,9 @@ from clarion.domain.outcome import Outcome, Reject
 from clarion.http.client import Client, Patience
 from clarion.http.reply import Reply
 from clarion.http.url_guard import parse_url
+
+if TYPE_CHECKING:
+    from clarion.channels.email.dkim import Signer
 
 #: Giving up early does not undo a mail: it makes one of which nobody knows whether it was sent.
 PATIENCE = Patience(total=timedelta(seconds=60))
@@ -33,13 +36,22 @@ class MailOverHttp(Provider[Email]):
     """One account; each mail is one request to one address."""
 
     def __init__(
-        self, account: Account, url: str, *, largest: int, patience: Patience, tls: ssl.SSLContext | None
+        self,
+        account: Account,
+        url: str,
+        *,
+        largest: int,
+        patience: Patience,
+        tls: ssl.SSLContext | None,
+        signer: Signer | None = None,
+        rewritten: frozenset[bytes] = frozenset(),
     ) -> None:
         """*largest* is in octets, of the mail as a letter; *tls* is how the provider's servers are verified: by the
-        system's authorities unless given."""
+        system's authorities unless given. *signer* and *rewritten* are for who hands the letter over, as `Letters`
+        takes them."""
         self.name = account.label
         self._to = parse_url(url)
-        self._letters = Letters(from_domains=account.from_domains, max_size=largest)
+        self._letters = Letters(from_domains=account.from_domains, max_size=largest, signer=signer, rewritten=rewritten)
         connections = int(account["connections"])
         self._http = Client(connections=connections, patience=patience, tls=tls)
         #: A list of large mails does not lie in memory whole.
@@ -66,7 +78,7 @@ class MailOverHttp(Provider[Email]):
                 return letter
             if letter.smtputf8:
                 return Reject("the provider takes no address that is not ASCII", code="smtputf8_unsupported")
-            request = self._request(mail, letter)
+            request = self._request(mail, await self._letters.sealed(letter))
             answer = await self._http.post(self._to, request.body, request.headers)
         return self._outcome(answer) if isinstance(answer, Reply) else answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from clarion import clock
 from clarion.channels.base import Email, Provider
@@ -16,6 +17,9 @@ from clarion.channels.email.settings import SmtpSettings
 from clarion.channels.email.work import Work
 from clarion.domain.outcome import Outcome, Retry
 from clarion.turns import Turns
+
+if TYPE_CHECKING:
+    from clarion.channels.email.dkim import Signer
 
 #: A call of at most so many mails is a short one: it goes before long ones, which give way after each mail.
 _SHORT = 10
@@ -31,9 +35,15 @@ class SmtpProvider(Provider[Email]):
     name = "smtp"
 
     def __init__(
-        self, settings: SmtpSettings, *, turns: Turns | None = None, now: Callable[[], datetime] = clock.now
+        self,
+        settings: SmtpSettings,
+        *,
+        turns: Turns | None = None,
+        signer: Signer | None = None,
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
-        """*turns* are what long calls share with other long work of the process.
+        """*turns* are what long calls share with other long work of the process; *signer* signs mails of domains that
+        it has keys of.
 
         Raises `ConfigError` where the file of authorities cannot be used. Connects to nothing yet.
         """
@@ -43,13 +53,14 @@ class SmtpProvider(Provider[Email]):
             from_domains=settings.from_domains,
             max_size=settings.max_size,
             message_id_domain=settings.message_id_domain,
+            signer=signer,
             now=now,
         )
         context = tls_context(settings)
         self._pool = Pool(settings, lambda: open_connection(settings, context))
 
     async def send(self, mails: Sequence[Email]) -> list[Outcome]:
-        work = Work(mails, self._letters.compose)
+        work = Work(mails, self._letters)
         runners = min(len(mails), self._settings.connections)
         short = len(mails) <= _SHORT
         if runners == 1:

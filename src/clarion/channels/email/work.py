@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from clarion.channels.base import Email
+from clarion.channels.email.letters import Letters
 from clarion.channels.email.mime import Letter
 from clarion.domain.outcome import Outcome, Retry
 
@@ -21,10 +22,11 @@ class Job(NamedTuple):
 class Work:
     """A list of mails that several connections take from. Letters are built when they are taken, not before."""
 
-    def __init__(self, mails: Sequence[Email], compose: Callable[[Email, bool], Letter | Outcome]) -> None:
-        """*compose* makes the letter of a mail, for a server that does or does not take eight-bit octets."""
+    def __init__(self, mails: Sequence[Email], letters: Letters) -> None:
+        """*letters* makes the letter of a mail, for a server that does or does not take eight-bit octets."""
         self._mails = mails
-        self._compose = compose
+        self._letters = letters
+        self._compose = letters.compose
         self._waiting = deque(range(len(mails)))
         self._returned: list[Job] = []
         self._outcomes: list[Outcome | None] = [None] * len(mails)
@@ -34,10 +36,10 @@ class Work:
         """Whether any mail waits to be taken."""
         return bool(self._waiting or self._returned)
 
-    def take(self, eight_bit: bool) -> Job | None:
+    async def take(self, eight_bit: bool) -> Job | None:
         """The next mail, fit for a server that does or does not take *eight_bit* octets; None where none waits.
 
-        What cannot be built is settled here and passed over.
+        What cannot be built is settled here and passed over; what is to be signed is signed.
         """
         if self._returned:
             job = self._returned.pop()
@@ -48,7 +50,7 @@ class Work:
             index = self._waiting.popleft()
             letter = self._compose(self._mails[index], eight_bit)
             if isinstance(letter, Letter):
-                return Job(index, letter)
+                return Job(index, await self._letters.sealed(letter) if letter.keys else letter)
             self._outcomes[index] = letter
         return None
 
