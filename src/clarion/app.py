@@ -62,6 +62,9 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
         pool = await pool_for(stack, settings, url, "api")
         notifier = await notifier_for(stack, url)
         api = settings.api
+        integrations = open_callbacks(settings.providers)
+        for believes in integrations.values():
+            stack.push_async_callback(believes.close)
         quota = Quota(rate=api.rate, burst=api.burst, concurrency=api.concurrency, followers=api.followers)
         services = Services(
             pool=pool,
@@ -73,7 +76,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             strangers=Strangers(api.failed_keys),
             ages=ages(settings),
             accounts=settings.providers,
-            integrations=open_callbacks(settings.providers),
+            integrations=integrations,
             carriers=carriers_of(settings),
             public_url=settings.public_url or "",
             critical=settings.suppression.critical_categories,

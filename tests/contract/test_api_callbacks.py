@@ -13,13 +13,18 @@ from structlog.testing import capture_logs
 from tests.support import http
 from tests.support.callbacks import MAIN, OTHER, PATH, SECRET, URL, Scene, open_scene, report, signature, taken_as
 from tests.support.database_proxy import Cut, DatabaseProxy, How
+from tests.support.endpoint import EndpointServer
+from tests.support.providers import TOPIC, sendgrid_account, ses_fake, twilio_account
 from twilio.request_validator import RequestValidator
 
 from clarion import ids
 from clarion.api.gate import Tellers
+from clarion.channels.aws.sns_authority import Authority
 from clarion.channels.base import Callbacks
+from clarion.channels.email.ses_callbacks import SesCallbacks
 from clarion.channels.sms.twilio import MESSAGE
 from clarion.channels.sms.twilio_callbacks import TwilioCallbacks
+from clarion.dev.fakes.sendgrid import SendGridFake
 from clarion.store import callbacks
 from clarion.store.database import Connection
 
@@ -305,3 +310,38 @@ async def test_twilio_tells_as_its_own_library_signs(scene: Scene) -> None:
     assert kind == "bounced"
     assert why is not None and "30005" in why
     await scene.check()
+
+
+async def test_some_kinds_may_tell_more_at_once(database: str) -> None:
+    accounts = [sendgrid_account(SendGridFake(api_key="", domain="")), twilio_account()]
+    async with open_scene(database, accounts=accounts) as scene:
+        for path, size, status in (
+            ("sendgrid/main", 768 * 1024, 404),
+            ("sendgrid/main", 1024 * KIB + 1, 413),
+            ("twilio/main", 256 * KIB + 1, 413),
+            ("other/main", 256 * KIB + 1, 413),
+        ):
+            reply = await scene.post(b"x" * size, path=f"/v1/callbacks/{path}", headers={})
+            assert reply.status == status, path
+
+
+async def test_sns_is_asked_for_nothing_that_it_does_not_have(scene: Scene) -> None:
+    """An address of somebody else's in what claims to come from SNS is not looked at."""
+    async with ses_fake() as fake, EndpointServer() as evil:
+        believes = SesCallbacks(TOPIC, Authority(region="eu-west-1", fake=fake.url))
+        integrations: dict[tuple[str, str], Callbacks] = scene.api.services.integrations  # type: ignore[assignment]
+        integrations["ses", "main"] = believes
+        path, there = "/v1/callbacks/ses/main", f"http://127.0.0.1:{evil.port}"
+        for more in (
+            {"SigningCertURL": f"{there}{fake.topic.certificate_path}"},
+            {"SigningCertURL": f"https://s3.amazonaws.com{fake.topic.certificate_path}"},
+            {"SubscribeURL": f"{there}/?Action=ConfirmSubscription"},
+        ):
+            reply = await scene.post(fake.topic.confirmation(**more)[0], path=path, headers={})
+            assert (reply.status, reply.code) == (403, "forged")
+        assert (evil.connections, fake.certificates, fake.confirmed) == (0, 0, [])
+        with capture_logs() as logs:
+            assert (await scene.post(fake.topic.confirmation()[0], path=path, headers={})).status == 200
+        assert [line["event"] for line in logs if line["event"].startswith("callback.")] == ["callback.subscribed"]
+        assert len(fake.confirmed) == 1
+        await believes.close()

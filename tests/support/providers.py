@@ -18,6 +18,7 @@ from clarion.channels.email.mailgun import Mailgun
 from clarion.channels.email.postmark import Postmark
 from clarion.channels.email.resend import Resend
 from clarion.channels.email.sendgrid import SendGrid
+from clarion.channels.email.ses import Ses
 from clarion.channels.push.fcm import Fcm
 from clarion.channels.sms.twilio import Twilio
 from clarion.dev.fakes import google_access
@@ -28,6 +29,7 @@ from clarion.dev.fakes.mailgun import MailgunFake
 from clarion.dev.fakes.postmark import PostmarkFake
 from clarion.dev.fakes.resend import ResendFake
 from clarion.dev.fakes.sendgrid import SendGridFake
+from clarion.dev.fakes.ses import SesFake
 from clarion.dev.fakes.twilio import TwilioFake
 from clarion.domain.content import EmailContent, PushContent, SmsContent
 from clarion.http.client import Patience
@@ -44,6 +46,9 @@ WEBHOOK_PASSWORD = "5ecre7" + "c0de" * 8
 SENDGRID_KEY = "SG.5ecre7" + "feed" * 14
 RESEND_KEY = "re_5ecre7" + "beef" * 6
 RESEND_SECRET = "whsec_" + "5ecre7Ke" * 4
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
+AWS_SECRET = "5ecre7/K7MDENG/bPxRfiCYEXAMPLEKEY+5ecre7"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail-events"
 PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
 #: For answers that never come.
 SHORT = Patience(connect=timedelta(seconds=0.3), total=timedelta(seconds=0.3))
@@ -224,6 +229,30 @@ class SendGridCase(Case):
         return '{"errors": [{"message": "no address", "field": "personalizations.0.to.0.email", "help": null}]}'
 
 
+class SesCase(Case):
+    """SES: no idempotency key, and an id that SES makes."""
+
+    secrets = (AWS_SECRET,)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with ses_fake() as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Ses:
+        return Ses(ses_account(base_url=base_url or self.url), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Email:
+        return mail_message("guest@refused.invalid" if refused else "guest@example.com")
+
+    def taken(self) -> list[str]:
+        return [message.id for message in self.fake.taken]
+
+    def error(self) -> str:
+        return '{"__type": "com.amazon.ses#BadRequestException", "message": "Missing final \'@domain\'"}'
+
+
 CASES: Mapping[str, type[Case]] = {
     "fcm": FcmCase,
     "twilio": TwilioCase,
@@ -231,6 +260,7 @@ CASES: Mapping[str, type[Case]] = {
     "postmark": PostmarkCase,
     "resend": ResendCase,
     "sendgrid": SendGridCase,
+    "ses": SesCase,
 }
 
 
@@ -268,6 +298,18 @@ def sendgrid_account(fake: SendGridFake | None, *, base_url: str | None = None, 
     keys = {"verification_key": fake.verification_key} if fake is not None else {}
     table = {"kind": "sendgrid", "api_key": SENDGRID_KEY, **keys, **more}
     return _mail_account("main", table, base_url or (fake.url if fake is not None else None))
+
+
+def ses_account(*, base_url: str | None = None, **more: str) -> Account:
+    """The same at SES."""
+    keys = {"access_key_id": ACCESS_KEY, "secret_access_key": AWS_SECRET}
+    table = {"kind": "ses", "region": "eu-west-1", "topic_arn": TOPIC, **keys, **more}
+    return _mail_account("main", table, base_url)
+
+
+def ses_fake(**more: Any) -> SesFake:
+    """A fake where that account is let in."""
+    return SesFake(access_key=ACCESS_KEY, secret=AWS_SECRET, domain="shop.example", topic_arn=TOPIC, **more)
 
 
 def _mail_account(name: str, table: dict[str, str], base_url: str | None) -> Account:

@@ -19,6 +19,8 @@ from clarion.channels.email import (
     resend_answer,
     resend_callbacks,
     sendgrid_callbacks,
+    ses_answer,
+    ses_events,
 )
 from clarion.channels.kinds import kinds
 from clarion.channels.push import fcm_answer
@@ -81,6 +83,13 @@ def test_every_event_of_sendgrid_that_is_known_is_told() -> None:
     told = section(PROVIDERS, "`sendgrid`")
     assert [kind for kind in sendgrid_callbacks._PLAIN if f"`{kind}`" not in told] == []
     assert [why for why in sendgrid_callbacks._DROPPED if why not in told] == []
+
+
+def test_every_name_and_event_of_ses_that_is_known_is_told() -> None:
+    told = section(PROVIDERS, "`ses`")
+    names = ses_answer.PAUSED | ses_answer.LIMITED | ses_answer.SENDER | ses_answer.OF_THE_MAIL
+    known = names | ses_events.SOFT | {*ses_events.PLAIN, *ses_events.NOT_TRIED, ses_answer.NOT_VERIFIED}
+    assert [name for name in known if f"`{name}`" not in told] == []
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.support.docs import ROOT, SOURCE, blocks, calls, page, rows, section, source_files, texts
 
 from clarion.api.gate import CALLBACKS
-from clarion.api.limits import MAX_CALLBACK
+from clarion.channels.account import LARGEST_CALLBACK
+from clarion.channels.kinds import kinds
 from clarion.domain.callback import TOLD, Fate
 from clarion.domain.status import MOVES, OPEN, RETRYABLE, Status, mermaid
 from clarion.domain.workflow import Channel
@@ -85,7 +86,11 @@ def test_what_providers_tell_is_told() -> None:
     assert words == {status.value: f"`{kind}`" for status, kind in TOLD.items()}
     outcomes = {cells[0] for cells in rows(section(told, "What becomes of a report"))}
     assert outcomes == {fate.value for fate in Fate} | {"empty", "forged"}
-    assert f"{MAX_CALLBACK // 1024} KiB a body; {CALLBACKS:,} requests a second" in told
+    assert f"{LARGEST_CALLBACK // 1024} KiB a body" in told
+    for kind in kinds().values():
+        if kind.callbacks is not None and kind.largest_callback != LARGEST_CALLBACK:
+            assert f"`{kind.name}` {kind.largest_callback // 1024} KiB" in told.replace("\n", " ")
+    assert f"{CALLBACKS:,} requests a second" in told
 
 
 def _logged() -> dict[str, str]:

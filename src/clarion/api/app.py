@@ -99,6 +99,7 @@ def build_api(services: Services) -> ASGIApp:
         max_body=services.max_body,
         max_bulk_body=services.max_bulk_body,
         access_log=services.access_log,
+        callbacks={account.kind.name: account.kind.largest_callback for account in services.accounts},
     )
 
 

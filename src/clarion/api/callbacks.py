@@ -35,7 +35,7 @@ ROUTE: Final[dict[str, Any]] = {
     "operation_id": ID,
     "summary": SUMMARY,
     "description": "For providers: verified by what they sign, so no key is asked for. The body is as the provider"
-    " sends it, of any media type, up to 256 KiB; the query is part of what is verified.",
+    " sends it, of any media type, up to 256 KiB unless the kind needs more; the query is part of what is verified.",
     "tags": ["callbacks"],
     "status_code": 200,
     "response_model": None,
@@ -104,7 +104,7 @@ class Desk:
             raise NotFound("there is no such integration")
         integration = label_of(kind, name)
         try:
-            reports = believes.read(callback, clock.now())
+            reports = await believes.receive(callback, clock.now())
         except Forged as error:
             services.metrics.told(integration, "forged")
             request_id = request.state.request_id

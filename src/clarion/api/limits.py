@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clarion import clock
 from clarion.api import problem
 from clarion.api.problem import Refusal
+from clarion.channels.account import LARGEST_CALLBACK
 from clarion.channels.base import CALLBACKS_PATH
 from clarion.domain.unsubscribe import PATH as LINKS_PATH
 from clarion.errors import ClarionError
@@ -26,9 +28,7 @@ log = structlog.get_logger("clarion.api")
 
 MIB: Final = 1024 * 1024
 MAX_HEADERS: Final = 16 * 1024
-#: What a provider has to tell fits in this.
-MAX_CALLBACK: Final = 256 * 1024
-#: … and what a mail program sends along when it unsubscribes somebody, in this.
+#: What a mail program sends along when it unsubscribes somebody fits in this.
 MAX_VISIT: Final = 8 * 1024
 BODY_TIMEOUT_S: Final = 30.0
 #: Never in the access log: something asks for them every second.
@@ -43,19 +43,30 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 _BULK: Final = re.compile(r"/bulk$|/members$|/members/remove$")
 _CALLBACKS: Final = f"{CALLBACKS_PATH}/"
 _LINKS: Final = f"{LINKS_PATH}/"
+_NONE: Final[Mapping[str, int]] = MappingProxyType({})
 _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 
 
 class Limits:
-    """Wraps *app*; see the module. *max_bulk_body* is for routes that take lists of thousands."""
+    """Wraps *app*; see the module. *max_bulk_body* is for routes that take lists of thousands.
+
+    *callbacks* are the kinds of providers whose requests may be larger or smaller than others', and how large.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, max_body: int = MIB, max_bulk_body: int = 8 * MIB, access_log: bool = True
+        self,
+        app: ASGIApp,
+        *,
+        max_body: int = MIB,
+        max_bulk_body: int = 8 * MIB,
+        access_log: bool = True,
+        callbacks: Mapping[str, int] = _NONE,
     ) -> None:
         self._app = app
         self._max_body = max_body
         self._max_bulk_body = max_bulk_body
         self._access_log = access_log
+        self._callbacks = callbacks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -89,7 +100,8 @@ class Limits:
     def _limit(self, path: str) -> int:
         """How many bytes the body of a request for *path* may have."""
         if path.startswith(_CALLBACKS):
-            return min(MAX_CALLBACK, self._max_body)
+            kind = path[len(_CALLBACKS) :].partition("/")[0]
+            return min(self._callbacks.get(kind, LARGEST_CALLBACK), self._max_body)
         if path.startswith(_LINKS):
             return min(MAX_VISIT, self._max_body)
         return self._max_bulk_body if _BULK.search(path) else self._max_body

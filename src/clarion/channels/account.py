@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _LONGEST = 4_000
 
+#: What a provider has to tell at once fits in this, unless its kind says otherwise.
+LARGEST_CALLBACK = 256 * 1024
+
 
 def one_line(text: str) -> str:
     """*text*, if it may stand in a header or a form. Raises `Invalid` that does not repeat it."""
@@ -97,3 +100,5 @@ class Kind:
     check: Callable[[Account], Iterable[str]] = lambda _: ()
     #: Where the provider is spoken to, as a URL; None where that shows only when something is sent.
     address: Callable[[Account], str | None] = lambda account: account.get("base_url")
+    #: How many bytes a request may have in which it tells something later.
+    largest_callback: int = LARGEST_CALLBACK

@@ -118,9 +118,19 @@ class Report:
 class Callbacks(ABC):
     """Believes or refuses what a provider tells later."""
 
+    async def receive(self, callback: Callback, now: datetime) -> Sequence[Report]:
+        """As `read`, for those who must ask the provider something first: only when that could not be anybody's word.
+
+        Raises `clarion.errors.Forged`; `clarion.errors.Unavailable` where what is needed cannot be had now.
+        """
+        return self.read(callback, now)
+
     @abstractmethod
     def read(self, callback: Callback, now: datetime) -> Sequence[Report]:
         """What *callback* says, checked on its raw octets before any of it is looked at.
 
         None for what is genuine and says nothing of use. Raises `clarion.errors.Forged`.
         """
+
+    async def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Free what is held. May be called more than once."""

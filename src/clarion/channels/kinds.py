@@ -10,6 +10,7 @@ from clarion.channels.email.mailgun_account import MAILGUN
 from clarion.channels.email.postmark_account import POSTMARK
 from clarion.channels.email.resend_account import RESEND
 from clarion.channels.email.sendgrid_account import SENDGRID
+from clarion.channels.email.ses_account import SES
 from clarion.channels.push.fcm_account import FCM
 from clarion.channels.sms.twilio_account import TWILIO
 from clarion.errors import ConfigError
@@ -17,7 +18,7 @@ from clarion.errors import ConfigError
 #: An entry point of this group names a `Kind`; what it is called does not matter.
 GROUP = "clarion.providers"
 
-_OURS = {kind.name: kind for kind in (FCM, MAILGUN, POSTMARK, RESEND, SENDGRID, TWILIO)}
+_OURS = {kind.name: kind for kind in (FCM, MAILGUN, POSTMARK, RESEND, SENDGRID, SES, TWILIO)}
 
 
 def kinds() -> Mapping[str, Kind]:

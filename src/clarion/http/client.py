@@ -86,6 +86,13 @@ class Client:
 
         `Reject` only where the guard refuses the destination.
         """
+        return await self._request("POST", to, body, headers)
+
+    async def get(self, to: Destination, headers: Headers) -> Answer:
+        """The same without a body: what is only looked at."""
+        return await self._request("GET", to, None, headers)
+
+    async def _request(self, method: str, to: Destination, body: bytes | None, headers: Headers) -> Answer:
         progress = _Progress()
         async with self._at_once:
             if self._silent >= _MOST_SILENT and clock.monotonic() < self._silent_at + _REST.total_seconds():
@@ -93,7 +100,7 @@ class Client:
             given = headers() if callable(headers) else headers
             try:
                 async with asyncio.timeout(self._patience.total.total_seconds()):
-                    await self._exchange(to, body, {**_OWN, "host": to.authority, **given}, progress)
+                    await self._exchange(method, to, body, {**_OWN, "host": to.authority, **given}, progress)
             except Invalid as error:
                 return Reject(error.message, code=error.code)
             except (OSError, aiohttp.ClientError, ValueError) as error:
@@ -121,23 +128,32 @@ class Client:
         why = printable(why or type(error).__name__)
         return Uncertain(why) if progress.sent else Retry(why)
 
-    async def _exchange(self, to: Destination, body: bytes, headers: Mapping[str, str], progress: _Progress) -> None:
-        """Post to the first address that can be connected to, and read what it answers into *progress*."""
+    async def _exchange(
+        self, method: str, to: Destination, body: bytes | None, headers: Mapping[str, str], progress: _Progress
+    ) -> None:
+        """Ask the first address that can be connected to, and read what it answers into *progress*."""
         hosts: Sequence[str] = [to.host]
         if self._guard is not None:
             hosts = (await self._guard.addresses(to))[:_MOST_ADDRESSES]
         for host in hosts:
             try:
-                return await self._ask(host, to, body, headers, progress)
+                return await self._ask(method, host, to, body, headers, progress)
             except aiohttp.ClientConnectorError:
                 if host == hosts[-1] or progress.sent:
                     raise
         return None
 
     async def _ask(
-        self, host: str, to: Destination, body: bytes, headers: Mapping[str, str], progress: _Progress
+        self,
+        method: str,
+        host: str,
+        to: Destination,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        progress: _Progress,
     ) -> None:
-        async with self._open().post(
+        async with self._open().request(
+            method,
             # Where there is a guard, *host* is the address that it has checked, with the name for TLS and for the
             # server: nothing is looked up again.
             URL.build(scheme=to.scheme, host=host, port=to.port, path=to.path, query_string=to.query, encoded=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,7 @@ from clarion.channels.base import Email, Provider
 from clarion.channels.email.letters import Letters
 from clarion.channels.email.mime import Letter
 from clarion.domain.outcome import Outcome, Reject
-from clarion.http.client import Client, Patience
+from clarion.http.client import Client, Headers, Patience
 from clarion.http.reply import Reply
 from clarion.http.url_guard import parse_url
 
@@ -29,7 +29,7 @@ class Request(NamedTuple):
     """What is posted of one mail."""
 
     body: bytes
-    headers: Mapping[str, str]
+    headers: Headers
 
 
 class MailOverHttp(Provider[Email]):

@@ -92,4 +92,6 @@ SENDGRID = Kind(
     open=_open,
     callbacks=_callbacks,
     address=api_of,
+    #: "Events are posted when 1,000 are there, or 768 KB."
+    largest_callback=1024 * 1024,
 )
