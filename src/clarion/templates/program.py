@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from liquid.exceptions import LiquidError, LiquidInterrupt, LiquidSyntaxError
 from markupsafe import escape
@@ -83,6 +83,32 @@ class Hole:
         return self.default.plain if self.default is not None and value is self.default.text else value
 
 
+class Shelf(NamedTuple):
+    """Holes whose values stand beside each other, such as all of ``recipient.data``: looked up together."""
+
+    #: The keys that lead there, the root first.
+    path: tuple[str, ...]
+    #: The number of each hole among all of the program, the part that it writes, its last key, and the hole.
+    holes: tuple[tuple[int, int, str, Hole], ...]
+
+    def held(self, variables: Mapping[str, object]) -> Mapping[str, object]:
+        """What stands there; nothing where the way does not lead to plain data."""
+        held: object = variables
+        for key in self.path:
+            if type(held) is not dict:
+                return {}
+            held = held.get(key)
+        return held if type(held) is dict else {}
+
+
+def _shelves(holes: Sequence[tuple[int, Hole]]) -> tuple[Shelf, ...]:
+    found: dict[tuple[str, ...], list[tuple[int, int, str, Hole]]] = {}
+    for number, (index, hole) in enumerate(holes):
+        *path, last = (hole.root, *hole.keys)
+        found.setdefault(tuple(path), []).append((number, index, last, hole))
+    return tuple(Shelf(path, tuple(held)) for path, held in found.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """Nodes that Liquid renders for each recipient."""
@@ -106,6 +132,11 @@ class Program:
     html: bool = False
     #: Characters of the fixed text.
     size: int = 0
+    #: `holes` by where their values stand.
+    shelves: tuple[Shelf, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shelves", _shelves(self.holes))
 
     @property
     def fixed(self) -> bool:
@@ -125,15 +156,27 @@ class Program:
 
     def fill(self, out: list[str], variables: Mapping[str, object], run: Run) -> list[str]:
         """Put the values of the holes into *out*; gives them as they are, not escaped."""
-        values = []
-        size = self.size
+        values = [""] * len(self.holes)
+        ordinary = True
+        for shelf in self.shelves:
+            held = shelf.held(variables)
+            for number, index, key, hole in shelf.holes:
+                value = held.get(key)
+                if type(value) is str and value:
+                    out[index] = values[number] = value
+                    continue
+                ordinary = ordinary and type(value) is int
+                out[index] = text = hole.value(variables, run)
+                values[number] = text if hole.default is None else hole.unescaped(text)
+        together = "".join(values)
+        # To look whether there is anything to escape, in all of them at once, takes a tenth of the time that escaping does.
+        if ordinary and not _SPECIAL(together):
+            run.write(self.size + len(together))
+            return values
         for index, hole in self.holes:
-            value = hole.value(variables, run)
-            values.append(value if hole.default is None else hole.unescaped(value))
-            # To look whether there is anything to escape takes a third of the time that escaping does.
-            out[index] = text = escape(value) if hole.html and _SPECIAL(value) else value
-            size += len(text)
-        run.write(size)
+            if hole.html:
+                out[index] = escape(out[index])
+        run.write(self.size + sum(len(out[index]) for index, _ in self.holes))
         return values
 
     def _take_steps(self, out: list[str], variables: Mapping[str, object], run: Run) -> None:

@@ -202,7 +202,8 @@ class Consumer:
             jobs = self._backlog.take(most, least_urgent=URGENT)
         else:
             jobs = self._backlog.take(most, without=self._backlog.crowded())
-        if self._busy and 0 < len(jobs) <= _SHORT:
+        # (A job of another kind among a crowd is a list of its own as well: nobody waits behind that.)
+        if self._busy and 0 < len(jobs) <= _SHORT and (jobs[0].priority, jobs[0].lane) not in self._backlog.crowded():
             self._shorter_until = now + _SHORTER_FOR_S
         return jobs
 
