@@ -102,6 +102,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
 
     from clarion.flows import timers
     from clarion.flows.bindings import Bindings
+    from clarion.flows.destinations import EVERY, Destinations
     from clarion.flows.handover import Handover
     from clarion.flows.hearing import Hearing
     from clarion.flows.marks import KINDS, Marks
@@ -122,8 +123,10 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     await bindings.refresh()
     hearing = Hearing(bindings, wake=notifier.ring)
     handover = Handover(name, settings.worker.lease)
-    marks = Marks()
-    handlers = build_handlers(stack, settings, pool, notifier.ring, name, bindings, hearing, handover, marks)
+    marks, destinations = Marks(), Destinations()
+    handlers = build_handlers(
+        stack, settings, pool, notifier.ring, name, bindings, hearing, handover, marks, destinations
+    )
     wanted = settings.worker.queues or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
         raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
@@ -140,8 +143,13 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     # Where there are several accounts, one that hangs holds up its own share of the senders, and the others' go on.
     for channel in (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value):
         paces[channel] = replace(pace, senders=pace.senders * max(1, len(accounts_of(settings, channel))))
+
+    def told(named: frozenset[str]) -> None:
+        marks.learn(named)
+        destinations.learn(named)
+
     limited = {queue: paces_of(queue, carriers_of(settings)) for queue in wanted}
-    rates = Rates(pool, (limit for some in limited.values() for limit in some), kinds=KINDS, told=marks.learn)
+    rates = Rates(pool, (limit for some in limited.values() for limit in some), kinds=KINDS, told=told)
     await set_rates(pool, rates_of(settings), tenants=settings.tenant_rates)
     await rates.run_once()
     consumers = []
@@ -155,12 +163,13 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     stack.push_async_callback(presence.leave)
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
     limiting = Periodic("rates", timedelta(seconds=1), rates.run_once)
+    patience = Periodic("destinations", EVERY, partial(destinations.run_once, pool))
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
     sources = _sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
     return Worker(
         name,
         consumers,
-        [signs, noticing, limiting, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)],
+        [signs, noticing, limiting, patience, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)],
         sources,
     )
 

@@ -147,10 +147,11 @@ async def _close(pool: Pool) -> None:
 def rates_of(settings: Settings) -> dict[str, Rate]:
     """The limits that settings set, by their names."""
     from clarion.domain.rate import together
-    from clarion.flows.rates import category_pace, channel_pace, provider_pace, queue_pace
+    from clarion.flows.rates import category_pace, channel_pace, domain_pace, provider_pace, queue_pace
 
     found = {queue_pace(queue): rate for queue, rate in settings.rates.items()}
     found |= {category_pace(category): rate for category, rate in settings.category_rates.items()}
+    found |= {domain_pace(domain): rate for domain, rate in settings.email.domains.items()}
     own = {provider_pace(account.label): account.rate for account in settings.providers if account.rate is not None}
     for channel, labels in carriers_of(settings).items():
         rate, rates = getattr(settings, channel).rate, [own.get(provider_pace(label)) for label in labels]

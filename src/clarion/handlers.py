@@ -37,6 +37,7 @@ from clarion.flows.definitions import Definitions
 from clarion.flows.deliver import Deliver
 from clarion.flows.deliver_in_app import DeliverInApp
 from clarion.flows.deliver_routed import DeliverRouted
+from clarion.flows.destinations import Destinations
 from clarion.flows.do_runs import DoRuns
 from clarion.flows.early_callbacks import EarlyCallbacks
 from clarion.flows.fire import Fire
@@ -65,6 +66,7 @@ def build_handlers(
     hearing: Hearing,
     handover: Handover,
     marks: Marks,
+    destinations: Destinations,
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Who does what: by queue, then by kind of job."""
     slots, published = Slots(), Published(default_locale=settings.default_locale)
@@ -94,7 +96,8 @@ def build_handlers(
         "suppressed": suppressed,
     }
     routed = partial(_routed, stack, settings, pool, contexts, **given)
-    email = routed(channel=Channel.EMAIL, compose=compose_email(settings.email.sender or "", offers))
+    compose = compose_email(settings.email.sender or "", offers)
+    email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations)
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
@@ -138,6 +141,7 @@ def _routed(
     """What delivers the messages of *channel*: through accounts that carry it, or else as `_without_accounts` says."""
     deliver = partial(Deliver, pool, contexts, compose=compose, channel=channel, **given)
     delivers: dict[str, Deliver[Any]] = {}
+    turns = given["turns"]
     for account in accounts_of(settings, channel.value):
         provider = open_provider(
             channel.value,
@@ -145,11 +149,12 @@ def _routed(
             settings.public_url,
             from_domains=mail_domains(settings),
             signer=signer_of(settings),
+            turns=turns,
         )
         stack.push_async_callback(provider.close)
         delivers[account.label] = deliver(provider=provider)
     if not delivers:
-        provider = _without_accounts(settings, channel, given["turns"])
+        provider = _without_accounts(settings, channel, turns)
         stack.push_async_callback(provider.close)
         return deliver(provider=provider)
     # One list more than the senders have, for the one that is kept for urgent jobs.

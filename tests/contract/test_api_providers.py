@@ -12,8 +12,10 @@ from tests.support.command import clarion
 from tests.support.providers import twilio_account
 
 from clarion.domain.breaker import Limits, Tally
+from clarion.domain.destination import Heard
+from clarion.domain.destination import Limits as DestinationLimits
 from clarion.flows.rates import provider_pace
-from clarion.queue import breakers, limits
+from clarion.queue import breakers, destinations, limits
 
 LIMITS = Limits(open_for=timedelta(hours=1), longest=timedelta(hours=1))
 
@@ -34,6 +36,29 @@ async def _opens(api: Api, label: str = "twilio:main") -> None:
         await breakers.count(connection, label, Tally(calls=10, failures=10, reason="HTTP 503"), LIMITS)
 
 
+async def test_domains_that_asked_an_account_for_patience_are_counted_and_forgotten_when_it_is_resumed(
+    api: Api,
+) -> None:
+    async with api.pool.acquire() as connection:
+        for name, heard in {
+            "twilio:main/a.example": Heard(away=1, reason="421"),
+            "twilio:main/b.example": Heard(put_off=10, reason="451"),
+            "twilio:mainly/a.example": Heard(away=1, reason="421"),
+        }.items():
+            await destinations.hear(connection, f"destination:{name}", heard, DestinationLimits())
+    listed = await _list(api)
+    assert (listed["main"]["domains_parked"], listed["main"]["domains_slowed"]) == (1, 1)
+    text = bytes((await api.call("GET", "/metrics")).body).decode()
+    assert 'clarion_destinations{provider="twilio:main",state="parked"} 1.0' in text
+    limits_now = {one["limit"]: one for one in (await api.call("GET", "/v1/limits")).json["items"]}
+    assert limits_now["destination:twilio:main/a.example"]["reason"] == "421"
+    assert limits_now["destination:twilio:main/b.example"]["rate"] == "5/s"
+    await api.call("POST", "/v1/providers/main/resume")
+    assert (await _list(api))["main"]["domains_parked"] == 0
+    left = [one["limit"] for one in (await api.call("GET", "/v1/limits")).json["items"]]
+    assert left == ["destination:twilio:mainly/a.example"]
+
+
 async def test_they_are_well_until_something_happens(api: Api) -> None:
     listed = await _list(api)
     assert listed["main"] == {
@@ -45,6 +70,8 @@ async def test_they_are_well_until_something_happens(api: Api) -> None:
         "reason": None,
         "since": None,
         "again_in_s": None,
+        "domains_parked": 0,
+        "domains_slowed": 0,
     }
     await _opens(api)
     listed = await _list(api)

@@ -15,7 +15,7 @@ from tests.support.smtp_server import SmtpServer
 
 from clarion.channels.email.dialing import connect_to_any
 from clarion.domain.feedback import Feedback
-from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
+from clarion.domain.outcome import Outcome, Pushback, Reject, Retry, Sent, Uncertain
 
 BARE = ("8BITMIME", "SIZE 52428800")
 PIPELINED = ("PIPELINING", *BARE)
@@ -28,13 +28,13 @@ class Case(NamedTuple):
     do: str
     code: int
     expected: type[Outcome]
-    #: The code of a Reject, or "pause" for a Retry that everybody waits for.
+    #: The code of a Reject; "pause" for a Retry that everybody waits for, "away" for one that its domain waits for.
     detail: str
     #: How many connections the five mails took.
     connections: int
 
 
-def replies(at: str, reject: dict[int, str], closing: str = "pause") -> list[Case]:
+def replies(at: str, reject: dict[int, str], closing: str = "away") -> list[Case]:
     cases = [Case(at, "reply", code, Retry, "", 1) for code in (450, 451, 452)]
     cases += [Case(at, "reply", code, Reject, detail, 1) for code, detail in reject.items()]
     cases += [Case(at, "reply", 421, Retry, closing, 2), Case(at, "reply", 454, Retry, "pause", 1)]
@@ -73,7 +73,7 @@ async def test_one_mail_meets_a_fault(case: Case, extensions: tuple[str, ...]) -
     if case.at == "mail":
         fault.skip = BAD  # MAIL does not name the recipient
     else:
-        fault.to = "bad@example.com"
+        fault.to = "bad@elsewhere.example"
     batch = mails(5, bad=BAD)
     async with SmtpServer(faults=[fault], extensions=extensions) as server, provider_for(server) as provider:
         outcomes = await provider.send(batch)
@@ -84,13 +84,30 @@ async def test_one_mail_meets_a_fault(case: Case, extensions: tuple[str, ...]) -
         check_detail(outcomes[BAD], case.detail)
         assert server.connections == case.connections
         taken = case.expected is Sent or case.at == "accepted"
-        assert server.recipients().count("bad@example.com") == taken
+        assert server.recipients().count("bad@elsewhere.example") == taken
+
+
+async def test_a_domain_that_wants_to_be_left_alone_is_not_asked_again_in_a_call() -> None:
+    batch = [a_mail(f"guest{n}@{'away' if n % 2 else 'here'}.example") for n in range(40)]
+    fault = Fault(at="rcpt", do="reply", code=421, text="4.7.0 later", to="@away.example")
+    async with SmtpServer(faults=[fault]) as server, provider_for(server, connections=1) as provider:
+        outcomes = await provider.send(batch)
+        assert server.commands["RCPT"] <= 22, "it was asked once, or once more that was on its way"
+        assert len(server.accepted) == 20
+    for number, outcome in enumerate(outcomes):
+        if number % 2:
+            assert isinstance(outcome, Retry)
+            assert (outcome.pushback, outcome.pause_provider, outcome.blameless) == (Pushback.AWAY, False, True)
+        else:
+            assert isinstance(outcome, Sent)
+    assert sum("it was not asked" in str(outcome) for outcome in outcomes) >= 18
 
 
 def check_detail(outcome: Outcome, detail: str) -> None:
     if isinstance(outcome, Retry):
         assert outcome.pause_provider == (detail == "pause")
-        assert (outcome.after is not None) == (detail == "pause")
+        assert (outcome.pushback is Pushback.AWAY) == (detail == "away")
+        assert (outcome.after is not None) == (detail in ("pause", "away"))
     elif isinstance(outcome, Reject):
         assert outcome.code == detail
 
@@ -193,12 +210,12 @@ async def test_a_server_that_closes_after_every_mail_still_gets_all() -> None:
 
 async def test_a_large_message_cut_in_the_middle_was_certainly_not_sent() -> None:
     """Its final dot is still here when the connection breaks, so there is no doubt, whatever the transport buffers."""
-    large = a_mail("bad@example.com", text="Hello world\n" * 400_000)
+    large = a_mail("bad@elsewhere.example", text="Hello world\n" * 400_000)
     batch = [*mails(1), large, *mails(1)]
     for fault in (
-        Fault(at="body", do="reset", to="bad@example.com", times=1),
-        Fault(at="body", do="close", to="bad@example.com", times=1),
-        Fault(at="body", do="reply", code=421, to="bad@example.com", times=1),
+        Fault(at="body", do="reset", to="bad@elsewhere.example", times=1),
+        Fault(at="body", do="close", to="bad@elsewhere.example", times=1),
+        Fault(at="body", do="reply", code=421, to="bad@elsewhere.example", times=1),
     ):
         async with SmtpServer(faults=[fault]) as server, provider_for(server) as provider:
             outcomes = await provider.send(batch)
@@ -217,7 +234,7 @@ async def test_a_large_message_arrives_whole() -> None:
 
 async def test_a_server_that_goes_into_data_without_a_recipient_is_brought_back() -> None:
     batch = mails(5, bad=BAD)
-    fault = Fault(at="rcpt", do="reply", code=550, text="5.1.1 nobody", to="bad@example.com")
+    fault = Fault(at="rcpt", do="reply", code=550, text="5.1.1 nobody", to="bad@elsewhere.example")
     async with SmtpServer(faults=[fault], eager_data=True) as server, provider_for(server) as provider:
         outcomes = await provider.send(batch)
         check_ledger(batch, outcomes, server)

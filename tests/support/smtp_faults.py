@@ -42,7 +42,7 @@ class Fault:
     times: int | None = None
     #: How often the point passes unharmed before.
     skip: int = 0
-    #: Only for mail to this address (from ``rcpt`` on).
+    #: Only for mail to this address, or to this domain where it begins with @ (from ``rcpt`` on).
     to: str | None = None
     pause_s: float = 0.1
 
@@ -52,7 +52,7 @@ class Fault:
 
     def strikes(self, at: str, recipient: str | None) -> bool:
         """Whether it happens now; counts."""
-        if self.at != at or self.times == 0 or (self.to is not None and self.to != recipient):
+        if self.at != at or self.times == 0 or not self._means(recipient):
             return False
         if self.skip:
             self.skip -= 1
@@ -60,6 +60,11 @@ class Fault:
         if self.times is not None:
             self.times -= 1
         return True
+
+    def _means(self, recipient: str | None) -> bool:
+        if self.to is None:
+            return True
+        return recipient is not None and (recipient.endswith(self.to) if self.to[0] == "@" else recipient == self.to)
 
 
 def parse_fault(text: str) -> Fault:

@@ -42,8 +42,8 @@ def a_mail(to: str = "guest@example.com", *, text: str = "Hello\n.\n..dots\n", *
 
 
 def mails(count: int, *, bad: int | None = None) -> list[Email]:
-    """*count* mails to guest0…; the one at *bad* goes to bad@example.com."""
-    return [a_mail("bad@example.com" if i == bad else f"guest{i}@example.com") for i in range(count)]
+    """*count* mails to guest0…; the one at *bad* goes to bad@elsewhere.example."""
+    return [a_mail("bad@elsewhere.example" if i == bad else f"guest{i}@example.com") for i in range(count)]
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clarion.channels.email.outcome import Phase, clean, of_failure, of_reply
 from clarion.domain.feedback import Feedback
-from clarion.domain.outcome import Reject, Retry, Sent, Uncertain
+from clarion.domain.outcome import Pushback, Reject, Retry, Sent, Uncertain
 
 BEFORE = [Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.BODY]
 
@@ -42,8 +42,38 @@ def test_sent_needs_a_2xx_to_the_dot_and_always_has_an_id(phase: Phase, code: in
 def test_a_4xx_is_tried_again(phase: Phase, code: int) -> None:
     outcome = of_reply(phase, code, "4.0.0 later")
     assert isinstance(outcome, Retry)
-    assert outcome.pause_provider == (code in {421, 454})
+    everybody = code == 454 or (code == 421 and phase is not Phase.DOT and phase < Phase.RCPT)
+    assert outcome.pause_provider == everybody
     assert (outcome.after is not None) == (code in {421, 454})
+
+
+@pytest.mark.parametrize("phase", [Phase.RCPT, Phase.DATA, Phase.BODY, Phase.DOT])
+@pytest.mark.parametrize(
+    ("code", "text", "pushback", "blameless"),
+    [
+        (421, "no enhanced code", Pushback.AWAY, True),
+        (421, "4.7.28 unusual rate", Pushback.AWAY, True),
+        (450, "4.7.0 temporarily deferred", Pushback.AWAY, True),
+        (451, "4.7.650 this address is rate limited", Pushback.AWAY, True),
+        (451, "4.3.2 not accepting messages", Pushback.AWAY, True),
+        (450, "4.7.1 greylisted", Pushback.SLOWER, True),
+        (451, "try later", Pushback.SLOWER, True),
+        (451, "4.4.1 no answer from host", Pushback.SLOWER, True),
+        (450, "4.2.1 this mailbox gets too much", None, True),
+        (452, "4.2.2 mailbox full", None, True),
+        (452, "4.3.1 our disk is full", None, False),
+        (451, "4.7.00000001 no such code", Pushback.SLOWER, True),
+    ],
+)
+def test_what_a_4xx_says_of_the_domain(
+    phase: Phase, code: int, text: str, pushback: Pushback | None, blameless: bool
+) -> None:
+    outcome = of_reply(phase, code, text)
+    assert isinstance(outcome, Retry)
+    assert (outcome.pushback, outcome.blameless, outcome.pause_provider) == (pushback, blameless, False)
+    early = of_reply(Phase.MAIL, code, text)
+    assert isinstance(early, Retry)
+    assert early.pushback is None
 
 
 @pytest.mark.parametrize("phase", [Phase.CONNECT, Phase.GREETING, Phase.EHLO, Phase.TLS, Phase.AUTH])

@@ -47,7 +47,8 @@ async def measure(services: Services, call: Call[None]) -> Response:
     async with services.connection() as connection:
         theirs = await sources.list_(connection, call.tenant_id, SILENT_AFTER)
         accounts = await providers.standings(connection, services.accounts)
-        return services.metrics.response(await counts.all_counts(connection), theirs, accounts)
+        asked = await providers.destinations_of(connection)
+        return services.metrics.response(await counts.all_counts(connection), theirs, accounts, asked)
 
 
 async def _checks(services: Services) -> dict[str, str]:

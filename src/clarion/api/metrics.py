@@ -51,13 +51,20 @@ class Metrics:
         self._seconds.labels(operation).observe(seconds)
 
     def response(
-        self, queues: Sequence[QueueCounts], sources: Sequence[Mapping[str, Any]], accounts: Sequence[Standing] = ()
+        self,
+        queues: Sequence[QueueCounts],
+        sources: Sequence[Mapping[str, Any]],
+        accounts: Sequence[Standing] = (),
+        destinations: Mapping[tuple[str, bool], int] | None = None,
     ) -> Response:
-        """All of it, with how *queues*, *sources* (rows of `clarion.store.sources.list_`) and *accounts* stand now."""
+        """All of it, with how *queues*, *sources* (rows of `clarion.store.sources.list_`) and *accounts* stand now, and
+        how many *destinations* asked for patience: by account, and by whether they are left alone.
+        """
         now = CollectorRegistry()
         now.register(_Queues(queues))
         now.register(_Sources(sources))
         now.register(_Providers(accounts))
+        now.register(_Destinations(destinations or {}))
         return Response(generate_latest(self._registry) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -95,6 +102,23 @@ class _Providers:
             for condition in Condition:
                 states.add_metric((one.account.name, condition.value), float(one.condition is condition))
         return (states,)
+
+
+class _Destinations:
+    """Domains that asked for patience, as of one look. Without their names: these would be without end."""
+
+    def __init__(self, found: Mapping[tuple[str, bool], int]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Metric]:
+        domains = GaugeMetricFamily(
+            "clarion_destinations",
+            "Domains that get no mail for now (parked), or little (slowed), because they asked for it.",
+            labels=("provider", "state"),
+        )
+        for (provider, parked), count in sorted(self._found.items()):
+            domains.add_metric((provider, "parked" if parked else "slowed"), count)
+        return (domains,)
 
 
 class _Sources:

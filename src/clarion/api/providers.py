@@ -76,6 +76,8 @@ def _shown(one: Standing) -> dict[str, object]:
         "reason": one.reason,
         "since": one.since,
         "again_in_s": one.again_in.total_seconds() if one.again_in is not None else None,
+        "domains_parked": one.parked,
+        "domains_slowed": one.slowed,
     }
 
 

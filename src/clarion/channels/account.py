@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clarion.channels.base import Callbacks, Provider, label_of
 from clarion.domain.rate import Rate
 from clarion.errors import Invalid
+from clarion.turns import Turns
 
 if TYPE_CHECKING:
     from clarion.channels.email.dkim import Signer
@@ -62,6 +63,8 @@ class Account:
     rate: Rate | None = None
     #: Of mail that is handed over whole: what signs it.
     signer: Signer | None = None
+    #: What long calls share with other long work of the process; None where there is nothing to share.
+    turns: Turns | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind.name})"

@@ -11,6 +11,7 @@ from clarion.channels.email.postmark_account import POSTMARK
 from clarion.channels.email.resend_account import RESEND
 from clarion.channels.email.sendgrid_account import SENDGRID
 from clarion.channels.email.ses_account import SES
+from clarion.channels.email.smtp_account import SMTP
 from clarion.channels.push.fcm_account import FCM
 from clarion.channels.sms.twilio_account import TWILIO
 from clarion.errors import ConfigError
@@ -18,7 +19,7 @@ from clarion.errors import ConfigError
 #: An entry point of this group names a `Kind`; what it is called does not matter.
 GROUP = "clarion.providers"
 
-_OURS = {kind.name: kind for kind in (FCM, MAILGUN, POSTMARK, RESEND, SENDGRID, SES, TWILIO)}
+_OURS = {kind.name: kind for kind in (FCM, MAILGUN, POSTMARK, RESEND, SENDGRID, SES, SMTP, TWILIO)}
 
 
 def kinds() -> Mapping[str, Kind]:

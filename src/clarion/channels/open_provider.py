@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clarion.channels.account import Account
 from clarion.channels.base import CALLBACKS_PATH, Callbacks, Provider, label_of
 from clarion.domain.outcome import Outcome, Retry
+from clarion.turns import Turns
 
 if TYPE_CHECKING:
     from clarion.channels.email.dkim import Signer
@@ -46,16 +47,18 @@ def open_provider(
     *,
     from_domains: frozenset[str] = frozenset(),
     signer: Signer | None = None,
+    turns: Turns | None = None,
 ) -> Provider[Any]:
     """What carries the messages of *channel*: *account*, or, without one, what lets them wait.
 
     *public_url* is where the API is reached from outside; *from_domains* are those that mail may be from; *signer*
-    signs it. Connects to nothing yet.
+    signs it; *turns* are what long calls share with other long work. Connects to nothing yet.
     """
     if account is None:
         return NoProvider(channel)
     url = callback_url(public_url, account.kind.name, account.name) if account.kind.callbacks else None
-    return account.kind.open(replace(account, callback_url=url, from_domains=from_domains, signer=signer))
+    given = replace(account, callback_url=url, from_domains=from_domains, signer=signer, turns=turns)
+    return account.kind.open(given)
 
 
 def open_callbacks(accounts: Sequence[Account]) -> Mapping[tuple[str, str], Callbacks]:

@@ -69,6 +69,8 @@ def _show(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         *(Column(name, name) for name in ("name", "kind", "channel", "state")),
         Column("since", moment("since")),
         Column("again in, s", "again_in_s", right=True),
+        Column("domains parked", "domains_parked", right=True),
+        Column("slowed", "domains_slowed", right=True),
         Column("reason", "reason"),
     ]
     write_list(

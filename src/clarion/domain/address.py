@@ -50,6 +50,11 @@ def parse_email(text: str) -> str:
     return _parse_unusual(text)
 
 
+def domain_of(address: str) -> str:
+    """The domain of an address, as `parse_email` gave it."""
+    return address.rpartition("@")[2]
+
+
 def same_mailbox(address: str) -> str:
     """The key by which two spellings of one address, as `parse_email` gave them, are the same.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 from clarion.domain.feedback import Feedback
@@ -14,6 +15,13 @@ class Sent(NamedTuple):
 
     #: The provider's own id; for SMTP the text of its reply to the final dot.
     provider_id: str
+
+
+class Pushback(StrEnum):
+    """What the domain that a mail is for asks of us, beside the fate of that mail."""
+
+    AWAY = "away"  #: to leave it alone for a while: no mail for it is taken now
+    SLOWER = "slower"  #: perhaps to be slower: this one was put off, and if many are, all of them may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class Retry:
     #: Whether it says nothing against the account: it is only busy, or was not asked. Else a breaker counts it. To the
     #: message it is all the same.
     blameless: bool = field(default=False, compare=False)
+    #: What it says of the domain that the message is for, if anything: then it says nothing against the account.
+    pushback: Pushback | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,8 @@ def elsewhere(
 def _may_go_elsewhere(outcome: Outcome) -> bool:
     """Whether another account might take what came to *outcome* with this one."""
     if isinstance(outcome, Retry):
-        return outcome.pause_provider or not outcome.blameless  # else it was not asked
+        # Else it was not asked.
+        return outcome.pause_provider or outcome.pushback is not None or not outcome.blameless
     return isinstance(outcome, Reject) and outcome.code in _OF_THE_ACCOUNT
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from clarion.domain.backoff import wait
 from clarion.domain.feedback import Feedback
-from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
+from clarion.domain.outcome import Outcome, Pushback, Reject, Retry, Sent, Uncertain
 from clarion.domain.status import Status
 from clarion.domain.workflow import Backoff, OnUncertain
 
@@ -92,7 +92,8 @@ def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: time
             reason = f"{code}: {reason}"
             return Verdict(status=Status.FAILED, reason=reason, attempt="rejected", bury=True, feedback=feedback)
         case Retry(reason, after, pause_provider):
-            if pause_provider and after is not None:
+            everybody = pause_provider or outcome.pushback is Pushback.AWAY
+            if everybody and after is not None:
                 return _wait_for_provider(reason, after, remains=remains, chance=chance)
             return _try_again(reason, after, policy, tried=tried, remains=remains, chance=chance)
         case Uncertain(reason):
@@ -121,7 +122,8 @@ def _try_again(
 
 
 def _wait_for_provider(reason: str, after: timedelta, *, remains: timedelta, chance: float) -> Verdict:
-    """It asked everybody to wait: no message is the worse for it, and not all come back in the same moment."""
+    """The provider, or the domain that it is for, asked everybody to wait: no message is the worse for it, and not all
+    come back in the same moment."""
     pause = after * (1 + 0.2 * chance)
     if pause >= remains:
         return Verdict(status=Status.EXPIRED, reason=reason, attempt="retryable", event="expired")

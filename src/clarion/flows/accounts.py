@@ -141,7 +141,9 @@ class Accounts:
         if outcome is None:
             self._saw(label, await breakers.give_back(connection, label, probe))
             return
-        failure = outcome.reason if isinstance(outcome, Retry | Uncertain) else None
+        # One that a domain put off was answered: the account is well.
+        answered = isinstance(outcome, Retry) and outcome.pushback is not None
+        failure = outcome.reason if isinstance(outcome, Retry | Uncertain) and not answered else None
         self._saw(label, await breakers.probed(connection, label, probe, failure, self.limits))
 
     def is_stuck(self, label: str) -> bool:

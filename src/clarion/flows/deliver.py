@@ -7,7 +7,7 @@ found in `sending` was perhaps handed over, and is treated so.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic
@@ -25,13 +25,14 @@ from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
 from clarion.flows.compose import Compose, Reach, Rows, as_they_say, not_composed
 from clarion.flows.contexts import Context, Contexts
+from clarion.flows.destinations import Destinations
 from clarion.flows.endings import PASSING, Ending, dead_of, record, record_surely, redriven
 from clarion.flows.hearing import Hearing
-from clarion.flows.rates import provider_pace
 from clarion.flows.slots import Slots
 from clarion.flows.suppressed import Suppressed
-from clarion.queue import limits, settle
-from clarion.queue.job import Job, PutOff
+from clarion.flows.waits import Waits
+from clarion.queue import settle
+from clarion.queue.job import Job
 from clarion.store import messages
 from clarion.store.database import Connection, Pool
 from clarion.turns import Turns
@@ -42,8 +43,6 @@ log = structlog.get_logger()
 _MARGIN = timedelta(milliseconds=200)
 #: How many messages are rendered between two looks at whether others should have the loop.
 PIECE = 5
-#: How long it is remembered that nobody has paused the provider.
-_PAUSE_KNOWN_FOR_S = 0.1
 
 
 @dataclass(slots=True)
@@ -85,9 +84,11 @@ class Deliver(Generic[Item]):
         hearing: Hearing | None = None,
         suppressed: Suppressed | None = None,
         reach: Reach = as_they_say,
+        destinations: Destinations | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """*compose* makes of a message what the provider takes; *chance* in 0…1 is where jitter comes from."""
+        """*compose* makes of a message what the provider takes; *destinations* is what is known of domains that
+        mail goes to; *chance* in 0…1 is where jitter comes from."""
         self._pool = pool
         self._contexts = contexts
         self._provider = provider
@@ -100,17 +101,14 @@ class Deliver(Generic[Item]):
         self._suppressed = suppressed or Suppressed()
         self._reach = reach
         self._chance = chance
-        #: The name under which all workers share this provider's pauses.
-        self._pace = provider_pace(provider.name)
-        #: On the monotonic clock: until then another worker's pause goes unnoticed.
-        self._unpaused_until = 0.0
+        self._waits = Waits(pool, provider.name, destinations, chance)
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Bring each job's message one step on: to its end, or to its next attempt."""
         by_id = {job.id: job for job in jobs}
         with self._slots.lend() as slot, self._turns.first(len(jobs) < PIECE):
             async with self._pool.acquire() as connection:
-                if await self._is_paused(connection, jobs, slot):
+                if await self._waits.is_paused(connection, jobs, slot):
                     return
                 batch = await self._prepare(connection, by_id)
                 numbers, deadline = await self._intend(connection, by_id, batch, slot)
@@ -121,31 +119,7 @@ class Deliver(Generic[Item]):
             endings = [self._ending(by_id[id], batch, number, outcome) for (id, number), outcome in sent]
             soft = self._suppressed.soft
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
-            await self._pause(outcomes)
-
-    async def _is_paused(self, connection: Connection, jobs: Sequence[Job], slot: int) -> bool:
-        """Whether the provider asked everybody to wait; then the jobs wait too, and spend no attempt on it."""
-        now = clock.monotonic()
-        if now < self._unpaused_until:
-            return False
-        paused = (await limits.paused(connection, [self._pace])).get(self._pace)
-        if paused is None:
-            self._unpaused_until = now + _PAUSE_KNOWN_FOR_S
-            return False
-        wait = paused.wait * (1 + 0.2 * self._chance())
-        waiting = [PutOff(job=job, after=wait, error=paused.reason, spent=False) for job in jobs]
-        await settle.put_off(connection, waiting, slot=slot)
-        return True
-
-    async def _pause(self, outcomes: Sequence[Outcome]) -> None:
-        """Make everybody wait when the provider said so (PROMISES P11)."""
-        asked = [o for o in outcomes if isinstance(o, Retry) and o.pause_provider and o.after is not None]
-        if asked:
-            self._unpaused_until = 0.0
-            longest = max(asked, key=lambda retry: retry.after or timedelta(0))
-            async with self._pool.acquire() as connection:
-                until = await limits.pause(connection, self._pace, longest.after or timedelta(0), longest.reason)
-            log.warning("provider.paused", provider=self._provider.name, until=until.isoformat(), reason=longest.reason)
+            await self._waits.heed([batch.items[id] for id in numbers], outcomes)
 
     async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> Batch[Item]:
         loaded_at = clock.monotonic()
@@ -153,11 +127,14 @@ class Deliver(Generic[Item]):
         rows = await self._reach(connection, {row["id"]: row for row in loaded})
         contexts = await self._contexts.get(connection, {row["trigger_id"] for row in rows.values()})
         batch = Batch[Item]({}, {}, rows, [], [], loaded_at)
+        waiting = await self._hold(connection, jobs, rows, loaded_at)
         interrupted = {id: row for id, row in rows.items() if row["status"] == Status.SENDING}
         proofs = await messages.open_attempts(connection, interrupted) if interrupted else {}
         for number, (id, job) in enumerate(jobs.items(), 1):
             if number % PIECE == 0:
                 await self._turns.take()
+            if id in waiting:
+                continue
             row = rows.get(id)
             context = contexts.get(row["trigger_id"]) if row else None
             if row is None or context is None:
@@ -170,6 +147,12 @@ class Deliver(Generic[Item]):
             else:
                 self._decide(batch, job, row, context)
         return batch
+
+    async def _hold(
+        self, connection: Connection, jobs: Mapping[UUID, Job], rows: Rows, since: float
+    ) -> Collection[UUID]:
+        """Those that are given back to wait for the domain that they are for."""
+        return await self._waits.hold(connection, jobs, rows, since)
 
     def _decide(self, batch: Batch[Item], job: Job, row: Mapping[str, Any], context: Context) -> None:
         status = Status(row["status"])

@@ -7,7 +7,7 @@ account may hold up, and what one that failed a message means for it: another, w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,9 +21,12 @@ from clarion.domain.route import Fitness, Route, Try, elsewhere
 from clarion.domain.status import Status
 from clarion.domain.verdict import goes_elsewhere
 from clarion.flows.accounts import Accounts, OnTheWay
+from clarion.flows.compose import Rows
 from clarion.flows.deliver import PIECE, Batch, Deliver
+from clarion.flows.destinations import blame
 from clarion.flows.endings import PASSING, Ending, record_surely
 from clarion.flows.parting import LATER, Part, Parting, Plan
+from clarion.flows.waits import mark
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff, storable
 from clarion.store import routing
@@ -47,7 +50,16 @@ class DeliverRouted(Deliver[Item]):
         super().__init__(**given)
         self._delivers = delivers
         self._accounts = accounts
-        self._parting = Parting(routes, list(delivers), accounts, channel=given["channel"], turns=given["turns"])
+        self._parting = Parting(
+            routes,
+            list(delivers),
+            accounts,
+            channel=given["channel"],
+            turns=given["turns"],
+            destinations=given.get("destinations"),
+        )
+        #: Where there is only one, what waits for a domain is found out before anything else.
+        self._only = next(iter(delivers.values())) if len(delivers) == 1 else None
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         by_id = {job.id: job for job in jobs}
@@ -58,7 +70,8 @@ class DeliverRouted(Deliver[Item]):
                     await self._wait(connection, dict.fromkeys(jobs, _soonest(fit)), slot)
                     return
                 batch = await self._prepare(connection, by_id)
-                parted = await self._parting.part(connection, batch, fit)
+                parted = await self._parting.part(connection, by_id, batch, fit)
+                await mark(connection, by_id, batch.rows, parted.held)
                 await self._wait(connection, {by_id[id]: why for id, why in parted.waiting.items()}, slot)
             carrying = (self._carry(by_id, part, parted.plans) for part in parted.parts)
             # All of them to their end, whatever becomes of one: what is on its way must be recorded.
@@ -66,6 +79,11 @@ class DeliverRouted(Deliver[Item]):
         for error in ended:
             if error is not None:
                 raise error
+
+    async def _hold(
+        self, connection: Connection, jobs: Mapping[UUID, Job], rows: Rows, since: float
+    ) -> Collection[UUID]:
+        return () if self._only is None else await self._only._waits.hold(connection, jobs, rows, since)
 
     async def _carry(self, jobs: Mapping[UUID, Job], part: Part[Item], plans: Mapping[UUID, Plan]) -> None:
         """Intend, send and record one part, in a place of its account's own. Probes need none."""
@@ -93,13 +111,14 @@ class DeliverRouted(Deliver[Item]):
             if not numbers:
                 return
             outcomes = await deliver._send([batch.items[id] for id in numbers], deadline)
-            await self._tell(part, place, outcomes)
+            items = [batch.items[id] for id in numbers]
+            await self._tell(part, place, blame(items, outcomes))
             fit = self._accounts.fitness()
             sent = zip(numbers.items(), outcomes, strict=True)
             endings = [self._end(part, jobs[id], number, outcome, plans.get(id), fit) for (id, number), outcome in sent]
             soft = self._suppressed.soft
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
-            await deliver._pause(outcomes)
+            await deliver._waits.heed(items, outcomes)
             if any(isinstance(outcome, Retry) and outcome.pause_provider for outcome in outcomes):
                 self._accounts.ask_again()
 

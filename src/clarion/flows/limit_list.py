@@ -13,6 +13,8 @@ from clarion.domain.rate import Rate
 from clarion.flows.rates import (
     CATEGORY,
     CHANNEL,
+    DESTINATION,
+    DOMAIN,
     PROVIDER,
     QUEUE,
     TENANT,
@@ -26,7 +28,7 @@ from clarion.queue.counts import COUNT_LIMIT, Count
 from clarion.store import tenants
 from clarion.store.database import Connection
 
-KINDS: Final = (CATEGORY, CHANNEL, PROVIDER, QUEUE, TENANT, WORKFLOW)
+KINDS: Final = (CATEGORY, CHANNEL, DESTINATION, DOMAIN, PROVIDER, QUEUE, TENANT, WORKFLOW)
 #: Those that are told to nobody but their tenant.
 _OWNED: Final = (TENANT, WORKFLOW)
 #: More are not listed.
@@ -37,7 +39,7 @@ MOST: Final = 1_000
 class Limit:
     """One limit, now."""
 
-    #: ``queue``, ``channel``, ``provider``, ``workflow``, ``category`` or ``tenant``.
+    #: ``queue``, ``channel``, ``provider``, ``workflow``, ``category``, ``tenant``, ``domain`` or ``destination``.
     kind: str
     #: What it limits, as people call it.
     name: str
@@ -45,7 +47,7 @@ class Limit:
     tenant: str | None
     #: None: it is only paused.
     rate: Rate | None
-    #: ``hand``, ``settings``, ``workflow``; ``pause`` where there is no rate.
+    #: ``hand``, ``settings``, ``workflow``, ``feedback``; ``pause`` where there is no rate.
     set_by: str
     paused_until: datetime | None
     reason: str | None

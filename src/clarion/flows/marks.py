@@ -10,13 +10,13 @@ from typing import Final
 from uuid import UUID
 
 from clarion.domain.workflow import Workflow
-from clarion.flows.rates import CATEGORY, TENANT, category_pace, tenant_pace
+from clarion.flows.rates import CATEGORY, DESTINATION, DOMAIN, TENANT, category_pace, tenant_pace
 from clarion.flows.rows import DELIVER, pace_of
 from clarion.queue import limits
 from clarion.queue.job import Connection, Job
 
-#: The kinds of limits that a worker looks up for this.
-KINDS: Final = (TENANT, CATEGORY)
+#: The kinds of limits that a worker looks up for this, and for `flows.destinations`.
+KINDS: Final = (TENANT, CATEGORY, DOMAIN, DESTINATION)
 
 
 class Marks:
@@ -28,7 +28,7 @@ class Marks:
 
     def learn(self, limited: frozenset[str]) -> None:
         """These are the limits of tenants and categories now."""
-        self._limited = limited
+        self._limited = frozenset(name for name in limited if name.startswith((f"{TENANT}:", f"{CATEGORY}:")))
         self._tenants = frozenset(name for name in limited if name.startswith(f"{TENANT}:"))
 
     def of(self, tenant_id: UUID, workflow: Workflow) -> str | None:

@@ -13,7 +13,9 @@ from clarion.domain.route import Choice, Fitness, Route, Try, choose, route_of
 from clarion.domain.workflow import Channel
 from clarion.flows.accounts import Accounts
 from clarion.flows.deliver import PIECE, Batch
+from clarion.flows.destinations import Destinations, Held
 from clarion.flows.facts import Facts
+from clarion.queue.job import Job
 from clarion.store import routing
 from clarion.store.database import Connection
 from clarion.turns import Turns
@@ -47,6 +49,8 @@ class Plan(NamedTuple):
     tried: Sequence[Try]
     #: Where the message stands among all, 0…1.
     draw: float
+    #: By account, why it may not have the message now: the domain that it is for asked it for patience.
+    held: Mapping[str, Held] = {}
 
 
 class Parted(NamedTuple, Generic[Item]):
@@ -56,6 +60,8 @@ class Parted(NamedTuple, Generic[Item]):
     parts: Sequence[Part[Item]]
     #: Why those wait that no account may take now.
     waiting: Mapping[UUID, Fitness]
+    #: Those that wait for a domain.
+    held: Mapping[UUID, Held]
     #: Of all that had to be chosen for.
     plans: Mapping[UUID, Plan]
 
@@ -64,7 +70,14 @@ class Parting:
     """Chooses the accounts for the messages of one channel."""
 
     def __init__(
-        self, routes: Sequence[Route], labels: Sequence[str], accounts: Accounts, *, channel: Channel, turns: Turns
+        self,
+        routes: Sequence[Route],
+        labels: Sequence[str],
+        accounts: Accounts,
+        *,
+        channel: Channel,
+        turns: Turns,
+        destinations: Destinations | None = None,
     ) -> None:
         self._routes = routes
         self._first = labels[0]
@@ -73,15 +86,19 @@ class Parting:
         self._accounts = accounts
         self._facts = Facts(channel)
         self._turns = turns
+        self._destinations = destinations
 
-    async def part(self, connection: Connection, batch: Batch[Item], fit: dict[str, Fitness]) -> Parted[Item]:
+    async def part(
+        self, connection: Connection, jobs: Mapping[UUID, Job], batch: Batch[Item], fit: dict[str, Fitness]
+    ) -> Parted[Item]:
         """*batch* in parts; *fit* says which accounts may be used."""
         if self._only is not None and not self._accounts.needs_probe(self._only):
-            return Parted([Part(self._only, batch)], {}, {})
+            return Parted([Part(self._only, batch)], {}, {}, {})
         probes: list[Part[Item]] = []
         parts: dict[str, Part[Item]] = {}
         waiting: dict[UUID, Fitness] = {}
-        plans = await self._plan(connection, batch)
+        held: dict[UUID, Held] = {}
+        plans = self._with_held(await self._plan(connection, batch), jobs, batch)
         left = list(plans)
         while left:  # what an account has no place for now another may take
             chosen: dict[str, list[tuple[UUID, Choice]]] = {}
@@ -89,7 +106,9 @@ class Parting:
                 if number % PIECE == 0:
                     await self._turns.take()
                 choice, probe = await self._choose(connection, plans[id], fit)
-                if choice.account is None:
+                if choice.account is None and plans[id].held:
+                    held[id] = next(iter(plans[id].held.values()))
+                elif choice.account is None:
                     waiting[id] = Fitness(choice.reason, choice.wait)
                 elif probe is not None:
                     probes.append(Part(choice.account, _none_of(batch), probe=probe))
@@ -102,7 +121,20 @@ class Parting:
             found.append(Part(self._first, _none_of(batch)))
         if found:
             found[0].batch.endings, found[0].batch.idle = batch.endings, batch.idle
-        return Parted(found, waiting, plans)
+        return Parted(found, waiting, held, plans)
+
+    def _with_held(
+        self, plans: Mapping[UUID, Plan], jobs: Mapping[UUID, Job], batch: Batch[Item]
+    ) -> Mapping[UUID, Plan]:
+        """*plans* with the accounts that messages must wait for at the gate first."""
+        known = self._destinations
+        if known is None or not known.any:
+            return plans
+        found = {}
+        for id, plan in plans.items():
+            held = {label: known.held(label, batch.rows[id]["address"], jobs[id]) for label in plan.route.accounts}
+            found[id] = plan._replace(held={label: one for label, one in held.items() if one is not None})
+        return found
 
     async def _place(
         self,
@@ -141,7 +173,8 @@ class Parting:
     async def _choose(self, connection: Connection, plan: Plan, fit: dict[str, Fitness]) -> tuple[Choice, int | None]:
         """The account for a message, with the number of the probe where it goes as one; *fit* is kept up to date."""
         while True:
-            choice = choose(plan.route, fit, plan.tried, plan.draw)
+            seen = fit if not plan.held else {**fit, **{one: Fitness(why.reason) for one, why in plan.held.items()}}
+            choice = choose(plan.route, seen, plan.tried, plan.draw)
             label = choice.account
             if label is None or not self._accounts.needs_probe(label):
                 return choice, None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from clarion.channels.account import Account
 from clarion.domain.breaker import State
 from clarion.flows.accounts import tell
-from clarion.flows.rates import provider_pace
-from clarion.queue import breakers, limits
+from clarion.flows.rates import DESTINATION, account_of, destination_pace, provider_pace
+from clarion.queue import breakers, destinations, limits
 from clarion.queue.breakers import Seen
 from clarion.queue.limits import Refused
 from clarion.store.database import Connection
@@ -39,16 +40,30 @@ class Standing:
     since: datetime | None = None
     #: How long it is left alone; None where it is not, or until somebody resumes it.
     again_in: timedelta | None = None
+    #: How many domains asked it for patience: so many are left alone now, and so many get little.
+    parked: int = 0
+    slowed: int = 0
 
 
 async def standings(connection: Connection, accounts: Sequence[Account]) -> list[Standing]:
     """How *accounts* stand, by name."""
     paused = await limits.paused(connection, [provider_pace(account.label) for account in accounts])
     seen = await breakers.states(connection, [account.label for account in accounts])
+    asked = await destinations_of(connection)
     return [
-        _standing(account, paused.get(provider_pace(account.label)), seen.get(account.label))
+        replace(
+            _standing(account, paused.get(provider_pace(account.label)), seen.get(account.label)),
+            parked=asked[account.label, True],
+            slowed=asked[account.label, False],
+        )
         for account in sorted(accounts, key=lambda one: one.name)
     ]
+
+
+async def destinations_of(connection: Connection) -> Counter[tuple[str, bool]]:
+    """How many domains asked each provider for patience: by its label, and by whether they are left alone now."""
+    listed = await destinations.listed(connection, f"{DESTINATION}:")
+    return Counter((account_of(name), one.is_parked(now)) for name, one, now in listed)
 
 
 async def pause(connection: Connection, account: Account) -> None:
@@ -57,8 +72,9 @@ async def pause(connection: Connection, account: Account) -> None:
 
 
 async def resume(connection: Connection, account: Account) -> None:
-    """Use *account* again, whatever is known of it."""
+    """Use *account* again, whatever is known of it and of the domains behind it."""
     await limits.lift(connection, provider_pace(account.label))
+    await destinations.free(connection, destination_pace(account.label, ""))
     tell(account.label, await breakers.reset(connection, account.label))
 
 

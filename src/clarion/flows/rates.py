@@ -2,7 +2,8 @@
 
 A job falls under the limit of its queue (`queue_pace`); under that of the account which carries the messages of the
 queue (`provider_pace`), or that of all of them where there are several (`channel_pace`); and under those that it names
-itself: of its workflow (`rows.pace_of`), its category and its tenant (`flows.marks`).
+itself: of its workflow (`rows.pace_of`), its category and its tenant (`flows.marks`), and of the domain that it is for
+(`flows.destinations`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ CHANNEL: Final = "channel"
 WORKFLOW: Final = "workflow"
 TENANT: Final = "tenant"
 CATEGORY: Final = "category"
+#: A domain that mail goes to, whatever carries it; and one as seen through one account.
+DOMAIN: Final = "domain"
+DESTINATION: Final = "destination"
 
 #: By queue: the labels of the accounts that carry its messages.
 Carriers = Mapping[str, Sequence[str]]
@@ -56,6 +60,21 @@ def tenant_pace(tenant_id: UUID) -> str:
 def category_pace(category: str) -> str:
     """The name of the limit that all messages of a category share, whosever they are."""
     return f"{CATEGORY}:{category}"
+
+
+def domain_pace(domain: str) -> str:
+    """The name of the limit that all mails to a domain share."""
+    return f"{DOMAIN}:{domain}"
+
+
+def destination_pace(provider: str, domain: str) -> str:
+    """The name of the limit of the mails that a provider hands to a domain which asked for patience."""
+    return f"{DESTINATION}:{provider}/{domain}"
+
+
+def account_of(destination: str) -> str:
+    """The provider in the name of a limit that `destination_pace` gave."""
+    return destination.partition(":")[2].rpartition("/")[0]
 
 
 def paces_of(queue: str, carriers: Carriers) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The settings of the API, of the database, of what is kept and of what is published: tables of ``clarion.toml``."""
+"""The settings of text and push messages, of the API, of the database, of what is kept and of what is published."""
 
 from __future__ import annotations
 
@@ -9,9 +9,44 @@ from pydantic import BeforeValidator, SecretStr
 from clarion.project import setting_types as types
 from clarion.project.setting_kinds import DAY, HOUR, KIB, MIB, MINUTE, SECOND, Duration, Group, a
 
+RateText = Annotated[Any, BeforeValidator(types.rate)]
 Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
 Peppers = Annotated[tuple[SecretStr, ...], BeforeValidator(types.peppers)]
 Networks = Annotated[tuple[Any, ...], BeforeValidator(types.networks)]
+
+
+class Sms(Group):
+    """Text messages: through which provider, and how fast."""
+
+    provider: str | None = a(
+        None,
+        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
+        "text messages",
+        max_length=64,
+    )
+    providers: Names = a(
+        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
+    )
+    rate: RateText | None = a(
+        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
+    )
+
+
+class Push(Group):
+    """Push messages: through which provider, and how fast."""
+
+    provider: str | None = a(
+        None,
+        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
+        "push messages",
+        max_length=64,
+    )
+    providers: Names = a(
+        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
+    )
+    rate: RateText | None = a(
+        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
+    )
 
 
 class Api(Group):

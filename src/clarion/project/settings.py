@@ -12,9 +12,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from clarion.project import broker_urls, category_types
+from clarion.project import broker_urls, category_types, domain_types
 from clarion.project import setting_types as types
-from clarion.project.setting_groups import Api, Breaker, Database, Defaults, Names, Publish, Retention, Suppression
+from clarion.project.setting_groups import (
+    Api,
+    Breaker,
+    Database,
+    Defaults,
+    Names,
+    Publish,
+    Push,
+    RateText,
+    Retention,
+    Sms,
+    Suppression,
+)
 from clarion.project.setting_kinds import HOUR, MINUTE, SECOND, Duration, Group, a
 
 Folder = Annotated[Path, BeforeValidator(types.folder)]
@@ -29,9 +41,9 @@ RedisUrl = Annotated[SecretStr, BeforeValidator(broker_urls.redis)]
 Brokers = Annotated[Mapping[str, SecretStr], BeforeValidator(broker_urls.named)]
 ApiKey = Annotated[SecretStr, BeforeValidator(types.api_key)]
 Pepper = Annotated[SecretStr, BeforeValidator(types.pepper)]
-RateText = Annotated[Any, BeforeValidator(types.rate)]
 Rates = Annotated[Mapping[str, Any], BeforeValidator(types.rates)]
 NamedRates = Annotated[Mapping[str, Any], BeforeValidator(category_types.rates)]
+DomainRates = Annotated[Mapping[str, Any], BeforeValidator(domain_types.rates)]
 Caps = Annotated[Mapping[str, Any], BeforeValidator(category_types.caps)]
 AtOnce = Annotated[Mapping[str, int], BeforeValidator(types.at_once)]
 Endpoints = Annotated[tuple[Any, ...], BeforeValidator(types.endpoints)]
@@ -101,6 +113,11 @@ class Email(Group):
         "`selector` and `key_file`, and `ed25519_selector` and `ed25519_key_file` where they are to be signed by such "
         "a key as well; in the environment the same as JSON",
     )
+    domains: DomainRates = a(
+        {},
+        'how fast mails go to a domain, by all workers together: a table `[email.domains."gmail.com"]` with a `rate`'
+        " such as `20/s`; in the environment `gmail.com=20/s, corp.example=1/s`",
+    )
     connections: int = a(10, "connections to the SMTP server, per worker process", ge=1, le=100)
     messages_per_connection: int = a(1_000, "mails after which a connection is replaced", ge=1, le=100_000)
     connect_timeout: Duration = a(
@@ -112,40 +129,6 @@ class Email(Group):
         "how long to wait for the answer to a whole mail (RFC 5321 §4.5.3.2.6); shorter makes duplicates likelier",
         ge=SECOND / 10,
         le=HOUR,
-    )
-
-
-class Sms(Group):
-    """Text messages: through which provider, and how fast."""
-
-    provider: str | None = a(
-        None,
-        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
-        "text messages",
-        max_length=64,
-    )
-    providers: Names = a(
-        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
-    )
-    rate: RateText | None = a(
-        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
-    )
-
-
-class Push(Group):
-    """Push messages: through which provider, and how fast."""
-
-    provider: str | None = a(
-        None,
-        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
-        "push messages",
-        max_length=64,
-    )
-    providers: Names = a(
-        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
-    )
-    rate: RateText | None = a(
-        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
     )
 
 

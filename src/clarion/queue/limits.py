@@ -69,6 +69,7 @@ class SetBy(StrEnum):
     HAND = "hand"  #: an operator, while all runs: stands until an operator drops it
     SETTINGS = "settings"  #: the settings of the workers
     WORKFLOW = "workflow"  #: the workflow as it is published
+    FEEDBACK = "feedback"  #: a domain that asked for patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

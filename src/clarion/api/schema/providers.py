@@ -22,6 +22,8 @@ class ProviderReply(Reply):
     reason: str | None
     since: Moment | None = Field(description="Since when its breaker is as it is; null where nothing ever happened.")
     again_in_s: float | None = Field(description="How long it is left alone; null also until somebody resumes it.")
+    domains_parked: int = Field(description="Domains that asked for patience through it, and get no mail now.")
+    domains_slowed: int = Field(description="Domains that get little, because they put off most or asked for patience.")
 
 
 class ProvidersReply(Reply):

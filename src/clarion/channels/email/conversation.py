@@ -132,7 +132,8 @@ class Conversation:
             return
         self._work.settle(job, of_reply(phase, code, text))
         connection.needs_reset = True
-        connection.used += code != 421
+        # From RCPT on it was of use: what ended the session may be the mail's domain.
+        connection.used += code != 421 or phase is not Phase.MAIL
         if code == 421 or not 400 <= code < 600 or code in {500, 502, 503}:
             connection.abort("the server ended the session, or is out of step")
         elif len(replies) == len(_ENVELOPE) and replies[-1][0] == 354:

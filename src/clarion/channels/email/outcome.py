@@ -12,11 +12,16 @@ a reply to the final dot
   552, or 5.3.4                            Reject too_large
   5xx                                      Reject rejected
   anything else                            Uncertain: it answers something else than what we asked
-421 anywhere                               Retry, everybody waits: the service is closing (RFC 5321 §3.8)
+421 up to MAIL                             Retry, everybody waits: the service is closing (RFC 5321 §3.8)
+421, 4.3.2, 4.7.x but 4.7.1 from RCPT on   Retry, and who writes to the same domain waits
 454, 530, 534, 535, 538 anywhere           Retry, everybody waits: TLS or login; an operator's mistake burns no mail
 4xx or 5xx to greeting, EHLO, TLS, AUTH    Retry, everybody waits: it says nothing about this mail
 500, 502, 503 before the dot               Retry: client and server are out of step
-4xx to MAIL, RCPT, DATA                    Retry (greylisting, full disk, a busy mailbox)
+4.2.x from RCPT on                         Retry: it is about this mailbox alone
+other 4.3.x                                Retry: it is about the server that we talk to
+other 4xx from RCPT on                     Retry (greylisting, a domain that is not reached): where it is most of what
+                                           is tried, the domain is slowed
+4xx to MAIL                                Retry
 552 (unless 5.2.2), 5.3.4 to MAIL or DATA  Reject too_large
 5xx to MAIL                                Reject sender_refused
 550, 551, 553, 554 to RCPT, unless 5.7.x   Reject invalid_recipient
@@ -36,7 +41,7 @@ from datetime import timedelta
 from enum import IntEnum
 
 from clarion.domain.feedback import Feedback
-from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
+from clarion.domain.outcome import Outcome, Pushback, Reject, Retry, Sent, Uncertain
 
 #: How long everybody waits when the server said that its service is not available (421).
 CLOSING = timedelta(seconds=30)
@@ -48,6 +53,7 @@ _OUT_OF_STEP_CODES = frozenset({500, 502, 503})
 _RECIPIENT_CODES = frozenset({550, 551, 553, 554})
 #: What an enhanced status code at the beginning of a refusal says of the mailbox.
 _ENHANCED = re.compile(r"5\.\d{1,3}\.\d{1,3}(?!\S)")
+_PUT_OFF = re.compile(r"4\.(\d{1,3})\.(\d{1,3})(?!\S)")
 _OF_MAILBOX = {
     "5.1.1": Feedback.HARD_BOUNCE,
     "5.1.2": Feedback.HARD_BOUNCE,
@@ -109,6 +115,8 @@ def of_reply(phase: Phase, code: int, text: str) -> Outcome:
     if phase is Phase.DOT and 200 <= code < 300:
         return Sent(text or str(code))
     said = f"{phase.label}: {code} {text}".rstrip()
+    if 400 <= code < 500 and phase >= Phase.RCPT and code not in _LOGIN_CODES:
+        return _put_off(said, code, text)
     if code == 421:
         return Retry(said, after=CLOSING, pause_provider=True)
     if code in _LOGIN_CODES or (phase <= Phase.AUTH and 400 <= code < 600):
@@ -127,6 +135,17 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _put_off(said: str, code: int, text: str) -> Retry:
+    """A 4xx that says something of whom the mail is for: the mailbox or the domain; or, rarely, of the server."""
+    enhanced = _PUT_OFF.match(text)
+    subject, detail = (int(enhanced[1]), int(enhanced[2])) if enhanced else (0, 0)
+    if code == 421 or (subject, detail) == (3, 2) or (subject == 7 and detail != 1):
+        return Retry(said, after=CLOSING, blameless=True, pushback=Pushback.AWAY)
+    if subject == 3:
+        return Retry(said)
+    return Retry(said, blameless=True, pushback=None if subject == 2 else Pushback.SLOWER)
 
 
 def _feedback(phase: Phase, text: str) -> Feedback | None:

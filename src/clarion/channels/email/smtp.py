@@ -32,21 +32,24 @@ _BARREN_LIMIT = 2
 class SmtpProvider(Provider[Email]):
     """One account on one SMTP server. `send` may run many times at once: all calls share the connections."""
 
+    #: Of the server that `smtp_url` names.
     name = "smtp"
 
     def __init__(
         self,
         settings: SmtpSettings,
         *,
+        name: str = "smtp",
         turns: Turns | None = None,
         signer: Signer | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        """*turns* are what long calls share with other long work of the process; *signer* signs mails of domains that
-        it has keys of.
+        """*name* is the label of the account; *turns* are what long calls share with other long work of the process;
+        *signer* signs mails of domains that it has keys of.
 
         Raises `ConfigError` where the file of authorities cannot be used. Connects to nothing yet.
         """
+        self.name = name
         self._settings = settings
         self._turns = turns or Turns()
         self._letters = Letters(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from clarion.channels.base import Email
 from clarion.channels.email.letters import Letters
 from clarion.channels.email.mime import Letter
-from clarion.domain.outcome import Outcome, Retry
+from clarion.domain.address import domain_of
+from clarion.domain.outcome import Outcome, Pushback, Retry
 
 
 class Job(NamedTuple):
@@ -31,6 +33,8 @@ class Work:
         self._returned: list[Job] = []
         self._outcomes: list[Outcome | None] = [None] * len(mails)
         self._trouble: Outcome | None = None
+        #: By domain, what those asked for that want to be left alone: nobody asks them again in this call.
+        self._away: dict[str, Outcome] = {}
 
     def __bool__(self) -> bool:
         """Whether any mail waits to be taken."""
@@ -48,6 +52,9 @@ class Work:
             self._waiting.appendleft(job.place)
         while self._waiting:
             index = self._waiting.popleft()
+            if self._away and (away := self._away.get(domain_of(self._mails[index].to))) is not None:
+                self._outcomes[index] = away
+                continue
             letter = self._compose(self._mails[index], eight_bit)
             if isinstance(letter, Letter):
                 return Job(index, await self._letters.sealed(letter) if letter.keys else letter)
@@ -61,6 +68,9 @@ class Work:
     def settle(self, job: Job, outcome: Outcome) -> None:
         """That is what became of *job*."""
         self._outcomes[job.place] = outcome
+        if isinstance(outcome, Retry) and outcome.pushback is Pushback.AWAY:
+            reason = f"it was not asked, for another mail to its domain had this answer: {outcome.reason}"
+            self._away[domain_of(self._mails[job.place].to)] = replace(outcome, reason=reason)
 
     def trouble(self, outcome: Outcome) -> None:
         """No connection can be had, for this reason; it will be the outcome of whatever is still waiting at the end."""

@@ -29,22 +29,27 @@ async def check_mail(settings: Settings) -> AsyncIterator[Finding]:
         yield warn("mail server", says, how)
     elif not by_accounts:
         try:
-            smtp = smtp_settings(settings)
-            yield await _reached(smtp)
-            yield _encryption(smtp)
+            async for finding in check_server(smtp_settings(settings), "CLARION_SMTP_URL"):
+                yield finding
         except ConfigError as error:
             yield fail("mail server", error.message, "mend CLARION_SMTP_URL")
     yield _sender(settings)
 
 
-async def _reached(smtp: SmtpSettings) -> Finding:
+async def check_server(smtp: SmtpSettings, setting: str) -> AsyncIterator[Finding]:
+    """Findings on one server, up to the log-in; *setting* is where its address stands."""
+    yield await _reached(smtp, setting)
+    yield _encryption(smtp, setting)
+
+
+async def _reached(smtp: SmtpSettings, setting: str) -> Finding:
     what, where = "mail server", f"{smtp.host}:{smtp.port}"
     quick = replace(smtp.timeouts, connect=_PATIENCE, greeting=_PATIENCE, command=_PATIENCE)
     try:
         connection = await open_connection(replace(smtp, timeouts=quick), tls_context(smtp))
     except NotOpened as error:
         why = "" if isinstance(error.outcome, Sent) else error.outcome.reason
-        return fail(what, f"{where} does not let us in: {why}", "mend CLARION_SMTP_URL, or look at the server's log")
+        return fail(what, f"{where} does not let us in: {why}", f"mend {setting}, or look at the server's log")
     offer = connection.offer
     connection.quit()
     named = {
@@ -60,13 +65,13 @@ async def _reached(smtp: SmtpSettings) -> Finding:
     return ok(what, f"{where} offers {offers}{login}")
 
 
-def _encryption(smtp: SmtpSettings) -> Finding:
+def _encryption(smtp: SmtpSettings, setting: str) -> Finding:
     if smtp.tls in (Tls.IMPLICIT, Tls.REQUIRED):
         return ok("encryption", "from the start" if smtp.tls is Tls.IMPLICIT else "STARTTLS, required")
     if is_loopback(smtp.host):
         return ok("encryption", "none; the server is on this machine")
     says = "mails may cross the network unencrypted"
-    return warn("encryption", says, "use smtps://…, or starttls=required in CLARION_SMTP_URL")
+    return warn("encryption", says, f"use smtps://…, or starttls=required in {setting}")
 
 
 def _sender(settings: Settings) -> Finding:

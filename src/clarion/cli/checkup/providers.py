@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 
 from clarion.brokers.base import Disconnected
 from clarion.channels.account import Account
+from clarion.channels.email.smtp_account import SMTP, smtp_of
 from clarion.channels.open_provider import callback_url
 from clarion.cli.checkup.brokers import reach
 from clarion.cli.checkup.finding import Finding, ok, warn
+from clarion.cli.checkup.mail import check_server
 from clarion.config import Settings
 from clarion.connections import accounts_of
 from clarion.domain.workflow import Channel
@@ -17,9 +19,14 @@ _CHANNELS = (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value)
 
 
 async def check_providers(settings: Settings) -> AsyncIterator[Finding]:
-    """A finding for each account that carries messages. Whether it lets us in is told by what is sent alone."""
+    """A finding for each account that carries messages. Whether it lets us in is told by what is sent alone,
+    but for SMTP servers."""
     for channel in _CHANNELS:
         for account in accounts_of(settings, channel):
+            if account.kind is SMTP:
+                async for finding in check_server(smtp_of(account), f"`url` of [providers.{account.name}]"):
+                    yield finding
+                continue
             yield await _check(channel, account, settings.public_url)
 
 
