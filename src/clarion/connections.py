@@ -110,13 +110,15 @@ def signer_of(settings: Settings) -> Signer | None:
 def routes_of(settings: Settings, channel: str) -> tuple[Route, ...]:
     """The routes of a channel (``sms``), their accounts by label, the last for all that no other takes.
 
-    An account that is named alone, or is the only one there is, makes a route of its own. None where no account carries
-    the channel: mail for which none is named goes to the SMTP server, where there is one.
+    An account that is named alone, or is the only one there is, makes a route of its own; of push, also several of
+    which no two are of one kind: a device's token says which it is for. None where no account carries the channel:
+    mail for which none is named goes to the SMTP server, where there is one.
     """
     fit = {account.name: account.label for account in settings.providers if account.kind.channel == channel}
     group = getattr(settings, channel)
     smtp = channel == Channel.EMAIL.value and settings.smtp_url is not None
-    own = group.providers or ((group.provider,) if group.provider else () if smtp else tuple(fit)[:1])
+    alone = tuple(fit) if channel == Channel.PUSH.value else tuple(fit)[:1]
+    own = group.providers or ((group.provider,) if group.provider else () if smtp else alone)
     routes = list(settings.routes.get(channel, ()))
     if own and (not routes or routes[-1].when is not None):
         routes.append(Route(accounts=own, name="the channel's own" if routes else ""))

@@ -142,7 +142,8 @@ def _routed(
     deliver = partial(Deliver, pool, contexts, compose=compose, channel=channel, **given)
     delivers: dict[str, Deliver[Any]] = {}
     turns = given["turns"]
-    for account in accounts_of(settings, channel.value):
+    accounts = accounts_of(settings, channel.value)
+    for account in accounts:
         provider = open_provider(
             channel.value,
             account,
@@ -160,7 +161,8 @@ def _routed(
     # One list more than the senders have, for the one that is kept for urgent jobs.
     known = Accounts(delivers, limits=breaker_limits(settings), places=settings.worker.senders + 1)
     usual = {"pool": pool, "contexts": contexts, "provider": provider, "compose": compose, "channel": channel}
-    return DeliverRouted(delivers, routes_of(settings, channel.value), known, **usual, **given)
+    takes = {account.label: account.kind.takes for account in accounts} if channel is Channel.PUSH else None
+    return DeliverRouted(delivers, routes_of(settings, channel.value), known, takes=takes, **usual, **given)
 
 
 def _without_accounts(settings: Settings, channel: Channel, turns: Turns) -> Provider[Any]:

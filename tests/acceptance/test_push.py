@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.clock import pass_time_for_jobs
 from tests.support.command import CLARION, environment
 from tests.support.house import House, open_house
 from tests.support.providers import device_token
+from tests.support.push import SUBJECT, VAPID_KEY, subscribed
 from tests.support.wait import wait_until
 
 from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.fcm import FcmFake
+from clarion.dev.fakes.webpush import WebPushFake
+from clarion.store import devices
 
 WORKFLOW = "expires_after: 1h\nbackoff: {waits: [50ms]}\nsteps: [{channel: push}]\n"
 WORDS = """---
@@ -248,6 +252,65 @@ async def test_a_device_of_another_project_is_reached_through_that_projects_acco
             listed = (await house.get("/v1/recipients/p0/devices"))["items"]
             assert [device["disabled_at"] for device in listed] == [None, None]
             await house.check()
+
+
+async def test_each_device_is_reached_through_an_account_of_its_own_kind(
+    database: str, project: Path, fcm: FcmFake
+) -> None:
+    """Also on bad days: what one account fails goes to no account of another kind."""
+    async with WebPushFake() as web, FcmFake() as spare:
+        accounts: dict[str, dict[str, str]] = {
+            name: {"kind": "fcm", "service_account": fake.service_account, "base_url": fake.url}
+            for name, fake in (("phones", fcm), ("spare", spare))
+        }
+        keys = {"private_key": VAPID_KEY, "subject": SUBJECT}
+        accounts["web"] = {"kind": "webpush", **keys, "base_url": web.url}
+        env = {"CLARION_PROVIDERS": json.dumps(accounts), "CLARION_PUSH_PROVIDERS": "web, phones, spare"}
+        async with open_house(database, project=project, env=env) as house:
+            tokens = await _people(house, 10, each=1)
+            browsers = {who: subscribed(web) for who in tokens}
+            for who, token in browsers.items():
+                await _register(house, f"{who}/devices/browser", token, "webpush")
+            fcm.faults.add(*(Fault(how=How.ANSWER, status=503) for _ in range(3)))
+            web.faults.add(*(Fault(how=How.ANSWER, status=503) for _ in range(3)))
+            await _register(house, "p0/devices/watch", "a" * 64, "apns")
+            trigger = await house.trigger({"recipients": list(tokens)}, "ready")
+            said: dict[str, Any] = {}
+
+            async def all_but_one() -> bool:
+                found = await _messages(house, trigger)
+                said.update({one["address"]: one for one in found})
+                return Counter(one["status"] for one in found) == {"sent": 20, "queued": 1} and bool(
+                    said["watch"]["reason"]
+                )
+
+            await wait_until(all_but_one, 30, "those that an account takes")
+            phones = {token for theirs in tokens.values() for token in theirs.values()}
+            assert {taken.token for taken in fcm.taken} | {taken.token for taken in spare.taken} == phones
+            assert len(spare.taken) == 3, "what one of the kind fails, another of it carries"
+            assert Counter(taken.browser for taken in web.taken) == Counter(
+                json.loads(token)["endpoint"].rpartition("/")[2] for token in browsers.values()
+            )
+            assert (fcm.asked, spare.asked, web.asked) == (10, 3, 13)
+            assert "no provider is configured for devices of apns" in said["watch"]["reason"]
+            assert said["watch"]["attempts"] == 0
+            web.gone.add(json.loads(browsers["p0"])["endpoint"].rpartition("/")[2])
+            assert (await house.api.call("DELETE", "/v1/recipients/p0/devices/watch")).status == 204
+            again = await house.finished(await house.trigger({"recipients": ["p0"]}, "ready"))
+            assert (again["by_channel"]["push"]["sent"], again["by_channel"]["push"]["failed"]) == (1, 1)
+            assert (await house.get("/v1/recipients/p0/devices/browser"))["disabled_at"] is not None
+            await pass_time_for_jobs(house.api.pool, timedelta(minutes=2))
+            done = await house.finished(trigger)
+            assert done["by_channel"]["push"]["skipped"] == 1, "its device is gone"
+            await house.check()
+
+
+async def _register(house: House, path: str, token: str, provider: str) -> None:
+    """As the API does where the account is set up: here it is the worker's alone."""
+    recipient, _, device = path.split("/")
+    async with house.api.pool.acquire() as connection, connection.transaction():
+        tenant = house.api.tenants["one"]
+        await devices.put(connection, tenant, recipient, device, provider=provider, token=token, platform=None)
 
 
 async def test_without_a_provider_messages_wait_and_say_for_what(database: str, project: Path) -> None:

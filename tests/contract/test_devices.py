@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tests.support.api import Api, open_api
@@ -144,6 +146,56 @@ async def test_a_dead_token_disables_the_device_that_has_it_and_no_other(api: Ap
     assert (await api.call("GET", "/v1/recipients/ann/devices/tablet")).json["disabled_at"] is None
     back = await api.call("PUT", "/v1/recipients/ann/devices/phone", {"token": TOKEN})
     assert (back.json["disabled_at"], back.json["disabled_reason"]) == (None, None)
+
+
+SUBSCRIPTION: dict[str, Any] = {
+    "endpoint": "https://updates.push.services.mozilla.com/wpush/v2/gAAAAABh",
+    "expirationTime": None,
+    "keys": {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg==",
+    },
+}
+
+
+async def test_a_browsers_subscription_is_a_token_however_it_is_written(api: Api) -> None:
+    path = "/v1/recipients/ann/devices/browser"
+    for token in (SUBSCRIPTION, json.dumps(SUBSCRIPTION, separators=(",", ":"))):
+        put = await api.call("PUT", path, {"token": token, "provider": "webpush", "platform": "web"})
+        assert put.status in (200, 201), put.json
+        assert put.json["token"] == '••••Bh"}'
+    stored = json.loads(await api.pool.fetchval("SELECT token FROM device"))
+    assert stored["endpoint"] == SUBSCRIPTION["endpoint"]
+    assert stored["keys"]["auth"] == "BTBZMqHH6r4Tts7J_aSIgg"
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("cRA0mXyFQ-Sg:APA91bHun4", "expected the JSON of a browser's subscription"),
+        ("[]", "expected the JSON of a browser's subscription"),
+        ({**SUBSCRIPTION, "keys": None}, "expected the JSON of a browser's subscription"),
+        ({**SUBSCRIPTION, "endpoint": 7}, "its `endpoint` is missing"),
+        ({**SUBSCRIPTION, "endpoint": "http://push.example/x"}, "it is not https"),
+        ({**SUBSCRIPTION, "endpoint": "https://10.0.0.7/x"}, "which is not in the internet"),
+        ({**SUBSCRIPTION, "endpoint": "https://127.1/x"}, "not written as four decimal numbers"),
+        ({**SUBSCRIPTION, "endpoint": "https://localhost/x"}, "which is not in the internet"),
+        ({**SUBSCRIPTION, "endpoint": "https://me:secret@push.example/x"}, "it has a user or a password"),
+        ({**SUBSCRIPTION, "endpoint": "https://push.example/" + "x" * 1_900}, "it is longer than"),
+        ({**SUBSCRIPTION, "keys": {"auth": "AAAA", "p256dh": "AAAA"}}, "`p256dh` is not 65 octets"),
+        ({**SUBSCRIPTION, "keys": {**SUBSCRIPTION["keys"], "auth": "AAAA"}}, "`auth` is not 16 octets"),
+        ({**SUBSCRIPTION, "keys": {**SUBSCRIPTION["keys"], "p256dh": "B" + "A" * 86}}, "no point of P-256"),
+        ({**SUBSCRIPTION, "keys": {**SUBSCRIPTION["keys"], "p256dh": ["x"]}}, "`p256dh` is not 65 octets"),
+    ],
+)
+async def test_a_subscription_that_cannot_be_used_is_refused(api: Api, token: object, says: str) -> None:
+    reply = await api.call(
+        "PUT", "/v1/recipients/ann/devices/browser", {"token": token, "provider": "webpush", "platform": "web"}
+    )
+    assert (reply.status, reply.code, reply.pointers) == (422, "invalid_token", ["/token"]), reply.json
+    assert says in str(reply.json)
+    assert "secret" not in str(reply.json)
+    assert await api.pool.fetchval("SELECT count(*) FROM device") == 0
 
 
 async def test_the_command_line_lists_and_forgets_them(api: Api) -> None:

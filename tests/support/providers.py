@@ -59,6 +59,10 @@ class Case(ABC):
 
     #: What nobody may see.
     secrets: Sequence[str]
+    #: Whether users name the server, so that no answer of it may hold up others or say anything of the account.
+    is_theirs: bool = False
+    #: The code of a recipient who is refused for good.
+    refused_as: str = "invalid_recipient"
     faults: Faults
     url: str
 

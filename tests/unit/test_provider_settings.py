@@ -314,7 +314,7 @@ def test_another_package_may_offer_a_kind(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "carrier", raising=False)
     (account,) = _load(tmp_path, '[providers.main]\nkind = "carrier"\nnumber = "7"\n').providers
     assert str(account) == "main (carrier)"
-    assert sorted(kinds()) == ["carrier", "fcm", "mailgun", "postmark", "resend", "sendgrid", "ses", "smtp", "twilio"]
+    assert {"carrier", "twilio"} <= set(kinds())
     assert find_kind("twilio") is kinds()["twilio"]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clarion.domain.expression import Expression, Scope
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
-from clarion.domain.route import FACTS, Fitness, Route, Try, at_once, choose, elsewhere, route_of
+from clarion.domain.route import FACTS, Fitness, Route, Try, at_once, choose, elsewhere, narrow, route_of
 
 A, B, C = "twilio:a", "twilio:b", "twilio:c"
 WELL = Fitness()
@@ -125,6 +125,20 @@ def test_the_first_route_whose_condition_holds() -> None:
     assert route_of(routes, scope(category="marketing", tenant="two")) is rest
     assert route_of(routes, scope()) is rest
     assert choose(dutch, ALL_WELL, [], 0).reason == "route 1, for recipient.country == 'NL'"
+
+
+def test_routes_are_narrowed_to_the_accounts_that_fit() -> None:
+    dutch = Route(accounts=(A, B), weights=(1, 9), when=when("recipient.country == 'NL'"), name="route 1")
+    rest = Route(accounts=(C, B))
+    assert narrow([dutch, rest], [B]) == (
+        Route(accounts=(B,), weights=(9,), when=dutch.when, name="route 1"),
+        Route(accounts=(B,)),
+    )
+    assert narrow([dutch, rest], [C]) == (Route(accounts=(C,)),)
+    assert narrow([dutch, rest], []) == ()
+    only = narrow([dutch, rest], [A])
+    assert route_of(only, scope("NL")) is only[0]
+    assert route_of(only, scope("US")) is None, "nobody who fits takes the rest"
 
 
 LABELS = st.sampled_from([A, B, C])

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from tests.support.project import build
+from tests.support.push import SUBJECT, VAPID_KEY
 
 from clarion.config import Settings, load_settings
 from clarion.connections import accounts_of, breaker_limits, routes_of
+from clarion.dev.fakes.fcm import FcmFake
 from clarion.domain.breaker import Limits
 from clarion.domain.route import Route
 from clarion.errors import ConfigError
@@ -41,6 +43,19 @@ def test_several_in_order(tmp_path: Path) -> None:
     assert routes_of(settings, "sms") == (Route(accounts=(C, A)),)
     assert [account.label for account in accounts_of(settings, "sms")] == [C, A]
     assert routes_of(_load(tmp_path), "sms") == ()
+
+
+def test_a_token_says_for_which_kind_of_account_it_is(tmp_path: Path) -> None:
+    """So that nothing is to be chosen where no two are of one kind."""
+    web = f'kind = "webpush"\nprivate_key = "{VAPID_KEY}"\nsubject = "{SUBJECT}"\n'
+    two = f"[providers.web]\n{web}" + "[providers.phones]\nkind = \"fcm\"\nservice_account = '''{key}'''\n"
+    toml = two.replace("{key}", FcmFake(port=1).service_account)
+    assert routes_of(_load(tmp_path, toml), "push") == (Route(accounts=("webpush:web", "fcm:phones")),)
+    assert routes_of(_load(tmp_path, '[push]\nprovider = "web"\n' + toml), "push") == (
+        Route(accounts=("webpush:web",)),
+    )
+    (said,) = _refused(tmp_path, toml + f"[providers.again]\n{web}")
+    assert "there are several accounts for push messages: again, phones, web; name one" in said
 
 
 def test_conditions_and_weights_and_behind_them_the_channels_own(tmp_path: Path) -> None:

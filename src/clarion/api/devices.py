@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from clarion.api import faults
 from clarion.api.operation import Answer, Call, Operation
 from clarion.api.schema.devices import DeviceFields, DeviceReply, DevicesReply
 from clarion.api.services import Services
+from clarion.channels.kinds import find_kind
 from clarion.domain.device import Device, shorten
 from clarion.domain.scope import Scope
-from clarion.errors import NotFound
+from clarion.errors import Fault, Invalid, NotFound
 from clarion.store import devices
 
 
@@ -34,6 +36,7 @@ async def get(services: Services, call: Call[None]) -> Answer:
 async def put(services: Services, call: Call[DeviceFields]) -> Answer:
     """Register it, with the token that it has now; the same again says that it is still there."""
     given = call.input
+    token = _token(services, given)
     async with services.transaction() as connection:
         done = await devices.put(
             connection,
@@ -41,7 +44,7 @@ async def put(services: Services, call: Call[DeviceFields]) -> Answer:
             call.path["id"],
             call.path["device"],
             provider=given.provider,
-            token=given.token,
+            token=token,
             platform=given.platform,
         )
         if done is None:
@@ -56,6 +59,16 @@ async def delete(services: Services, call: Call[None]) -> Answer:
         if not await devices.delete(connection, call.tenant_id, call.path["id"], call.path["device"]):
             raise _unknown(call)
     return Answer()
+
+
+def _token(services: Services, given: DeviceFields) -> str:
+    """The token in its usual form. Raises `Invalid` for one that cannot be of its provider."""
+    kind = find_kind(given.provider)
+    assert kind is not None
+    try:
+        return kind.read_token(given.token, [account for account in services.accounts if account.kind is kind])
+    except Invalid as error:
+        raise faults.invalid([Fault("/token", error.message, error.code)]) from None
 
 
 def _shown(device: Device) -> dict[str, object]:

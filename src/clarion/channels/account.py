@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +101,17 @@ class Kind:
     callbacks: Callable[[Account], Callbacks] | None = None
     #: What is wrong with an account that no option shows by itself, each as a sentence.
     check: Callable[[Account], Iterable[str]] = lambda _: ()
+    #: Of push: a device's token as accounts of this kind take it, in its usual form, where *accounts* of it are set up.
+    #: Raises `Invalid` (``invalid_token``) that does not repeat it.
+    read_token: Callable[[str, Sequence[Account]], str] = lambda token, _: token
+    #: Of push: whether it takes the tokens of all kinds of providers, not its own alone.
+    takes_all: bool = False
     #: Where the provider is spoken to, as a URL; None where that shows only when something is sent.
     address: Callable[[Account], str | None] = lambda account: account.get("base_url")
     #: How many bytes a request may have in which it tells something later.
     largest_callback: int = LARGEST_CALLBACK
+
+    @property
+    def takes(self) -> str | None:
+        """Whose tokens its accounts take; None: those of all."""
+        return None if self.takes_all else self.name

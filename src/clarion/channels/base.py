@@ -13,6 +13,7 @@ from clarion.domain.content import EmailContent, PushContent, SmsContent
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome
 from clarion.domain.status import Status
+from clarion.domain.workflow import Priority
 
 
 class Email(NamedTuple):
@@ -54,6 +55,10 @@ class Push:
     content: PushContent
     #: How long the provider keeps it for a device that is away.
     ttl: timedelta
+    #: That of the workflow.
+    priority: Priority = Priority.NORMAL
+    #: Whose the token is: the kind of provider.
+    whose: str = ""
 
 
 Item = TypeVar("Item")

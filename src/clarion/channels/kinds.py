@@ -13,13 +13,25 @@ from clarion.channels.email.sendgrid_account import SENDGRID
 from clarion.channels.email.ses_account import SES
 from clarion.channels.email.smtp_account import SMTP
 from clarion.channels.push.fcm_account import FCM
+from clarion.channels.push.webpush_account import WEBPUSH
 from clarion.channels.sms.twilio_account import TWILIO
 from clarion.errors import ConfigError
 
 #: An entry point of this group names a `Kind`; what it is called does not matter.
 GROUP = "clarion.providers"
 
-_OURS = {kind.name: kind for kind in (FCM, MAILGUN, POSTMARK, RESEND, SENDGRID, SES, SMTP, TWILIO)}
+_KINDS = (
+    FCM,
+    MAILGUN,
+    POSTMARK,
+    RESEND,
+    SENDGRID,
+    SES,
+    SMTP,
+    TWILIO,
+    WEBPUSH,
+)
+_OURS = {kind.name: kind for kind in _KINDS}
 
 
 def kinds() -> Mapping[str, Kind]:

@@ -40,6 +40,7 @@ from clarion.cli import (
     trigger,
     triggers,
     up,
+    vapid,
     verify,
     webhooks,
     worker,
@@ -106,6 +107,7 @@ app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(dkim.app, name="dkim")
+app.command("vapid")(vapid.vapid)
 app.add_typer(limits.app, name="limits")
 app.add_typer(import_.app, name="import")
 app.command("verify")(verify.verify)

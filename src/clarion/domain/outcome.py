@@ -56,6 +56,8 @@ class Uncertain:
     """It was handed over and nobody can know whether it was taken (RFC 1047)."""
 
     reason: str
+    #: Whether it says nothing against the account: the server is one that users name. To the message it is all one.
+    blameless: bool = field(default=False, compare=False)
 
 
 Outcome = Sent | Retry | Reject | Uncertain

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -71,12 +71,24 @@ class Choice(NamedTuple):
     wait: timedelta = timedelta(0)
 
 
-def route_of(routes: Sequence[Route], scope: Scope | None) -> Route:
-    """The first of *routes* whose condition holds; the last one, where none does, for it has none."""
+def route_of(routes: Sequence[Route], scope: Scope | None) -> Route | None:
+    """The first of *routes* whose condition holds; None where none does, and the last has one too."""
     for route in routes:
         if route.when is None or (scope is not None and route.when.holds(scope)):
             return route
-    return routes[-1]
+    return None
+
+
+def narrow(routes: Sequence[Route], fit: Collection[str]) -> tuple[Route, ...]:
+    """*routes* with the accounts in *fit* alone, and without those that then have none."""
+    found = []
+    for route in routes:
+        places = [place for place, one in enumerate(route.accounts) if one in fit]
+        if places:
+            accounts = tuple(route.accounts[place] for place in places)
+            weights = tuple(route.weights[place] for place in places) if route.weights else ()
+            found.append(replace(route, accounts=accounts, weights=weights))
+    return tuple(found)
 
 
 def choose(route: Route, fit: Mapping[str, Fitness], tried: Sequence[Try], draw: float) -> Choice:

@@ -232,7 +232,7 @@ def _is_doubted(seen: Seen | None, limits: Limits) -> bool:
 
 
 def _tally_of(outcomes: Sequence[Outcome], *, slow: bool) -> Tally:
-    bad = [one for one in outcomes if isinstance(one, Uncertain) or (isinstance(one, Retry) and not one.blameless)]
+    bad = [one for one in outcomes if isinstance(one, Uncertain | Retry) and not one.blameless]
     well = len(outcomes) - len(bad)
     reason = bad[-1].reason if bad else None
     return Tally(calls=len(outcomes), failures=len(bad), slow=well if slow else 0, reason=reason)

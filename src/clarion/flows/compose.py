@@ -71,13 +71,17 @@ def compose_sms(offers: Offers | None = None) -> Compose[Sms]:
     return compose
 
 
+_UNREACHED: Mapping[str, str | None] = {"token": None, "whose": None}
+
+
 async def reach_devices(connection: Connection, rows: Rows) -> Rows:
-    """*rows* with the `token` that the device which each names has now; None where that is gone or takes none.
+    """*rows* with the `token` that the device which each names has now, and `whose` that is: the kind of provider; None
+    where the device is gone or takes none.
 
     So nobody gets what is somebody else's who used the same device before, and a dead token is not used again.
     """
     found = await devices.of_messages(connection, list(rows.values()))
-    return {id: {**row, "token": found.get(id)} for id, row in rows.items()}
+    return {id: {**row, **found.get(id, _UNREACHED)} for id, row in rows.items()}
 
 
 def compose_push(row: Mapping[str, Any], context: Context) -> Push:
@@ -88,4 +92,11 @@ def compose_push(row: Mapping[str, Any], context: Context) -> Push:
     assert isinstance(content, PushContent)
     remains: timedelta = max(row["remains"], timedelta(0))
     ttl = remains if content.ttl is None else min(content.ttl, remains)
-    return Push(message_id=row["id"], to=row["token"], content=content, ttl=ttl)
+    return Push(
+        message_id=row["id"],
+        to=row["token"],
+        content=content,
+        ttl=ttl,
+        priority=context.version.workflow.priority,
+        whose=row["whose"],
+    )

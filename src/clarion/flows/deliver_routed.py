@@ -44,9 +44,17 @@ class DeliverRouted(Deliver[Item]):
     """The handler of `deliver` jobs of a channel that accounts carry."""
 
     def __init__(
-        self, delivers: Mapping[str, Deliver[Item]], routes: Sequence[Route], accounts: Accounts, **given: Any
+        self,
+        delivers: Mapping[str, Deliver[Item]],
+        routes: Sequence[Route],
+        accounts: Accounts,
+        *,
+        takes: Mapping[str, str | None] | None = None,
+        **given: Any,
     ) -> None:
-        """*delivers* hand over, by the label of their account, the usual one first; *given* is what `Deliver` takes."""
+        """*delivers* hand over, by the label of their account, the usual one first; *takes*: whose tokens each account
+        takes (None: those of all), where messages go to devices; *given* is what `Deliver` takes.
+        """
         super().__init__(**given)
         self._delivers = delivers
         self._accounts = accounts
@@ -57,6 +65,7 @@ class DeliverRouted(Deliver[Item]):
             channel=given["channel"],
             turns=given["turns"],
             destinations=given.get("destinations"),
+            takes=takes,
         )
         #: Where there is only one, what waits for a domain is found out before anything else.
         self._only = next(iter(delivers.values())) if len(delivers) == 1 else None

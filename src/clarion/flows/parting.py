@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 from uuid import UUID
 
 from clarion.channels.base import Item
-from clarion.domain.route import Choice, Fitness, Route, Try, choose, route_of
+from clarion.domain.route import Choice, Fitness, Route, Try, choose, narrow, route_of
 from clarion.domain.workflow import Channel
 from clarion.flows.accounts import Accounts
 from clarion.flows.deliver import PIECE, Batch
@@ -22,6 +22,12 @@ from clarion.turns import Turns
 
 #: Messages for which an account has no place, or a probe on its way, look again after so long.
 LATER = timedelta(seconds=2)
+#: Those that no account may ever carry, as things are set up, after so long.
+_MUCH_LATER = timedelta(minutes=1)
+_NO_ACCOUNT = (
+    "no provider is configured for devices of {}: add a table [providers.NAME] of that kind to clarion.toml, and name "
+    "it where [push] or [[routes.push]] name others"
+)
 
 
 @dataclass(slots=True)
@@ -78,8 +84,13 @@ class Parting:
         channel: Channel,
         turns: Turns,
         destinations: Destinations | None = None,
+        takes: Mapping[str, str | None] | None = None,
     ) -> None:
+        """*takes*: whose tokens each account takes, where messages go to devices (None: those of all)."""
         self._routes = routes
+        self._takes = takes
+        #: By whose token a device has.
+        self._routes_of: dict[str, Sequence[Route]] = {}
         self._first = labels[0]
         #: With one account there is nothing to choose, and no message is looked at for it.
         self._only = labels[0] if len(labels) == 1 else None
@@ -92,13 +103,14 @@ class Parting:
         self, connection: Connection, jobs: Mapping[UUID, Job], batch: Batch[Item], fit: dict[str, Fitness]
     ) -> Parted[Item]:
         """*batch* in parts; *fit* says which accounts may be used."""
+        waiting = await self._set_aside(connection, batch)
         if self._only is not None and not self._accounts.needs_probe(self._only):
-            return Parted([Part(self._only, batch)], {}, {}, {})
+            return Parted([Part(self._only, batch)], waiting, {}, {})
         probes: list[Part[Item]] = []
         parts: dict[str, Part[Item]] = {}
-        waiting: dict[UUID, Fitness] = {}
         held: dict[UUID, Held] = {}
         plans = self._with_held(await self._plan(connection, batch), jobs, batch)
+        waiting |= await _without_account(connection, batch, [id for id in batch.items if id not in plans])
         left = list(plans)
         while left:  # what an account has no place for now another may take
             chosen: dict[str, list[tuple[UUID, Choice]]] = {}
@@ -155,19 +167,42 @@ class Parting:
                 fit[label] = self._accounts.fitness()[label]
         return left
 
+    async def _set_aside(self, connection: Connection, batch: Batch[Item]) -> dict[UUID, Fitness]:
+        """Take out of *batch* what goes to devices of which no account takes the tokens: why each waits."""
+        if self._takes is None:
+            return {}
+        nobodys = [id for id in batch.items if not self._routes_for(batch.rows[id])]
+        waiting = await _without_account(connection, batch, nobodys)
+        for id in nobodys:
+            del batch.items[id]
+        return waiting
+
+    def _routes_for(self, row: Mapping[str, Any]) -> Sequence[Route]:
+        """The routes of a message, with the accounts alone that take the token of its device, if it goes to one."""
+        if self._takes is None:
+            return self._routes
+        whose: str = row["whose"]
+        found = self._routes_of.get(whose)
+        if found is None:
+            fit = [label for label, taken in self._takes.items() if taken in (None, whose)]
+            found = self._routes_of[whose] = narrow(self._routes, fit)
+        return found
+
     async def _plan(self, connection: Connection, batch: Batch[Item]) -> Mapping[UUID, Plan]:
-        """The route of each message, and what was tried with it."""
+        """The route of each message that has one, and what was tried with it."""
         rows = batch.rows
         tried = await routing.tried(connection, [id for id in batch.items if rows[id]["attempts"]])
         if all(route.when is None for route in self._routes):
-            return {id: Plan(self._routes[0], tried.get(id, ()), _draw(id)) for id in batch.items}
+            routes = ((id, self._routes_for(rows[id])[0]) for id in batch.items)
+            return {id: Plan(route, tried.get(id, ()), _draw(id)) for id, route in routes}
         await self._facts.begin(connection, {rows[id]["tenant_id"] for id in batch.items})
         plans = {}
         for number, id in enumerate(batch.items, 1):
             if number % PIECE == 0:
                 await self._turns.take()
-            route = route_of(self._routes, self._facts.of(rows[id], batch.contexts[id]))
-            plans[id] = Plan(route, tried.get(id, ()), _draw(id))
+            route = route_of(self._routes_for(rows[id]), self._facts.of(rows[id], batch.contexts[id]))
+            if route is not None:
+                plans[id] = Plan(route, tried.get(id, ()), _draw(id))
         return plans
 
     async def _choose(self, connection: Connection, plan: Plan, fit: dict[str, Fitness]) -> tuple[Choice, int | None]:
@@ -190,6 +225,15 @@ class Parting:
 def _none_of(batch: Batch[Item]) -> Batch[Item]:
     """What is known of *batch*, with none of its items and nothing that was decided without sending."""
     return replace(batch, items={}, endings=[], idle=[])
+
+
+async def _without_account(connection: Connection, batch: Batch[Item], ids: Sequence[UUID]) -> dict[UUID, Fitness]:
+    """Why these messages of *batch* wait, for whose devices there is no account: it stands with them, too."""
+    if not ids:
+        return {}
+    reasons = {id: _NO_ACCOUNT.format(batch.rows[id]["whose"]) for id in ids}
+    await routing.explain(connection, reasons)
+    return {id: Fitness(reason, _MUCH_LATER) for id, reason in reasons.items()}
 
 
 def _draw(id: UUID) -> float:

@@ -62,7 +62,7 @@ def mischosen(values: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
 def _mischosen(
     values: Mapping[str, object], channel: str, carries: str, *, by_itself: bool
 ) -> Iterator[tuple[str, str, str]]:
-    """*by_itself*: whether an account carries the channel without being named, where it is the only one."""
+    """*by_itself*: whether an account carries the channel without being named, where there is no choice."""
     accounts, one = values.get("providers", ()), values.get(f"{channel}.provider")
     several, all_routes = values.get(f"{channel}.providers", ()), values.get("routes", {})
     assert isinstance(accounts, tuple) and isinstance(several, tuple) and isinstance(all_routes, Mapping)
@@ -78,9 +78,12 @@ def _mischosen(
     if len(set(several)) < len(several):
         yield f"{channel}.providers", f"{channel}.providers names one twice", "name each once, in order"
     own = several or ((one,) if isinstance(one, str) else ())
-    for number, why, hint in routes_mischosen(channel, routes, fit, own, alone=by_itself and len(fit) == 1):
+    # The token of a device says which kind of account it is for: only among those of one kind must be chosen.
+    alike = {account.kind.name if channel == "push" else "" for account in accounts if account.name in fit}
+    alone = by_itself and len(alike) == len(fit)
+    for number, why, hint in routes_mischosen(channel, routes, fit, own, alone=alone and bool(fit)):
         yield f"routes.{channel}.{number}", f"routes.{channel}: {why}", hint
-    if not own and not routes and len(fit) > 1 and by_itself:
+    if not own and not routes and by_itself and not alone:
         message = f"there are several accounts for {carries}: {', '.join(fit)}"
         yield "providers", message, f"name one as `provider`, or several as `providers`, in [{channel}]"
     yield from _limited_twice(values, channel, fit)

@@ -37,8 +37,8 @@ class Push(Group):
 
     provider: str | None = a(
         None,
-        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
-        "push messages",
+        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one of each kind "
+        "there is for push messages",
         max_length=64,
     )
     providers: Names = a(

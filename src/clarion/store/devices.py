@@ -65,8 +65,10 @@ async def of_runs(connection: Connection, runs: Sequence[Mapping[str, Any]]) -> 
     return {row["run_id"]: row["devices"] for row in found}
 
 
-async def of_messages(connection: Connection, messages: Sequence[Mapping[str, Any]]) -> dict[UUID, str]:
-    """The token of the device that each of *messages* (rows of `messages.load`) names.
+async def of_messages(
+    connection: Connection, messages: Sequence[Mapping[str, Any]]
+) -> dict[UUID, Mapping[str, str | None]]:
+    """The `token` of the device that each of *messages* (rows of `messages.load`) names, and `whose` it is.
 
     Left out are those whose device is gone, is somebody else's by now, or is disabled.
     """
@@ -74,7 +76,7 @@ async def of_messages(connection: Connection, messages: Sequence[Mapping[str, An
         return {}
     named = ((row["id"], row["tenant_id"], row["recipient_id"], row["address"]) for row in messages)
     found = await connection.fetch(_SQL["of_messages"], *zip(*named, strict=True))
-    return {row["message_id"]: row["token"] for row in found}
+    return {row["message_id"]: {"token": row["token"], "whose": row["whose"]} for row in found}
 
 
 async def disable(connection: Connection, dead: Sequence[tuple[UUID, Dead]]) -> int:

@@ -48,7 +48,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (run_id, tenant_id, recipie
 
 -- name: of_messages
 -- Those of the devices that messages name that still take some.
-SELECT n.message_id, d.token
+SELECT n.message_id, d.token, d.provider AS whose
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS n (message_id, tenant_id, recipient_id, id)
 JOIN device d ON d.tenant_id = n.tenant_id AND d.recipient_id = n.recipient_id COLLATE "C" AND d.id = n.id COLLATE "C"
 WHERE d.disabled_at IS NULL

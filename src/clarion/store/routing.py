@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from clarion import sql
@@ -27,6 +27,12 @@ async def note(
 ) -> None:
     """Add a decision to the timeline of each of these messages, of the tenant in the same place; all can be stored."""
     await connection.execute(_SQL["note"], ids, tenant_ids, kind, details)
+
+
+async def explain(connection: Connection, reasons: Mapping[UUID, str]) -> None:
+    """Say with each of these messages why it waits, as long as it does; nothing is written where that is known."""
+    ids = sorted(reasons)
+    await connection.execute(_SQL["explain"], ids, ids[0], ids[-1], [reasons[id] for id in ids])
 
 
 async def tenant_names(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:

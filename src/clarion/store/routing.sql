@@ -7,5 +7,16 @@ WHERE message_id = ANY ($1::uuid[]) AND message_id BETWEEN $2 AND $3 ORDER BY me
 INSERT INTO message_event (message_id, tenant_id, kind, detail)
 SELECT id, tenant_id, $3, detail FROM unnest($1::uuid[], $2::uuid[], $4::text[]) AS n (id, tenant_id, detail)
 
+-- name: explain
+-- $1 ids in order, in which the rows are locked, $2-$3 their bounds; $4 why each waits. What moves a message replaces it.
+UPDATE message m SET reason = n.reason
+FROM (
+    SELECT h.id, n.reason
+    FROM unnest($1::uuid[], $4::text[]) AS n (id, reason)
+    JOIN message h ON h.id = n.id AND h.id BETWEEN (SELECT $2::uuid) AND (SELECT $3::uuid)
+    WHERE h.status = 'queued' AND h.reason IS DISTINCT FROM n.reason ORDER BY h.id FOR UPDATE OF h
+) AS n
+WHERE m.id = n.id AND m.id BETWEEN (SELECT $2::uuid) AND (SELECT $3::uuid)
+
 -- name: tenants
 SELECT id, name FROM tenant WHERE id = ANY ($1::uuid[])

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import providers
 from tests.support.endpoint import Answer, EndpointServer, cut, hang, raw, status
-from tests.support.providers import CASES, SHORT, Case
+from tests.support.providers import SHORT, Case
+from tests.support.push import PUSH_CASES
 from tests.support.smtp_certificate import make_certificate, server_context
 
 from clarion import clock
@@ -27,11 +29,28 @@ from clarion.http.client import MOST_READ
 from clarion.http.outcome import LONGEST_WAIT
 
 ANSWER = How.ANSWER
+CASES = {**providers.CASES, **PUSH_CASES}
 
 
 @pytest.fixture(params=sorted(CASES))
 async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
     """Each kind of provider in turn, with its fake running."""
+    case = CASES[request.param]()
+    async with case.running():
+        yield case
+
+
+@pytest.fixture(params=sorted(name for name in CASES if not CASES[name].is_theirs))
+async def own(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
+    """The same of those whose server is named by an operator: what it says concerns everybody."""
+    case = CASES[request.param]()
+    async with case.running():
+        yield case
+
+
+@pytest.fixture(params=sorted(name for name in CASES if CASES[name].is_theirs))
+async def theirs(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
+    """And of those whose server is named by users."""
     case = CASES[request.param]()
     async with case.running():
         yield case
@@ -74,7 +93,7 @@ async def test_a_recipient_who_is_refused_for_good_has_a_code(case: Case) -> Non
     (outcome,) = await provider.send([case.item(refused=True)])
     await provider.close()
     assert isinstance(outcome, Reject)
-    assert outcome.code == "invalid_recipient"
+    assert outcome.code == case.refused_as
     assert case.taken() == []
 
 
@@ -101,9 +120,9 @@ async def test_a_server_that_fails_at_it_may_have_taken_it(case: Case, status: i
 
 @pytest.mark.parametrize("body", ["", "<html>OK</html>", "{}", "[]", '{"sid": null}', '{"sid": 7}', '{"sid": "no"}'])
 @pytest.mark.parametrize("status", [200, 201, 202])
-async def test_a_success_that_names_no_message_is_none(case: Case, status: int, body: str) -> None:
-    case.faults.add(Fault(how=ANSWER, status=status, taken=True, body=body))
-    assert isinstance(await _outcome(case), Uncertain)
+async def test_a_success_that_names_no_message_is_none(own: Case, status: int, body: str) -> None:
+    own.faults.add(Fault(how=ANSWER, status=status, taken=True, body=body))
+    assert isinstance(await _outcome(own), Uncertain)
 
 
 async def test_no_content_names_no_message(case: Case) -> None:
@@ -111,11 +130,11 @@ async def test_no_content_names_no_message(case: Case) -> None:
     assert isinstance(await _outcome(case), Uncertain)
 
 
-async def test_an_error_inside_a_success_is_the_error(case: Case) -> None:
-    case.faults.add(Fault(how=ANSWER, status=200, body=case.error()))
-    outcome = await _outcome(case)
+async def test_an_error_inside_a_success_is_the_error(own: Case) -> None:
+    own.faults.add(Fault(how=ANSWER, status=200, body=own.error()))
+    outcome = await _outcome(own)
     assert isinstance(outcome, Reject)
-    assert outcome.code == "invalid_recipient"
+    assert outcome.code == own.refused_as
 
 
 @pytest.mark.parametrize("status", [400, 409, 410, 413, 415, 422])
@@ -124,13 +143,14 @@ async def test_what_is_wrong_with_the_message_ends_it(case: Case, status: int) -
     outcome = await _outcome(case)
     assert isinstance(outcome, Reject)
     assert "\x00" not in outcome.reason
-    assert outcome.code == ("too_large" if status == 413 else "rejected")
+    gone = case.is_theirs and status == 410
+    assert outcome.code == ("too_large" if status == 413 else "unregistered" if gone else "rejected")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
-async def test_what_is_wrong_with_the_account_burns_no_message(case: Case, status: int) -> None:
-    case.faults.add(Fault(how=ANSWER, status=status))
-    outcome = await _outcome(case)
+async def test_what_is_wrong_with_the_account_burns_no_message(own: Case, status: int) -> None:
+    own.faults.add(Fault(how=ANSWER, status=status))
+    outcome = await _outcome(own)
     assert isinstance(outcome, Retry)
     assert (outcome.after, outcome.pause_provider) == (timedelta(minutes=1), True)
     assert str(status) in outcome.reason
@@ -142,8 +162,8 @@ async def test_a_redirect_is_not_followed_and_burns_no_message(case: Case, statu
         location = {"location": f"http://127.0.0.1:{inside.port}/"}
         case.faults.add(Fault(how=ANSWER, status=status, headers=location))
         outcome = await _outcome(case)
-        assert isinstance(outcome, Retry)
-        assert outcome.pause_provider
+        assert isinstance(outcome, Reject if case.is_theirs else Retry)
+        assert isinstance(outcome, Reject) or outcome.pause_provider
         assert inside.connections == 0
 
 
@@ -166,7 +186,7 @@ async def test_too_many_requests_make_everybody_wait(case: Case, given: str | No
     case.faults.add(Fault(how=ANSWER, status=429, headers=headers, body="slow down"))
     outcome = await _outcome(case)
     assert isinstance(outcome, Retry)
-    assert outcome.pause_provider
+    assert outcome.pause_provider is not case.is_theirs
     assert outcome.after is not None
     if waits is None:
         assert timedelta(0) < outcome.after <= timedelta(minutes=1)
@@ -182,14 +202,14 @@ async def test_an_unavailable_service_is_tried_again(case: Case) -> None:
     case.faults.add(Fault(how=ANSWER, status=503, headers={"retry-after": "30"}))
     outcome = await _outcome(case)
     assert isinstance(outcome, Retry)
-    assert (outcome.after, outcome.pause_provider) == (timedelta(seconds=30), True)
+    assert (outcome.after, outcome.pause_provider) == (timedelta(seconds=30), not case.is_theirs)
 
 
 @pytest.mark.parametrize("how", [How.ENDLESS, How.HUGE, How.GZIP_BOMB, How.DRIP])
 async def test_an_answer_without_end_is_not_read_and_its_status_decides(case: Case, how: How) -> None:
     patience = SHORT if how is How.DRIP else None
-    for code, expected in ((201, Uncertain), (400, Reject), (503, Retry)):
-        case.faults.add(Fault(how=how, status=code, taken=code == 201))
+    for code, expected in ((206, Uncertain), (400, Reject), (503, Retry)):
+        case.faults.add(Fault(how=how, status=code, taken=code == 206))
         began = clock.monotonic()
         outcome = await _outcome(case, case.provider(patience=patience) if patience else None)
         assert isinstance(outcome, expected), outcome
@@ -204,7 +224,7 @@ async def test_an_answer_without_end_is_not_read_and_its_status_decides(case: Ca
         (raw(b"\x00\x01 what is this\r\n\r\n"), Uncertain),
         (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello"), Uncertain),
         (raw(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000), Uncertain),
-        (status(201, body=b'{"sid": "SM'), Uncertain),
+        (status(206, body=b'{"sid": "SM'), Uncertain),
     ],
 )
 async def test_what_is_no_answer_leaves_it_open(case: Case, answer: Answer, expected: type) -> None:
@@ -259,7 +279,7 @@ async def test_a_server_that_hangs_is_given_a_rest_and_holds_up_no_other_account
     assert {type(outcome) for outcome in outcomes} == {Uncertain, Retry}
     assert sum(isinstance(outcome, Uncertain) for outcome in outcomes) <= 45
     untried = next(outcome for outcome in outcomes if isinstance(outcome, Retry))
-    assert (untried.after, untried.pause_provider) == (timedelta(seconds=30), True)
+    assert (untried.after, untried.pause_provider) == (timedelta(seconds=30), not case.is_theirs)
     assert case.taken() == []
 
 
@@ -278,3 +298,13 @@ async def test_after_any_mixture_of_faults_ledger_and_outcomes_agree(case: Case)
     assert len(taken - sent) <= unknown
     assert len(sent) == 35
     assert len(taken) == 45
+
+
+@pytest.mark.parametrize("how", [How.RESET, How.HANG, ANSWER])
+async def test_a_server_that_users_name_says_nothing_against_the_account(theirs: Case, how: How) -> None:
+    """No breaker opens for it."""
+    theirs.faults.add(*(Fault(how=how, status=status) for status in (500, 401, 429, 503)))
+    provider = theirs.provider(patience=SHORT)
+    outcomes = await provider.send([theirs.item() for _ in range(4)])
+    await provider.close()
+    assert all(isinstance(one, Retry | Uncertain) and one.blameless for one in outcomes), outcomes

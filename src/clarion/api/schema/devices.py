@@ -4,17 +4,45 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+import orjson
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from clarion.api.schema.base import Moment, Reply, Request, checked
+from clarion.channels.kinds import kinds
 from clarion.domain.device import LONGEST_TOKEN, check_token
+from clarion.domain.suggest import did_you_mean
+from clarion.domain.workflow import Channel
+from clarion.errors import Invalid
+
+
+def _as_text(value: object) -> object:
+    """A browser's subscription is an object, and may be given as one."""
+    try:
+        return orjson.dumps(value).decode() if isinstance(value, dict) else value
+    except TypeError:  # a number that is longer than any in a subscription
+        return value
+
+
+def _check_provider(name: str) -> str:
+    known = [kind.name for kind in kinds().values() if kind.channel == Channel.PUSH.value]
+    if name not in known:
+        raise Invalid(f"no push messages are carried by {name[:64]!r}; {did_you_mean(name, known)}", code="not_allowed")
+    return name
+
 
 Token = Annotated[
     str,
+    BeforeValidator(_as_text),
     checked(check_token),
     Field(
-        description="What the provider's library gave the application on the device; never shown again whole.",
-        json_schema_extra={"minLength": 1, "maxLength": LONGEST_TOKEN, "writeOnly": True},
+        description="What the provider's library gave the application on the device; of a browser its subscription, as "
+        "an object or its JSON. Never shown again whole.",
+        json_schema_extra={
+            "type": ["string", "object"],
+            "minLength": 1,
+            "maxLength": LONGEST_TOKEN,
+            "writeOnly": True,
+        },
     ),
 ]
 
@@ -23,7 +51,9 @@ class DeviceFields(Request):
     """All there is to say of a device."""
 
     token: Token
-    provider: Literal["fcm"] = Field("fcm", description="Whose token it is.")
+    provider: Annotated[str, checked(_check_provider)] = Field(
+        "fcm", description="Whose token it is: a kind of provider for push messages, such as `fcm` or `webpush`."
+    )
     platform: Literal["android", "ios", "web"] | None = None
 
     model_config = ConfigDict(

@@ -41,9 +41,11 @@ async def connect(url: str, name: str, *, patience_s: float = PATIENCE_S) -> Abs
     where = f"{address.host}:{address.port or (5671 if context else 5672)}"
     if "heartbeat" not in address.query:
         address = address.update_query(heartbeat=_HEARTBEAT_S)
+    connection = aio_pika.Connection(address, client_properties={"connection_name": name}, ssl_context=context)
     try:
-        async with asyncio.timeout(patience_s):
-            return await aio_pika.connect(address, client_properties={"connection_name": name}, ssl_context=context)
+        async with _or_not_at_all(connection), asyncio.timeout(patience_s):
+            await connection.connect()
+            return connection
     except (aiormq.exceptions.ProbableAuthenticationError, aiormq.exceptions.AuthenticationError) as error:
         raise ConfigError(f"RabbitMQ at {where} does not let {address.user!r} in: check user and password.") from error
     except aiormq.exceptions.InvalidFrameError as error:
@@ -80,8 +82,22 @@ async def close(connection: AbstractConnection | None) -> None:
     """Say goodbye; cut the connection where nobody answers. Never raises."""
     if connection is None or connection.is_closed:
         return
-    with suppress(Exception):
-        async with asyncio.timeout(_GOODBYE_S):
+    async with _or_not_at_all(connection):
+        with suppress(Exception):
+            async with asyncio.timeout(_GOODBYE_S):
+                await connection.close()
+
+
+@asynccontextmanager
+async def _or_not_at_all(connection: AbstractConnection) -> AsyncIterator[None]:
+    """What is done within leaves *connection* open and whole, or closed.
+
+    One that is neither would be closed by the garbage collector, wherever that runs, and also where no loop does.
+    """
+    try:
+        yield
+    finally:
+        if connection.transport is None and not connection.is_closed:
             await connection.close()
 
 

@@ -1,0 +1,67 @@
+"""What a push service's answer means: pure functions. Users name the service, so that no answer holds up all others.
+
+Sources, as of November 2026: RFC 8030 §5 and §8, RFC 8292 §4,
+https://developer.apple.com/documentation/usernotifications/sending-web-push-notifications-in-web-apps-and-browsers,
+https://mozilla-push-service.readthedocs.io/en/latest/http.html.
+
+answer                                outcome
+------------------------------------  -----------------------------------------------------------------------
+201, 202                              Sent, under the address of the message where one is given, else an id
+404, 410                              Reject unregistered; the device is disabled
+413                                   Reject too_large
+401                                   Retry, with a new assertion
+403, 400 with VapidPkHashMismatch     Reject sender_refused: the browser subscribed with another key, whose account
+                                      may take it. The device stays: an account of the wrong key would disable all
+408, 425, 429, 503                    Retry, for this message alone: as `Retry-After` says
+any other 2xx, any other 5xx          Uncertain: there is nothing by which a push service would know it again
+anything else                         Reject rejected; redirects are not followed
+"""
+
+from __future__ import annotations
+
+from clarion.domain.device import shorten
+from clarion.domain.feedback import Feedback
+from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
+from clarion.http.outcome import BUSY
+from clarion.http.reply import Reply, printable
+
+_GONE = frozenset({404, 410})
+_TAKEN = frozenset({201, 202})
+_LATER = frozenset({408, 425, 429, 503})
+#: Apple's word for a subscription that was made with another key.
+_OTHER_KEY = "VapidPkHashMismatch"
+_LONGEST_ID = 500
+
+
+def outcome_of(reply: Reply, endpoint: str, id: str) -> Outcome:
+    """The outcome of message *id*, posted to *endpoint* and answered with *reply*."""
+    status = reply.status
+    if status in _TAKEN:
+        return Sent(_name_of(reply) or id)
+    said = f"HTTP {status}" + (f": {reply.shown}" if reply.shown else "")
+    said = said.replace(endpoint, shorten(endpoint))
+    if status in _GONE:
+        return Reject(said, code="unregistered", feedback=Feedback.DEAD_TOKEN)
+    if status == 413:
+        return Reject(said, code="too_large")
+    if status == 401:
+        return Retry(said, blameless=True)
+    if status == 403 or (status == 400 and reply.json.get("reason") == _OTHER_KEY):
+        return Reject(said, code="sender_refused")
+    if status in _LATER:
+        return Retry(said, after=reply.retry_after or (BUSY if status == 429 else None), blameless=True)
+    if reply.ok or status >= 500:
+        return Uncertain(said, blameless=True)
+    return Reject(said)
+
+
+def without_answer(why: Retry | Reject | Uncertain) -> Outcome:
+    """What it means that no answer came, for the reason *why*: nothing for other push services."""
+    if isinstance(why, Retry):
+        return Retry(why.reason, after=why.after, blameless=True)
+    return Uncertain(why.reason, blameless=True) if isinstance(why, Uncertain) else why
+
+
+def _name_of(reply: Reply) -> str | None:
+    name = reply.headers.get("location") or reply.headers.get("apns-id")
+    return name if name and len(name) <= _LONGEST_ID and printable(name) == name[:200] else None

@@ -1,0 +1,69 @@
+"""Providers of push messages that reach devices directly, each with the fake that it is tried against."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from tests.support.providers import PROMPT, Case, push_message
+
+from clarion.channels.account import Account
+from clarion.channels.base import Push
+from clarion.channels.push.subscription import parse_subscription
+from clarion.channels.push.vapid import load_key, public_text
+from clarion.channels.push.webpush import WebPush
+from clarion.dev.fakes.webpush import WebPushFake
+from clarion.http.client import Patience
+from clarion.project.providers import read_accounts
+
+#: Of no use: the octets 1 to 32.
+VAPID_KEY = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA"
+SUBJECT = "mailto:ops@shop.example"
+
+
+class WebPushCase(Case):
+    """Web Push: no idempotency key, no id that must be given, and servers that users name."""
+
+    secrets = (VAPID_KEY,)
+    is_theirs = True
+    refused_as = "unregistered"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with WebPushFake() as self.fake:
+            self.faults, self.url, self.at = self.fake.faults, self.fake.url, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> WebPush:
+        self.at = base_url or self.url
+        return WebPush(webpush_account(base_url=self.at), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Push:
+        token = subscribed(self.fake)
+        if refused:
+            self.fake.gone.add(parse_subscription(token).to.path.rpartition("/")[2])
+        return push_message(token.replace(self.url, self.at))
+
+    def taken(self) -> list[str]:
+        return [message.id for message in self.fake.taken]
+
+    def error(self) -> str:
+        raise NotImplementedError  # the status alone decides
+
+
+PUSH_CASES: Mapping[str, type[Case]] = {
+    "webpush": WebPushCase,
+}
+
+
+def webpush_account(name: str = "browsers", *, base_url: str | None = None, **more: str) -> Account:
+    """An account for Web Push; *base_url* may lead anywhere, as the settings do not let it."""
+    (account,) = read_accounts({name: {"kind": "webpush", "private_key": VAPID_KEY, "subject": SUBJECT, **more}})
+    return replace(account, values=dict(account.values) | ({} if base_url is None else {"base_url": base_url}))
+
+
+def subscribed(fake: WebPushFake) -> str:
+    """The token of a new browser at *fake*, for our account, in the form in which it is kept."""
+    return parse_subscription(fake.subscribe(public_text(load_key(VAPID_KEY)))).token()
