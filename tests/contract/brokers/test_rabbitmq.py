@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,11 +21,13 @@ from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 from structlog.testing import capture_logs
 from tests.contract.brokers.harness import RabbitBroker
+from tests.support.endpoint import EndpointServer, hang
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.reading import Reading
 from tests.support.wait import wait_until
 
-from clarion.brokers.base import Publication
+from clarion.brokers.base import Disconnected, Publication
+from clarion.brokers.rabbitmq.connection import connect
 from clarion.domain.outcome import Retry, Sent, Uncertain
 from clarion.errors import ConfigError
 
@@ -229,3 +234,19 @@ async def test_a_broker_short_of_memory_is_left_alone(rabbit: RabbitBroker, monk
         await reading.source.ack(reading.all)
         assert {delivery.id for delivery in reading.all} == {"1"}
     await sink.close()
+
+
+async def test_a_connection_that_came_to_nothing_leaves_nothing_for_the_garbage_collector() -> None:
+    """It may run in a thread that has no loop, in which nothing can be closed."""
+    async with EndpointServer(answer=hang) as mute:
+        urls = [f"amqp://u:p@127.0.0.1:{mute.port}/", "amqp://u:p@127.0.0.1:1/"]
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for url in urls:
+                with pytest.raises((Disconnected, ConfigError)) as raised:
+                    await connect(url, "test", patience_s=0.2)
+                circle: list[object] = [raised]  # the error holds where it was raised; only the collector frees it
+                circle.append(circle)
+                del circle, raised
+            await asyncio.to_thread(gc.collect)
+    assert [str(one.message) for one in told if "never awaited" in str(one.message)] == []
