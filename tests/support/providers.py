@@ -21,6 +21,7 @@ from clarion.channels.email.sendgrid import SendGrid
 from clarion.channels.email.ses import Ses
 from clarion.channels.push.fcm import Fcm
 from clarion.channels.sms.twilio import Twilio
+from clarion.channels.sms.vonage import Vonage
 from clarion.dev.fakes import google_access
 from clarion.dev.fakes.faults import Faults
 from clarion.dev.fakes.fcm import FcmFake
@@ -31,6 +32,8 @@ from clarion.dev.fakes.resend import ResendFake
 from clarion.dev.fakes.sendgrid import SendGridFake
 from clarion.dev.fakes.ses import SesFake
 from clarion.dev.fakes.twilio import TwilioFake
+from clarion.dev.fakes.vonage import VonageFake
+from clarion.dev.fakes.vonage_rules import Refusal
 from clarion.domain.content import EmailContent, PushContent, SmsContent
 from clarion.http.client import Patience
 from clarion.project.providers import read_accounts
@@ -49,6 +52,9 @@ RESEND_SECRET = "whsec_" + "5ecre7Ke" * 4
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 AWS_SECRET = "5ecre7/K7MDENG/bPxRfiCYEXAMPLEKEY+5ecre7"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail-events"
+VONAGE_KEY = "abcd1234"
+VONAGE_SECRET = "5ecre7c0ffeec0ff"
+VONAGE_SIGNING = "5ecre7" + "51697" * 8
 PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
 #: For answers that never come.
 SHORT = Patience(connect=timedelta(seconds=0.3), total=timedelta(seconds=0.3))
@@ -257,6 +263,30 @@ class SesCase(Case):
         return '{"__type": "com.amazon.ses#BadRequestException", "message": "Missing final \'@domain\'"}'
 
 
+class VonageCase(Case):
+    """Vonage: no idempotency key, an id that Vonage makes, and errors that come with HTTP 200."""
+
+    secrets = (VONAGE_SECRET, VONAGE_SIGNING)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with vonage_fake() as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Vonage:
+        return Vonage(vonage_account(base_url=base_url or self.url), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Sms:
+        return text_message("+15005550033" if refused else "+447700900000")
+
+    def taken(self) -> list[str]:
+        return [message.id for message in self.fake.taken]
+
+    def error(self) -> str:
+        return json.dumps(Refusal("3", "Invalid parameter: to").body())
+
+
 CASES: Mapping[str, type[Case]] = {
     "fcm": FcmCase,
     "twilio": TwilioCase,
@@ -265,6 +295,7 @@ CASES: Mapping[str, type[Case]] = {
     "resend": ResendCase,
     "sendgrid": SendGridCase,
     "ses": SesCase,
+    "vonage": VonageCase,
 }
 
 
@@ -273,6 +304,19 @@ def twilio_account(name: str = "main", **more: str) -> Account:
     table = {"kind": "twilio", "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "from": "+15017122661", **more}
     (account,) = read_accounts({name: table})
     return account
+
+
+def vonage_account(*, base_url: str | None = None, without: Sequence[str] = (), **more: str) -> Account:
+    """The same at Vonage; *base_url* may lead anywhere."""
+    keys = {"api_key": VONAGE_KEY, "api_secret": VONAGE_SECRET, "signature_secret": VONAGE_SIGNING}
+    table = {"kind": "vonage", "from": "+447700900001", **keys, **more}
+    (account,) = read_accounts({"main": {name: value for name, value in table.items() if name not in without}})
+    return replace(account, values=dict(account.values) | ({} if base_url is None else {"base_url": base_url}))
+
+
+def vonage_fake(**more: Any) -> VonageFake:
+    """A fake where that account is let in."""
+    return VonageFake(api_key=VONAGE_KEY, api_secret=VONAGE_SECRET, signature_secret=VONAGE_SIGNING, **more)
 
 
 def text_message(to: str = "+15558675310", text: str = "Your order is ready.", sender: str = "") -> Sms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from clarion.channels.email import (
 )
 from clarion.channels.kinds import kinds
 from clarion.channels.push import fcm_answer
-from clarion.channels.sms import twilio_answer
+from clarion.channels.sms import twilio_answer, vonage_answer, vonage_callbacks
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.http.client import MOST_READ
 from clarion.http.outcome import BUSY, LOCKED_OUT
@@ -90,6 +91,15 @@ def test_every_name_and_event_of_ses_that_is_known_is_told() -> None:
     names = ses_answer.PAUSED | ses_answer.LIMITED | ses_answer.SENDER | ses_answer.OF_THE_MAIL
     known = names | ses_events.SOFT | {*ses_events.PLAIN, *ses_events.NOT_TRIED, ses_answer.NOT_VERIFIED}
     assert [name for name in known if f"`{name}`" not in told] == []
+
+
+def test_every_status_and_code_of_vonage_that_is_known_is_told() -> None:
+    told = section(PROVIDERS, "`vonage`")
+    first = " ".join(line.split("|")[1] for line in told.splitlines() if re.match(r"\| [0-9]", line))
+    cells = set(re.findall(r"[0-9]+", first))
+    assert [status for status in vonage_answer.KNOWN if status not in cells] == []
+    assert [code for code, (_, feedback) in vonage_callbacks.CODES.items() if feedback and code not in cells] == []
+    assert [status for status in vonage_callbacks.STATUSES if f"`{status}`" not in told] == []
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

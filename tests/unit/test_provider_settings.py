@@ -224,7 +224,7 @@ SENDGRID = 'kind = "sendgrid"\napi_key = "SG.c0ffeec0ffeec0ffee"\nverification_k
         (("verification_key", '"MFkw"'), "expected the verification key"),
         (("verification_key", '"!"'), "expected the verification key"),
         (("region", '"us"'), "expected global or eu"),
-        (("callback_age", '"1s"'), "from 1m to 12h"),
+        (("callback_age", '"1s"'), "from 1m to 2d"),
         (("base_url", '"https://api.sendgrid.com"'), "on this machine"),
     ],
 )
@@ -278,7 +278,7 @@ def test_mail_may_be_from_the_domains_that_are_listed(tmp_path: Path) -> None:
         (("base_url", '"https://api.mailgun.net"'), "on this machine"),
         (("base_url", '"http://10.0.0.1"'), "on this machine"),
         (("base_url", '"http://127.0.0.1:8025/v3"'), "without a path"),
-        (("callback_age", '"13h"'), "from 1m to 12h"),
+        (("callback_age", '"49h"'), "from 1m to 2d"),
         (("callback_age", '"long"'), "callback_age"),
         (("connections", "201"), "from 1 to 200"),
         (("from", '"Shop"'), "unknown setting `from`"),

@@ -51,7 +51,7 @@ def test_each_region_has_its_own_address(tmp_path: Path) -> None:
         ("topic_arn", "mail-events", "expected the ARN of a topic"),
         ("topic_arn", "arn:aws:sqs:eu-west-1:123456789012:mail-events", "expected the ARN of a topic"),
         ("topic_arn", TOPIC.replace("eu-west-1", "us-east-1"), "SES publishes to topics of its own region alone"),
-        ("callback_age", "13h", "from 1m to 12h"),
+        ("callback_age", "49h", "from 1m to 2d"),
         ("base_url", "https://email.eu-west-1.amazonaws.com", "on this machine"),
         ("base_url", "http://169.254.169.254", "on this machine"),
     ],

@@ -15,6 +15,7 @@ from clarion.channels.email.smtp_account import SMTP
 from clarion.channels.push.fcm_account import FCM
 from clarion.channels.push.webpush_account import WEBPUSH
 from clarion.channels.sms.twilio_account import TWILIO
+from clarion.channels.sms.vonage_account import VONAGE
 from clarion.errors import ConfigError
 
 #: An entry point of this group names a `Kind`; what it is called does not matter.
@@ -29,6 +30,7 @@ _KINDS = (
     SES,
     SMTP,
     TWILIO,
+    VONAGE,
     WEBPUSH,
 )
 _OURS = {kind.name: kind for kind in _KINDS}

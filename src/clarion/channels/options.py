@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clarion.http.url_guard import Destination
 
 MOST_CONNECTIONS = 200
-_YOUNGEST, _OLDEST = timedelta(minutes=1), timedelta(hours=12)
+_YOUNGEST, _OLDEST = timedelta(minutes=1), timedelta(days=2)
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
@@ -40,7 +40,7 @@ def read_connections(text: str) -> str:
 def read_age(text: str) -> str:
     """How old what a provider signs may be."""
     if not _YOUNGEST <= parse_duration(text) <= _OLDEST:
-        raise Invalid("expected a length from 1m to 12h")
+        raise Invalid("expected a length from 1m to 2d")
     return text
 
 

@@ -77,7 +77,7 @@ MAILGUN = Kind(
         ),
         Option(
             key="callback_age",
-            says="how old what Mailgun tells may be, by the time that it signs: `1m` to `12h`",
+            says="how old what Mailgun tells may be, by the time that it signs: `1m` to `2d`",
             read=read_age,
             default="15m",
         ),

@@ -82,7 +82,7 @@ SENDGRID = Kind(
         ),
         Option(
             key="callback_age",
-            says="how old what SendGrid tells may be, by the time that it signs: `1m` to `12h`",
+            says="how old what SendGrid tells may be, by the time that it signs: `1m` to `2d`",
             read=read_age,
             default="15m",
         ),

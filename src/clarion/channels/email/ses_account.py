@@ -83,7 +83,7 @@ SES = Kind(
         ),
         Option(
             key="callback_age",
-            says="how old what SNS tells may be, by the time that it signs: `1m` to `12h`",
+            says="how old what SNS tells may be, by the time that it signs: `1m` to `2d`",
             read=read_age,
             default="1h",
         ),
