@@ -51,6 +51,7 @@ from clarion.flows.run_schedules import RunSchedules
 from clarion.flows.slots import Slots
 from clarion.flows.suppressed import Suppressed
 from clarion.flows.system_schedules import Duties
+from clarion.flows.verified import Verified
 from clarion.store.database import Pool
 from clarion.turns import Turns
 from clarion.worker.consumer import Handler
@@ -72,6 +73,7 @@ def build_handlers(
     slots, published = Slots(), Published(default_locale=settings.default_locale)
     contexts = Contexts(published)
     turns, caps = Turns(), Caps(by_category=settings.caps, critical=settings.suppression.critical_categories)
+    verified = Verified(categories=settings.suppression.verified_categories)
     expanding = expand.Expand(
         pool,
         published,
@@ -84,8 +86,11 @@ def build_handlers(
         contexts=contexts,
         marks=marks,
         caps=caps,
+        verified=verified,
     )
-    advancing = advance.Advance(pool, published, wake=wake, slots=slots, hearing=hearing, marks=marks, caps=caps)
+    advancing = advance.Advance(
+        pool, published, wake=wake, slots=slots, hearing=hearing, marks=marks, caps=caps, verified=verified
+    )
     suppressed = Suppressed(critical=settings.suppression.critical_categories, soft=soft_rule(settings))
     offers = offers_of(settings)
     given: dict[str, Any] = {

@@ -47,8 +47,8 @@ class Things:
 
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
-    """Make one of everything for *tenant*: a recipient with a device and two items in the feed, a trigger, a failed
-    message of it, a timer, a job, a broker's message in quarantine, and a suppressed address.
+    """Make one of everything for *tenant*: a recipient with an address, a device and two items in the feed, a trigger, a
+    failed message of it, a timer, a job, a broker's message in quarantine, and a suppressed address.
     """
     ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
     tenant_id = api.tenants[tenant]
@@ -58,6 +58,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
         "PUT", f"/v1/recipients/{ana}/devices/{phone}", {"token": f"token:{tenant}{suffix}"}, tenant=tenant
     )
     assert registered.status in (200, 201), registered
+    listed = await api.call("GET", f"/v1/recipients/{ana}/addresses", tenant=tenant)
     await api.call("PUT", f"/v1/topics/{guests}", {"name": "Guests"}, tenant=tenant)
     await api.call("POST", f"/v1/topics/{guests}/members", {"ids": [ana]}, tenant=tenant)
     await publish(api, welcome, tenant)
@@ -93,6 +94,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
         ids={
             "recipients": ana,
             "devices": phone,
+            "addresses": listed.json["items"][0]["id"],
             "topics": guests,
             "workflows": welcome,
             "triggers": trigger,

@@ -16,6 +16,7 @@ from starlette.routing import Match, request_response
 from starlette.types import ASGIApp
 
 from clarion.api import (
+    addresses,
     bindings,
     callbacks,
     devices,
@@ -55,6 +56,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *triggers.OPERATIONS,
     *runs.OPERATIONS,
     *messages.OPERATIONS,
+    *addresses.OPERATIONS,
     *devices.OPERATIONS,
     *recipients.OPERATIONS,
     *suppressions.OPERATIONS,

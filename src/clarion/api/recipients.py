@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from clarion.api import faults
 from clarion.api.operation import Answer, Call, Operation
+from clarion.api.schema.addresses import NewAddress
 from clarion.api.schema.recipients import (
     BulkRecipient,
     BulkRecipients,
@@ -16,10 +21,13 @@ from clarion.api.schema.recipients import (
     RecipientReply,
 )
 from clarion.api.services import Services
+from clarion.domain import contact
+from clarion.domain.contact import Change, Contact
 from clarion.domain.recipient import Recipient
 from clarion.domain.scope import Scope
 from clarion.errors import Fault, Invalid, NotFound
-from clarion.store import recipients
+from clarion.store import contacts, recipients
+from clarion.store.database import Connection
 from clarion.store.recipients import StoredRecipient
 
 
@@ -54,12 +62,14 @@ async def delete(services: Services, call: Call[None]) -> Answer:
 
 async def put_bulk(services: Services, call: Call[BulkRecipients]) -> Answer:
     """Store the good ones, all in one transaction, and say of each what became of it."""
-    judged = _judge(call.input.recipients)
+    further: dict[str, list[NewAddress]] = {}
+    judged = _judge(call.input.recipients, further)
     good = [one for one in judged if isinstance(one, Recipient)]
     created: set[str] = set()
     if good:
         async with services.transaction() as connection:
             created = await recipients.put_many(connection, call.tenant_id, good)
+            await _add_addresses(connection, call.tenant_id, further)
     results = [_result(given, one, created) for given, one in zip(call.input.recipients, judged, strict=True)]
     return Answer(
         content={
@@ -71,8 +81,10 @@ async def put_bulk(services: Services, call: Call[BulkRecipients]) -> Answer:
     )
 
 
-def _judge(given: list[Any]) -> list[Recipient | Invalid]:
-    """A recipient, or what is wrong with it, for each item. Of two with the same id the first counts."""
+def _judge(given: list[Any], further: dict[str, list[NewAddress]]) -> list[Recipient | Invalid]:
+    """A recipient, or what is wrong with it, for each item; *further* are filled in by id. Of two with the same id the
+    first counts.
+    """
     adapter = TypeAdapter(BulkRecipient)
     first: dict[str, int] = {}
     judged: list[Recipient | Invalid] = []
@@ -88,8 +100,31 @@ def _judge(given: list[Any]) -> list[Recipient | Invalid]:
             text = f"this id is that of /recipients/{earlier} too; that one was taken"
             judged.append(faults.invalid([Fault(f"{at}/id", text, "duplicate_id")]))
         else:
-            judged.append(_recipient(read.id, read))
+            wrong = list(_wrong(read.addresses or (), f"{at}/addresses"))
+            judged.append(faults.invalid(wrong) if wrong else _recipient(read.id, read))
+            if read.addresses and not wrong:
+                further[read.id] = read.addresses
     return judged
+
+
+def _wrong(given: Sequence[NewAddress], at: str) -> Iterator[Fault]:
+    for number, one in enumerate(given):
+        try:
+            contact.parse(one.address)
+        except Invalid as error:
+            yield Fault(f"{at}/{number}/address", error.message, error.code)
+
+
+async def _add_addresses(connection: Connection, tenant_id: UUID, further: Mapping[str, Sequence[NewAddress]]) -> None:
+    if further:
+        await contacts.change_many(connection, tenant_id, {id: partial(_with, given) for id, given in further.items()})
+
+
+def _with(given: Sequence[NewAddress], before: Sequence[Contact], now: datetime) -> Sequence[Contact]:
+    for one in given:
+        change = Change(verified=one.verified, preferred=one.preferred, seen=True)
+        before = contact.changed(before, contact.new(*contact.parse(one.address), now), change, now)
+    return before
 
 
 def _result(given: object, judged: Recipient | Invalid, created: set[str]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from clarion.cli import (
+    addresses,
     api,
     apply,
     bindings,
@@ -102,6 +103,7 @@ app.add_typer(schedules.app, name="schedules")
 app.command("prune")(prune.prune)
 app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
+app.add_typer(addresses.app, name="addresses")
 app.add_typer(devices.app, name="devices")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(keys.app, name="keys")

@@ -12,6 +12,8 @@ from clarion.domain.expression import Expression, Result, Scope
 from clarion.domain.recipient import Recipient
 from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
 
+_NO_ADDRESS = {channel: f"no address for {channel.value}" for channel in Channel} | {Channel.PUSH: "no device for push"}
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -65,13 +67,15 @@ def plan(
     deadline: datetime | None = None,
     channels: Collection[str] | None = None,
     start: int = 0,
+    verified: bool = False,
 ) -> Plan:
     """Take the steps from number *start* on, in their order, up to the first that has to wait.
 
     *scope* is what expressions see (may be None when there are none). *channels* narrows the workflow's: a step on
     another channel makes no message at all. *deadline* is the time after which nothing may be sent, where the trigger
     named one: nobody waits beyond it. A run that cannot go on ends, and the messages that it would have made later
-    are skipped for that reason; where none would be made behind a delay, there is nothing to wait for.
+    are skipped for that reason; where none would be made behind a delay, there is nothing to wait for. *verified*:
+    the addresses of *recipient* are those that are verified, for no others will do.
     """
     planned: list[Planned] = []
     for number in range(start, len(steps)):
@@ -85,6 +89,8 @@ def plan(
                 continue
             address = address_of(recipient, channel)
             skip = _why_not(channel, address, ready.when, recipient, scope)
+            if verified and skip == _NO_ADDRESS[channel]:
+                skip = f"no verified address for {channel.value}"
             planned.append(Planned(number, channel, address, skip))
             continue
         end = _end(ready, recipient, scope, now)
@@ -139,7 +145,7 @@ def _why_not(
         if result.value is not True:
             return f"condition is not met: {condition.text}"
     if address is None:
-        return "no device for push" if channel is Channel.PUSH else f"no address for {channel.value}"
+        return _NO_ADDRESS[channel]
     return None
 
 

@@ -108,6 +108,12 @@ def goes_elsewhere(outcome: Retry | Reject, account: str) -> Verdict:
     return Verdict(status=Status.QUEUED, reason=reason, attempt=attempt, after=soon, spent=False, event="failed_over")
 
 
+def to_next_address(failed: Verdict) -> Verdict:
+    """Its address is dead, and its recipient has another one: it is tried again, and goes there."""
+    reason = f"{failed.reason}; its recipient has another address"
+    return failed._replace(status=Status.QUEUED, reason=reason, after=timedelta(seconds=1), spent=False, bury=False)
+
+
 def _try_again(
     reason: str, after: timedelta | None, policy: Policy, *, tried: int, remains: timedelta, chance: float
 ) -> Verdict:

@@ -71,6 +71,8 @@ class Workflow:
     rate: Rate | None = None
     #: How many of its messages one recipient gets in a while. A critical workflow keeps to none.
     caps: tuple[Cap, ...] = ()
+    #: Whether its messages go to verified addresses alone.
+    require_verified: bool = False
 
     @property
     def channel_steps(self) -> tuple[ChannelStep, ...]:
@@ -97,6 +99,7 @@ class Workflow:
             # Only where there is one, so that what was published without stays the same.
             **({"rate": _rate_to_json(self.rate)} if self.rate else {}),
             **({"caps": [_cap_to_json(cap) for cap in self.caps]} if self.caps else {}),
+            **({"require_verified": True} if self.require_verified else {}),
         }
 
     @classmethod
@@ -121,6 +124,7 @@ class Workflow:
             steps=tuple(step.from_json(_mapping(one)) for one in _sequence(data["steps"])),
             rate=_rate(data.get("rate")),
             caps=tuple(_cap(_mapping(one)) for one in _sequence(data.get("caps", ()))),
+            require_verified=data.get("require_verified") is True,
         )
 
 

@@ -25,6 +25,7 @@ from clarion.flows.quarantine import quarantine
 from clarion.flows.rows import Rows, recipient_of
 from clarion.flows.slots import Slots
 from clarion.flows.variables import trigger_variables
+from clarion.flows.verified import Verified
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff
 from clarion.store import devices, messages, runs, triggers
@@ -62,6 +63,7 @@ class Advance:
         hearing: Hearing | None = None,
         marks: Marks | None = None,
         caps: Caps | None = None,
+        verified: Verified | None = None,
     ) -> None:
         """*wake* is told which queues have new jobs."""
         self._pool = pool
@@ -71,6 +73,7 @@ class Advance:
         self._hearing = hearing
         self._marks = marks or Marks()
         self._caps = caps or Caps()
+        self._verified = verified or Verified()
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Take the next steps of all these runs."""
@@ -84,6 +87,13 @@ class Advance:
         by_id = {job.id: job for job in jobs}
         waiting = {row["id"]: row for row in await runs.load(connection, list(by_id))}
         versions = await self._published.get(connection, {row["workflow_version_id"] for row in waiting.values()})
+        asking = {
+            row["trigger_id"]: row["tenant_id"]
+            for row in waiting.values()
+            if self._verified.asks(versions[row["workflow_version_id"]].workflow)
+        }
+        if asking:
+            waiting = {row["id"]: row for row in await self._verified.only(connection, [*waiting.values()], asking)}
         pushing = [row for row in waiting.values() if versions[row["workflow_version_id"]].pushes]
         return _Batch(
             jobs=by_id,
@@ -95,7 +105,7 @@ class Advance:
         )
 
     async def _advance(self, connection: Connection, batch: _Batch, slot: int) -> None:
-        plans, rows = _plans(batch), Rows(batch.now)
+        plans, rows = _plans(batch, self._verified), Rows(batch.now)
         async with connection.transaction():
             cancelled = await messages.lock_and_find_cancelled(connection, list(batch.triggers))
             plans = {id: one for id, one in plans.items() if batch.waiting[id]["trigger_id"] not in cancelled}
@@ -114,7 +124,7 @@ class Advance:
         log.info("run.advanced", runs=len(moves), messages=len(rows.messages), cancelled=len(ended))
 
 
-def _plans(batch: _Batch) -> dict[UUID, Plan]:
+def _plans(batch: _Batch, verified: Verified) -> dict[UUID, Plan]:
     """What each run comes to; none for those whose trigger is gone."""
     scopes: dict[UUID, Scope] = {}
     plans = {}
@@ -133,7 +143,14 @@ def _plans(batch: _Batch) -> dict[UUID, Plan]:
         deadline = trigger["expires_at"] if trigger["expires_given"] else None
         scope = scopes.get(trigger["id"])
         plans[row["id"]] = plan(
-            version.steps, recipient, scope, now=batch.now, deadline=deadline, channels=channels, start=start
+            version.steps,
+            recipient,
+            scope,
+            now=batch.now,
+            deadline=deadline,
+            channels=channels,
+            start=start,
+            verified=verified.asks(version.workflow),
         )
     return plans
 

@@ -28,6 +28,7 @@ from clarion.flows.contexts import Context, Contexts
 from clarion.flows.destinations import Destinations
 from clarion.flows.endings import PASSING, Ending, dead_of, record, record_surely, redriven
 from clarion.flows.hearing import Hearing
+from clarion.flows.readdress import readdress, spare
 from clarion.flows.slots import Slots
 from clarion.flows.suppressed import Suppressed
 from clarion.flows.waits import Waits
@@ -118,6 +119,7 @@ class Deliver(Generic[Item]):
             sent = zip(numbers.items(), outcomes, strict=True)
             endings = [self._ending(by_id[id], batch, number, outcome) for (id, number), outcome in sent]
             soft = self._suppressed.soft
+            endings = await spare(self._pool, batch, endings, self._suppressed)
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
             await self._waits.heed([batch.items[id] for id in numbers], outcomes)
 
@@ -181,9 +183,11 @@ class Deliver(Generic[Item]):
         asked = clock.monotonic()
         try:
             stopped = await self._suppressed.find(connection, jobs, batch.rows, batch.contexts, batch.items)
+            if stopped:
+                stopped = await readdress(connection, jobs, batch, stopped, self._compose, self._suppressed.critical)
             for id, why in stopped.items():
                 del batch.items[id]
-                batch.endings.append(Ending(jobs[id], Status.QUEUED, batch.rows[id]["attempts"], suppressed(why)))
+                batch.endings.append(Ending(jobs[id], Status.QUEUED, batch.rows[id]["attempts"], suppressed(str(why))))
             if batch.endings or batch.idle:
                 async with connection.transaction():
                     await record(connection, batch.endings, slot=slot, hearing=self._hearing)

@@ -26,6 +26,7 @@ from clarion.flows.deliver import PIECE, Batch, Deliver
 from clarion.flows.destinations import blame
 from clarion.flows.endings import PASSING, Ending, record_surely
 from clarion.flows.parting import LATER, Part, Parting, Plan
+from clarion.flows.readdress import spare
 from clarion.flows.waits import mark
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff, storable
@@ -126,6 +127,7 @@ class DeliverRouted(Deliver[Item]):
             sent = zip(numbers.items(), outcomes, strict=True)
             endings = [self._end(part, jobs[id], number, outcome, plans.get(id), fit) for (id, number), outcome in sent]
             soft = self._suppressed.soft
+            endings = await spare(self._pool, batch, endings, self._suppressed)
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
             await deliver._waits.heed(items, outcomes)
             if any(isinstance(outcome, Retry) and outcome.pause_provider for outcome in outcomes):

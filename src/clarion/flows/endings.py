@@ -127,7 +127,7 @@ async def record(
     if lost := lost | gone:
         await messages.evidence(connection, [e.news() for e in endings if e.job.id in lost])
         log.warning("message.lost_lease", messages=[ids.show(ids.Prefix.MESSAGE, id) for id in lost])
-    if buried:  # only what is refused for good says something of an address
+    if buried or later:  # only what is refused says something of an address, mostly for good
         await learn(connection, [said for e in endings if (said := e.said()) is not None], soft)
         if dead := [(e.job.tenant_id, e.dead) for e in endings if e.dead is not None]:
             log.info("device.disabled", devices=await devices.disable(connection, dead))

@@ -29,6 +29,7 @@ from clarion.flows.quarantine import quarantine
 from clarion.flows.rows import Rows, recipient_of
 from clarion.flows.slots import Slots
 from clarion.flows.variables import trigger_variables
+from clarion.flows.verified import Verified
 from clarion.queue import add, settle
 from clarion.queue.job import Job, first_claim
 from clarion.store import few, triggers
@@ -67,6 +68,7 @@ class Expand:
         hearing: Hearing | None = None,
         marks: Marks | None = None,
         caps: Caps | None = None,
+        verified: Verified | None = None,
     ) -> None:
         """*page* is how many recipients go into one transaction, *first_page* into a trigger's first.
 
@@ -85,6 +87,7 @@ class Expand:
         self._contexts = contexts
         self._marks = marks or Marks()
         self._caps = caps or Caps()
+        self._verified = verified or Verified()
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Expand a page of each job's trigger: the small ones together, the large ones one after the other."""
@@ -105,6 +108,13 @@ class Expand:
         size = self._page if group[0]["cursor"] else self._first_page
         pushes = any(version.pushes for version in versions.values())
         recipients = await triggers.page(connection, [row["id"] for row in group], size, with_devices=pushes)
+        asking = {
+            row["id"]: row["tenant_id"]
+            for row in group
+            if self._verified.asks(versions[row["workflow_version_id"]].workflow)
+        }
+        if asking:
+            recipients = await self._verified.only(connection, recipients, asking)
         page = Page(rows=Rows(now), fences={job.id: job.fence for job in jobs})
         found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for recipient in recipients:
@@ -146,10 +156,12 @@ class Expand:
         more = version.pushes * sum(len(r["devices"]) for r in known) if version.pushes else 0
         minted = iter(ids.new_many(len(known) * (len(version.steps) + 1) + more))
         first_job = len(page.rows.jobs)
-        waiting = False
+        waiting, verified = False, self._verified.asks(version.workflow)
         for number, r in enumerate(known, 1):
             recipient = recipient_of(r, r["devices"])
-            waiting |= write_run(page.rows, row, version, recipient, scope, minted, self._marks, self._caps)
+            waiting |= write_run(
+                page.rows, row, version, recipient, scope, minted, self._marks, self._caps, verified=verified
+            )
             if number % _PIECE == 0:
                 await self._turns.take()
         cursor = recipients[-1]["recipient_id"] if recipients else row["cursor"]

@@ -44,11 +44,21 @@ def write_run(
     minted: Iterator[UUID],
     marks: Marks,
     caps: Caps,
+    *,
+    verified: bool = False,
 ) -> bool:
-    """Add one run with the messages that it makes now; whether it waits then."""
+    """Add one run with the messages that it makes now; whether it waits then. *verified* as `plan` has it."""
     id = next(minted)
     deadline = row["expires_at"] if row["expires_given"] else None
-    planned = plan(version.steps, recipient, scope, now=rows.now, deadline=deadline, channels=row["channels"])
+    planned = plan(
+        version.steps,
+        recipient,
+        scope,
+        now=rows.now,
+        deadline=deadline,
+        channels=row["channels"],
+        verified=verified,
+    )
     step, status = (planned.wait.step, "running") if planned.wait else (len(version.steps), "completed")
     rows.runs.append((id, row["tenant_id"], row["id"], version.id, recipient.id, step, status))
     pace = marks.of(row["tenant_id"], version.workflow)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from clarion import clock
-from clarion.domain.suppression import SoftRule, is_critical, mailbox_of, stopping
+from clarion.domain.suppression import SoftRule, Suppression, is_critical, mailbox_of, stopping
 from clarion.domain.workflow import Workflow
 from clarion.flows.contexts import Context
 from clarion.queue.job import Job
@@ -27,7 +27,7 @@ _SOME_FOR_S: Final = 60.0
 #: Tenants that are kept in mind; of more, all are asked for anew.
 _MOST_TENANTS: Final = 10_000
 
-_NOBODY: Final[Mapping[UUID, str]] = {}
+_NOBODY: Final[Mapping[UUID, Suppression]] = {}
 
 
 class Suppressed:
@@ -47,7 +47,7 @@ class Suppressed:
         rows: Mapping[UUID, Mapping[str, Any]],
         contexts: Mapping[UUID, Context],
         ids: Collection[UUID],
-    ) -> Mapping[UUID, str]:
+    ) -> Mapping[UUID, Suppression]:
         """Why those of the messages *ids* that must not go must not; *rows* are those of `messages.load`."""
         guarded = await self._guarded(connection, {job.tenant_id for job in jobs.values()}) if ids else None
         if not guarded:
@@ -60,7 +60,7 @@ class Suppressed:
         if not asked:
             return _NOBODY
         listed = list(asked)
-        stopped: dict[UUID, str] = {}
+        stopped: dict[UUID, Suppression] = {}
         for number, found in (await suppressions.find(connection, list(asked.values()))).items():
             workflow = contexts[listed[number]].version.workflow
             one = stopping(
@@ -69,8 +69,13 @@ class Suppressed:
                 critical=is_critical(workflow, self.critical),
             )
             if one is not None:
-                stopped[listed[number]] = str(one)
+                stopped[listed[number]] = one
         return stopped
+
+    def forget(self, tenant_ids: Collection[UUID]) -> None:
+        """Something was just learnt of addresses of these tenants: what is known of them is asked for anew."""
+        for tenant_id in tenant_ids:
+            self._known.pop(tenant_id, None)
 
     async def _guarded(self, connection: Connection, tenants: Collection[UUID]) -> set[UUID]:
         now, known = clock.monotonic(), self._known

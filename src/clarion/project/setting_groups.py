@@ -111,6 +111,11 @@ class Suppression(Group):
         "categories, separated by commas, whose messages nobody can unsubscribe from; workflows with `priority: "
         "critical` are so anyway",
     )
+    verified_categories: Names = a(
+        (),
+        "categories, separated by commas, whose messages go to verified addresses alone; workflows with "
+        "`require_verified: true` do so anyway",
+    )
     one_click: bool = a(
         True,
         "whether mails of other categories say how to unsubscribe in their headers (RFC 8058), where `public_url` "

@@ -20,7 +20,7 @@ from clarion.project.yaml_text import compose
 
 KEYS = frozenset(
     {"key", "cap", "category", "priority", "attempts", "backoff", "expires_after", "on_uncertain"}
-    | {"rate", "sender", "steps"}
+    | {"rate", "require_verified", "sender", "steps"}
 )
 RATE_KEYS = frozenset({"per_second", "burst", "reserve"})
 BACKOFF_KEYS = frozenset({"waits", "factor", "longest", "jitter"})
@@ -88,6 +88,7 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
         sender=table.checked("sender", defaults.check_sender),
         rate=_rate(table, notes),
         caps=read_caps(table, notes),
+        require_verified=table.flag("require_verified") or False,
     )
     if workflow.caps and workflow.priority is Priority.CRITICAL:
         notes.add(table.at("cap"), "`cap` does nothing: the priority is critical", severity=Severity.WARNING)

@@ -1,4 +1,4 @@
-"""Recipients and where they can be reached: their address and number are contacts, the rest of a person is columns."""
+"""Recipients and where they are reached: address and number are preferred contacts; the rest is columns."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ async def missing(connection: Connection, tenant_id: UUID, ids: Sequence[str]) -
 
 async def put_many(connection: Connection, tenant_id: UUID, recipients: Sequence[Recipient]) -> set[str]:
     """Store *recipients* whole, in place of what was there; the ids of those that are new.
+
+    Their address and number take the place of those that were preferred; others that they have stay.
 
     Call it in a transaction. No id may be given twice.
     """

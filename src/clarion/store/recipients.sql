@@ -1,9 +1,9 @@
 -- name: get
 SELECT r.id, r.name, r.locale, r.timezone, r.data, r.created_at, r.updated_at,
        (SELECT c.address FROM contact c WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.id AND c.channel = 'email'
-        ORDER BY c.created_at DESC LIMIT 1) AS email,
+          AND c.preferred LIMIT 1) AS email,
        (SELECT c.address FROM contact c WHERE c.tenant_id = r.tenant_id AND c.recipient_id = r.id AND c.channel = 'sms'
-        ORDER BY c.created_at DESC LIMIT 1) AS phone
+          AND c.preferred LIMIT 1) AS phone
 FROM recipient r WHERE r.tenant_id = $1 AND r.id = $2
 
 -- name: lock
@@ -22,7 +22,7 @@ RETURNING id, (xmax = 0) AS created
 
 -- name: merge
 -- What is given is laid over what is there; a row that would not change is not written. $2-$6 the people, $7-$10 where they
--- can be reached: of each at most one address on a channel.
+-- are reached: of each at most one address on a channel. It takes the place of the one that was preferred.
 WITH contacts AS MATERIALIZED (
     SELECT * FROM unnest($7::text[], $8::text[], $9::text[], $10::text[]) AS g (id, channel, address, mailbox)
 ), merged AS (
@@ -38,18 +38,19 @@ WITH contacts AS MATERIALIZED (
         r.data || excluded.data)
 ), dropped AS (
     DELETE FROM contact c USING contacts g
-    WHERE c.tenant_id = $1 AND c.recipient_id = g.id AND c.channel = g.channel AND c.mailbox <> g.mailbox
+    WHERE c.tenant_id = $1 AND c.recipient_id = g.id AND c.channel = g.channel AND c.mailbox <> g.mailbox AND c.preferred
 )
 INSERT INTO contact (tenant_id, recipient_id, channel, address, mailbox)
 SELECT $1, id, channel, address, mailbox FROM contacts ORDER BY id COLLATE "C", channel COLLATE "C"
-ON CONFLICT (tenant_id, recipient_id, channel, mailbox) DO UPDATE SET address = excluded.address
-WHERE contact.address <> excluded.address
+ON CONFLICT (tenant_id, recipient_id, channel, mailbox) DO UPDATE SET address = excluded.address, preferred = true,
+    quarantined_at = NULL, quarantine_reason = NULL
+WHERE contact.address <> excluded.address OR NOT contact.preferred
 
 -- name: drop_contacts
--- What is not theirs any more. $3 their mailboxes, $4 their numbers, NULL for none.
+-- What was preferred and is not any more: others stay. $3 their mailboxes, $4 their numbers, NULL for none.
 DELETE FROM contact c
 USING unnest($2::text[], $3::text[], $4::text[]) AS g (id, email, phone)
-WHERE c.tenant_id = $1 AND c.recipient_id = g.id
+WHERE c.tenant_id = $1 AND c.recipient_id = g.id AND c.preferred
   AND (c.channel = 'email' AND c.mailbox IS DISTINCT FROM g.email OR c.channel = 'sms' AND c.mailbox IS DISTINCT FROM g.phone)
 
 -- name: put_contacts
@@ -57,8 +58,9 @@ WHERE c.tenant_id = $1 AND c.recipient_id = g.id
 INSERT INTO contact (tenant_id, recipient_id, channel, address, mailbox)
 SELECT $1, g.id, g.channel, g.address, g.mailbox
 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS g (id, channel, address, mailbox)
-ON CONFLICT (tenant_id, recipient_id, channel, mailbox) DO UPDATE SET address = excluded.address
-WHERE contact.address <> excluded.address
+ON CONFLICT (tenant_id, recipient_id, channel, mailbox) DO UPDATE SET address = excluded.address, preferred = true,
+    quarantined_at = NULL, quarantine_reason = NULL
+WHERE contact.address <> excluded.address OR NOT contact.preferred
 
 -- name: lock_for_delete
 SELECT 1 FROM recipient WHERE tenant_id = $1 AND id = $2 FOR UPDATE

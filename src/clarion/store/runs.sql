@@ -6,7 +6,7 @@ SELECT r.id, r.tenant_id, r.trigger_id, r.workflow_version_id, r.recipient_id, r
 FROM run r
 CROSS JOIN LATERAL (
     SELECT max(address) FILTER (WHERE channel = 'email') AS email, max(address) FILTER (WHERE channel = 'sms') AS phone
-    FROM contact WHERE tenant_id = r.tenant_id AND recipient_id = r.recipient_id
+    FROM contact WHERE tenant_id = r.tenant_id AND recipient_id = r.recipient_id AND preferred
 ) AS c
 LEFT JOIN recipient p ON p.tenant_id = r.tenant_id AND p.id = r.recipient_id
 WHERE r.id = ANY ($1::uuid[]) AND r.id BETWEEN $2 AND $3 AND r.status = 'running'

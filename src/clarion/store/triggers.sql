@@ -44,7 +44,7 @@ FROM trigger t LEFT JOIN trigger_cancel c ON c.trigger_id = t.id WHERE t.id = AN
 
 -- name: page
 -- The next recipients of each trigger, in the order of their ids, each once however many topics name them. Where they are
--- reached is one look for all channels, on each of which a recipient has one address: a look for each took half as long again.
+-- reached is one look for all channels, on each of which a recipient prefers one address: a look for each took half as long again.
 -- Only devices are another table, which is not looked at unless $3 says so.
 SELECT t.id AS trigger_id, p.recipient_id, r.id IS NOT NULL AS known, r.name, r.locale, r.timezone, r.data,
        c.email, c.phone, CASE WHEN $3 THEN array(
@@ -65,7 +65,7 @@ CROSS JOIN LATERAL (
 ) AS p
 CROSS JOIN LATERAL (
     SELECT max(address) FILTER (WHERE channel = 'email') AS email, max(address) FILTER (WHERE channel = 'sms') AS phone
-    FROM contact WHERE tenant_id = t.tenant_id AND recipient_id = p.recipient_id
+    FROM contact WHERE tenant_id = t.tenant_id AND recipient_id = p.recipient_id AND preferred
 ) AS c
 LEFT JOIN recipient r ON r.tenant_id = t.tenant_id AND r.id = p.recipient_id
 WHERE t.id = ANY ($1::uuid[])

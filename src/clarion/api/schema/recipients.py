@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
+from clarion.api.schema.addresses import NewAddress
 from clarion.api.schema.base import (
     Email,
     Error,
@@ -30,6 +31,8 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 MAX_BULK = 10_000
+#: Addresses that one recipient brings at once.
+MOST_GIVEN = 20
 
 
 class RecipientFields(Request):
@@ -49,6 +52,9 @@ class BulkRecipient(RecipientFields):
     """A recipient with its id."""
 
     id: Identifier
+    addresses: list[NewAddress] | None = Field(
+        None, max_length=MOST_GIVEN, description="Further addresses of theirs, added to those that there are."
+    )
 
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"id": "user-1", **_EXAMPLE}]}
