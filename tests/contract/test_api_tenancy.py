@@ -45,6 +45,8 @@ BODIES: dict[str, Any] = {
     "archiveFeed": {"all": True},
     "triggerWorkflow": {"recipients": [{"email": "x@example.com"}]},
     "putDevice": {"token": "token:of-a-phone"},
+    "addAddress": {"address": "ana@example.com"},
+    "changeAddress": {"verified": True},
 }
 
 

@@ -16,7 +16,7 @@ from tests.support.things import publish
 from clarion import clock, ids
 from clarion.domain.feedback import Feedback
 from clarion.domain.step import Channel, ChannelStep
-from clarion.domain.suppression import Reason, SoftRule
+from clarion.domain.suppression import Reason, SoftRule, Suppression
 from clarion.domain.workflow import Workflow
 from clarion.flows.feedback import Said, learn
 from clarion.flows.retention import tidy
@@ -338,14 +338,14 @@ async def test_that_a_tenant_has_none_is_asked_for_a_few_times_a_second(
             told.update(await looks.find(connection, {job.id: job}, {job.id: row}, {job.id: context}, [job.id]))
         return list(asked)
 
-    told: dict[UUID, str] = {}
+    told: dict[UUID, Suppression] = {}
     assert await look() == ["guarded"]
     for _ in range(10):
         assert await look() == []
     await add(scene.api, {"address": "ann@example.com"})
     assert await look() == [], "not yet"
     now += NONE_FOR_S
-    assert (await look(), told[job.id][:13]) == (["guarded", "find"], "manual since ")
+    assert (await look(), str(told[job.id])[:13]) == (["guarded", "find"], "manual since ")
     assert await look() == ["find"]
     await add(scene.api, {"address": "bo@example.com"})
     row["address"] = "bo@example.com"

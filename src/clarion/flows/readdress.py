@@ -21,7 +21,7 @@ from clarion.flows.contexts import Context
 from clarion.flows.endings import Ending
 from clarion.flows.suppressed import Suppressed
 from clarion.queue.job import Job, storable
-from clarion.store import contacts, messages, suppressions
+from clarion.store import contacts, messages, routing, suppressions
 from clarion.store.contacts import Reached
 from clarion.store.database import Connection, Pool
 from clarion.store.suppressions import Place
@@ -69,8 +69,11 @@ async def readdress(
     chosen = await next_addresses(connection, batch.rows, batch.contexts, bounced, critical)
     if not chosen:
         return stopped
-    why = {id: storable(f"instead of {batch.rows[id]['address']}: {stopped[id]}") for id in chosen}
-    await messages.readdress(connection, chosen, why)
+    why = [storable(f"instead of {batch.rows[id]['address']}: {stopped[id]}") for id in chosen]
+    async with connection.transaction():
+        await messages.readdress(connection, chosen)
+        tenants = [batch.rows[id]["tenant_id"] for id in chosen]
+        await routing.note(connection, tenants, list(chosen), "readdressed", why)
     batch.rows = {**batch.rows, **{id: {**batch.rows[id], "address": to} for id, to in chosen.items()}}
     for id in chosen:
         row = batch.rows[id]
@@ -82,7 +85,7 @@ async def readdress(
     return {id: one for id, one in stopped.items() if id not in chosen}
 
 
-async def spare(pool: Pool, batch: Batch[Item], endings: Sequence[Ending], suppressed: Suppressed) -> Sequence[Ending]:
+async def spare(pool: Pool, batch: Batch[Item], endings: list[Ending], suppressed: Suppressed) -> list[Ending]:
     """*endings*, where those that bounced just now are tried again if their recipient has another verified address."""
     bounced = [one.job.id for one in endings if one.verdict.feedback is Feedback.HARD_BOUNCE]
     bounced = [id for id in bounced if batch.rows[id]["channel"] in CHANNELS]

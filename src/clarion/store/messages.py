@@ -51,12 +51,10 @@ async def open_attempts(connection: Connection, rows: Mapping[UUID, Mapping[str,
     return {row["message_id"]: _outcome(row) for row in found}
 
 
-async def readdress(connection: Connection, addresses: Mapping[UUID, str], why: Mapping[UUID, str]) -> None:
-    """Let these messages, as far as they wait, go to other *addresses*, and say *why* in their timelines."""
+async def readdress(connection: Connection, addresses: Mapping[UUID, str]) -> None:
+    """Let these messages, as far as they wait, go to other *addresses*."""
     ids = sorted(addresses)
-    await connection.execute(
-        _SQL["readdress"], ids, ids[0], ids[-1], [addresses[id] for id in ids], [why[id] for id in ids]
-    )
+    await connection.execute(_SQL["readdress"], ids, ids[0], ids[-1], [addresses[id] for id in ids])
 
 
 async def lock_triggers(connection: Connection, trigger_ids: Sequence[UUID]) -> None:

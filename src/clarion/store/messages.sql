@@ -101,15 +101,9 @@ FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::text[])
 WHERE a.message_id = n.id AND a.number = n.number AND a.status IN ('intent', 'uncertain')
 
 -- name: readdress
--- Messages ($1, $2-$3 their bounds) that wait go to other addresses ($4) from now on; $5 why, for their timelines.
-WITH said AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $4::text[], $5::text[]) AS n (id, address, why)
-), moved AS (
-    UPDATE message m SET address = said.address FROM said
-    WHERE m.id = said.id AND m.id BETWEEN (SELECT $2::uuid) AND (SELECT $3::uuid) AND m.status = 'queued'
-    RETURNING m.id, m.tenant_id, said.why
-)
-INSERT INTO message_event (message_id, tenant_id, kind, detail) SELECT id, tenant_id, 'readdressed', why FROM moved
+-- Messages ($1, $2-$3 their bounds) that wait go to other addresses ($4) from now on.
+UPDATE message m SET address = said.address FROM unnest($1::uuid[], $4::text[]) AS said (id, address)
+WHERE m.id = said.id AND m.id BETWEEN (SELECT $2::uuid) AND (SELECT $3::uuid) AND m.status = 'queued'
 
 -- name: by_id
 SELECT * FROM message WHERE id = $2 AND tenant_id = $1
