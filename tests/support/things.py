@@ -47,8 +47,8 @@ class Things:
 
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
-    """Make one of everything for *tenant*: a recipient with an address, a device and two items in the feed, a trigger, a
-    failed message of it, a timer, a job, a broker's message in quarantine, and a suppressed address.
+    """Make one of everything for *tenant*: a recipient with an address, a device and two items in the feed, a trigger,
+    a failed message of it, a timer, a job, a broker's message in quarantine, and a suppressed address.
     """
     ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
     tenant_id = api.tenants[tenant]
