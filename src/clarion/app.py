@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING
 
 from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
-from clarion.connections import accounts_of, ages, carriers_of, notifier_for, pool_for, rates_of, soft_rule
+from clarion.connections import (
+    accounts_of,
+    ages,
+    carriers_of,
+    notifier_for,
+    pool_for,
+    rates_of,
+    return_paths_of,
+    soft_rule,
+)
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
 from clarion.queue.notify import Notifier
@@ -26,7 +35,8 @@ if TYPE_CHECKING:
     from clarion.api.server import ApiServer
     from clarion.flows.bindings import Bindings
     from clarion.flows.hearing import Hearing
-    from clarion.worker.service import Worker
+    from clarion.worker.periodic import Periodic
+    from clarion.worker.service import Door, Worker
     from clarion.worker.sources import Sources
 
 
@@ -166,12 +176,49 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     patience = Periodic("destinations", EVERY, partial(destinations.run_once, pool))
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
     sources = _sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
+    doors, looks = _bounces(settings, pool, notifier.ring, hearing) if settings.worker.bounces else ([], [])
     return Worker(
         name,
         consumers,
-        [signs, noticing, limiting, patience, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)],
+        [
+            signs,
+            noticing,
+            limiting,
+            patience,
+            *looks,
+            *duties(pool, notifier.ring, hearing, lease=settings.worker.lease),
+        ],
         sources,
+        doors,
     )
+
+
+def _bounces(
+    settings: Settings, pool: Pool, wake: Callable[[str], None], hearing: Hearing
+) -> tuple[list[Door], list[Periodic]]:
+    """What reads mails that came back: what listens for them, and what looks into a mailbox."""
+    from clarion.channels.bounces.imap import Poller
+    from clarion.channels.bounces.listener import Listener
+    from clarion.channels.bounces.mailbox import parse_imap_url
+    from clarion.flows.reception import Reception
+    from clarion.flows.returned import TakeReturned
+    from clarion.worker.periodic import Periodic
+
+    paths, own = return_paths_of(settings), settings.bounces
+    if paths is None:
+        return [], []
+    take = TakeReturned(Reception(pool, wake=wake, hearing=hearing, soft=soft_rule(settings)))
+    doors: list[Door] = []
+    looks = []
+    if own.listen is not None:
+        host, _, port = own.listen.rpartition(":")
+        bare = host.removeprefix("[").removesuffix("]")
+        doors.append(Listener(paths, take, host=bare, port=int(port), max_size=own.max_size, rate=own.rate))
+    if own.imap_url is not None:
+        mailbox = parse_imap_url(own.imap_url.get_secret_value(), done=own.imap_done)
+        poller = Poller(mailbox, paths, take, max_size=own.max_size)
+        looks.append(Periodic("mailbox", own.imap_every, poller.run_once))
+    return doors, looks
 
 
 def _sources(

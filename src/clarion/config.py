@@ -18,9 +18,11 @@ from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError
 from clarion.project.aliases import read_aliases
 from clarion.project.broker_urls import SCHEMES
+from clarion.project.mail_settings import lacking
 from clarion.project.mistake import Mistake
 from clarion.project.setting import PREFIX, Setting, every_setting, show, values_by_group
-from clarion.project.settings import Settings, Worker
+from clarion.project.setting_groups import Worker
+from clarion.project.settings import Settings
 from clarion.project.settings_file import NAME, at, place_of, read_settings_file
 
 # fmt: off
@@ -237,6 +239,7 @@ def _together(values: Mapping[str, object], origins: Mapping[str, str], lines: M
         from clarion.project.dkim import out_of_use
 
         mistakes += out_of_use(values, origins, lines)
+    mistakes += lacking(values, origins, lines)
     sender, allowed = values.get("email.from"), values.get("email.from_domains")
     if isinstance(sender, str) and isinstance(allowed, tuple) and allowed:
         domain = parse_sender(sender)[1].rpartition("@")[2]

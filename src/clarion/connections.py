@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clarion.channels.email.dkim import Signer
     from clarion.channels.email.settings import SmtpSettings
     from clarion.domain.rate import Rate
+    from clarion.domain.return_path import ReturnPaths
     from clarion.domain.suppression import SoftRule
     from clarion.flows.retention import What
     from clarion.flows.unsubscribe import Offers
@@ -194,6 +195,17 @@ def offers_of(settings: Settings) -> Offers | None:
     own = settings.suppression
     links = Links(secret_of(settings).encode())
     return Offers(links, settings.public_url, critical=own.critical_categories, one_click=own.one_click)
+
+
+def return_paths_of(settings: Settings) -> ReturnPaths | None:
+    """The addresses that mails come back to; None where they come back to their senders."""
+    if settings.email.bounce_address is None:
+        return None
+    from clarion.config import secret_of
+    from clarion.domain.return_path import ReturnPaths
+
+    old = [one.get_secret_value().encode() for one in settings.suppression.old_secrets]
+    return ReturnPaths(settings.email.bounce_address, secret_of(settings).encode(), *old)
 
 
 def ages(settings: Settings) -> Mapping[What, timedelta]:

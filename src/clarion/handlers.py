@@ -18,6 +18,7 @@ from clarion.connections import (
     breaker_limits,
     mail_domains,
     offers_of,
+    return_paths_of,
     routes_of,
     signer_of,
     smtp_settings,
@@ -146,7 +147,7 @@ def _routed(
     """What delivers the messages of *channel*: through accounts that carry it, or else as `_without_accounts` says."""
     deliver = partial(Deliver, pool, contexts, compose=compose, channel=channel, **given)
     delivers: dict[str, Deliver[Any]] = {}
-    turns = given["turns"]
+    turns, paths = given["turns"], return_paths_of(settings)
     accounts = accounts_of(settings, channel.value)
     for account in accounts:
         provider = open_provider(
@@ -155,6 +156,7 @@ def _routed(
             settings.public_url,
             from_domains=mail_domains(settings),
             signer=signer_of(settings),
+            return_path=None if paths is None else paths.of,
             turns=turns,
         )
         stack.push_async_callback(provider.close)
@@ -173,5 +175,7 @@ def _routed(
 def _without_accounts(settings: Settings, channel: Channel, turns: Turns) -> Provider[Any]:
     """What carries a channel that no account does: the SMTP server, or what lets its messages wait."""
     if channel is Channel.EMAIL and settings.smtp_url is not None:
-        return SmtpProvider(smtp_settings(settings), turns=turns, signer=signer_of(settings))
+        paths = return_paths_of(settings)
+        back = None if paths is None else paths.of
+        return SmtpProvider(smtp_settings(settings), turns=turns, signer=signer_of(settings), return_path=back)
     return open_provider(channel.value, None)

@@ -18,9 +18,9 @@ from tests.support.smtp import Conversation, sample, send_many
 from tests.support.wait import wait_until
 
 from clarion.dev.catcher import Catcher
-from clarion.dev.catcher.smtp import Limits
 from clarion.dev.catcher.spool import Spool
 from clarion.errors import ConfigError
+from clarion.smtp.intake import Limits
 
 #: Runs a catcher as `clarion up` does, on free ports. The second argument limits the size of its files.
 RUNNER = """

@@ -18,7 +18,8 @@ from clarion import clock
 from clarion.dev.catcher.distinct import Distinct
 from clarion.dev.catcher.mail import pack, unpack_summary
 from clarion.dev.catcher.reading import read
-from clarion.dev.catcher.spool import Arrival, Spool
+from clarion.dev.catcher.spool import Spool
+from clarion.smtp.intake import Arrival
 
 
 def arrival(number: int, size: int = 1000) -> Arrival:

@@ -29,7 +29,7 @@ ERRORS = page("reference/errors.md")
 #: The place of the code among the arguments of what carries one.
 _PLACES = {"Fault": 2, "Refusal": 1, "PydanticCustomError": 0, "fault": 3}
 #: Rooms whose errors are not told to callers of the API.
-_APART = ("cli", "dev", "project")
+_APART = ("cli", "dev", "project", "smtp")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)

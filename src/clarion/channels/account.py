@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from clarion.channels.base import Callbacks, Provider, label_of
 from clarion.domain.rate import Rate
@@ -63,6 +64,8 @@ class Account:
     rate: Rate | None = None
     #: Of mail that is handed over whole: what signs it.
     signer: Signer | None = None
+    #: Of mail: where that of a message comes back to, where we choose that; None: to its sender.
+    return_path: Callable[[UUID], str] | None = None
     #: What long calls share with other long work of the process; None where there is nothing to share.
     turns: Turns | None = field(default=None, repr=False, compare=False)
 

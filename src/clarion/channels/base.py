@@ -109,8 +109,8 @@ class Report:
 
     #: Ours, which it was given with the message and gives back.
     message_id: UUID
-    #: Its own id of the message, as `Sent` had it.
-    provider_id: str
+    #: Its own id of the message, as `Sent` had it; None where it knows none, and proves in another way that it had it.
+    provider_id: str | None
     #: ``sent``, ``delivered``, ``bounced`` or ``failed``.
     status: Status
     reason: str | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from clarion.channels.account import Account
 from clarion.channels.base import CALLBACKS_PATH, Callbacks, Provider, label_of
@@ -47,17 +48,21 @@ def open_provider(
     *,
     from_domains: frozenset[str] = frozenset(),
     signer: Signer | None = None,
+    return_path: Callable[[UUID], str] | None = None,
     turns: Turns | None = None,
 ) -> Provider[Any]:
     """What carries the messages of *channel*: *account*, or, without one, what lets them wait.
 
     *public_url* is where the API is reached from outside; *from_domains* are those that mail may be from; *signer*
-    signs it; *turns* are what long calls share with other long work. Connects to nothing yet.
+    signs it, and *return_path* says where that of a message comes back to, where we choose that; *turns* are what long
+    calls share with other long work. Connects to nothing yet.
     """
     if account is None:
         return NoProvider(channel)
     url = callback_url(public_url, account.kind.name, account.name) if account.kind.callbacks else None
-    given = replace(account, callback_url=url, from_domains=from_domains, signer=signer, turns=turns)
+    given = replace(
+        account, callback_url=url, from_domains=from_domains, signer=signer, return_path=return_path, turns=turns
+    )
     return account.kind.open(given)
 
 

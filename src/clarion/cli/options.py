@@ -20,6 +20,9 @@ Queues = Annotated[str | None, typer.Option("--queues", help="Queues to work on,
 Sources = Annotated[
     bool | None, typer.Option("--sources", help="Also take in what comes from brokers, as published bindings say.")
 ]
+Bounces = Annotated[
+    bool | None, typer.Option("--bounces", help="Also read mails that came back, as `[bounces]` of the settings says.")
+]
 #: Given by the process that started this one: end when standard input ends.
 Child = Annotated[bool, typer.Option("--child", hidden=True)]
 #: The same: wait for more settings, a line of JSON on standard input.

@@ -77,7 +77,11 @@ class System:
         self._lock = await self._stack.enter_async_context(claimed(settings.data_dir))
         read_project(settings)  # before anything is started for it
         numbers = range(1, settings.worker.processes + 1)
-        self._workers = [self._child(f"worker {number}", "worker", "--sources") for number in numbers]
+        first = ["--bounces"]  # one reads what came back: only one can listen on a port
+        self._workers = [
+            self._child(f"worker {number}", "worker", "--sources", *(first if number == 1 else []))
+            for number in numbers
+        ]
         api = self._child("api", "api", "--host", settings.host, "--port", str(settings.port))
         caught_here = settings.smtp_url is None and not accounts_of(settings, Channel.EMAIL.value)
         catcher = self._child("catcher", "catcher") if caught_here else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clarion.cli.options import Child, DataDir, Late, Processes, Project, Queues, Sources
+from clarion.cli.options import Bounces, Child, DataDir, Late, Processes, Project, Queues, Sources
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,12 +28,13 @@ def worker(
     processes: Processes = None,
     queues: Queues = None,
     sources: Sources = None,
+    bounces: Bounces = None,
     child: Child = False,
     late: Late = False,
 ) -> None:
     """Expand triggers and deliver messages.
 
-    With --sources, also take in what comes from brokers.
+    With --sources, also take in what comes from brokers; with --bounces, also read mails that came back.
     """
     from clarion.app import open_database, open_worker
     from clarion.cli.database import connect
@@ -45,7 +46,7 @@ def worker(
     settings = load_settings(
         {
             **{"project": project, "data_dir": data_dir, "worker.processes": processes},
-            **{"worker.queues": queues, "worker.sources": sources},
+            **{"worker.queues": queues, "worker.sources": sources, "worker.bounces": bounces},
         },
         environment(*_NEEDS) if late else None,
     )
@@ -73,7 +74,13 @@ def worker(
                 command += ["--queues", ",".join(settings.worker.queues)]
             command += ["--sources"] if settings.worker.sources else []
             numbers = range(1, settings.worker.processes + 1)
-            children = [ChildProcess(f"worker {number}", command, changes) for number in numbers]
+            # One reads what came back: only one can listen on a port.
+            first = ["--bounces"] if settings.worker.bounces else []
+            changes["CLARION_WORKER_BOUNCES"] = "false"
+            children = [
+                ChildProcess(f"worker {number}", command + (first if number == 1 else []), changes)
+                for number in numbers
+            ]
             family = Family(settings.worker.drain_timeout + timedelta(seconds=5))
             family.add(*children)
             try:

@@ -123,7 +123,7 @@ async def apply(
         return [], {}
     rows = await callbacks.hold(connection, (told.report.message_id for told in all_told))
     states = {id: _State(row, Status(row["status"])) for id, row in rows.items()}
-    meant = [(told.report.message_id, told.integration, storable(told.report.provider_id)) for told in all_told]
+    meant = [(told.report.message_id, told.integration, _id(told.report)) for told in all_told]
     handed = await callbacks.handed(connection, meant, {id: row["attempts"] for id, row in rows.items()})
     found = []
     for told, one, came in zip(all_told, handed, came_at, strict=True):
@@ -142,18 +142,27 @@ def _said(found: Found) -> Said | None:
     return Said(report.message_id, report.feedback, storable(report.reason) if report.reason else None)
 
 
+def _id(report: Report) -> str | None:
+    return None if report.provider_id is None else storable(report.provider_id)
+
+
+def _proof(report: Report) -> str:
+    """What stands as the provider's id where none was known, now that it has told of the message."""
+    return _id(report) or "told later"
+
+
 def _decide(report: Report, state: _State | None, handed: Handed | None, came_at: datetime, now: datetime) -> Finding:
     """What becomes of *report*, and of the message with it."""
     known = None
     if state is not None:
-        if handed is not None and state.proof == storable(report.provider_id):  # by a report of this very list
+        if handed is not None and state.proof == _proof(report):  # by a report of this very list
             handed = Handed(latest=handed.latest, proven=True)
         known = Known(status=state.status, handed=handed)
     why = storable(report.reason) if report.reason else None
     finding = after_report(report.status, why, known, came_at=came_at, now=now)
     if state is not None and handed is not None and finding.status is not None:
         if not handed.proven or state.status is Status.UNKNOWN:
-            state.proof = storable(report.provider_id)
+            state.proof = _proof(report)
         state.status, state.reason = finding.status, finding.reason
         kind = TOLD[finding.status]
         state.notes.append(
@@ -193,7 +202,7 @@ def _job(found: Found, row: callbacks.Row) -> NewJob:
         args={
             "integration": found.told.integration,
             "message": report.message_id.hex,
-            "provider_id": storable(report.provider_id),
+            "provider_id": _id(report),
             "status": report.status.value,
             "reason": storable(report.reason) if report.reason else None,
             "feedback": report.feedback.value if report.feedback else None,

@@ -49,6 +49,38 @@ class Push(Group):
     )
 
 
+class Worker(Group):
+    """What one worker does at a time."""
+
+    processes: int = a(1, "worker processes on this machine", ge=1, le=64)
+    sources: bool = a(
+        False, "whether workers also take in what comes from brokers, as bindings say; always so under `clarion up`"
+    )
+    bounces: bool = a(
+        False,
+        "whether workers also read mails that came back, as `[bounces]` says; one of them does under `clarion up`",
+    )
+    queues: Names = a((), "queues to work on, separated by commas; empty means all")
+    claim_size: int = a(200, "jobs claimed at once", ge=1, le=2_000)
+    intent_size: int = a(
+        100,
+        "messages whose sending is committed at once, at most `claim_size`; half as many while single ones come",
+        ge=1,
+        le=500,
+    )
+    senders: int = a(3, "batches of `intent_size` on their way to a provider at the same time", ge=1, le=64)
+    lease: Duration = a(
+        60 * SECOND, "how long a job stays with a worker that has stopped answering", ge=SECOND, le=HOUR
+    )
+    poll_interval: Duration = a(
+        SECOND, "how often to look for work when nobody says that there is some", ge=SECOND / 100, le=MINUTE
+    )
+    drain_timeout: Duration = a(
+        30 * SECOND, "how long a stopping worker may finish what it has begun", ge=0 * SECOND, le=HOUR
+    )
+    expand_page: int = a(1_000, "recipients that one step of an expansion reads", ge=10, le=10_000)
+
+
 class Api(Group):
     """What one HTTP request may bring, and how many one tenant may send to each API process."""
 
@@ -123,7 +155,7 @@ class Suppression(Group):
     )
     old_secrets: Peppers = a(
         (),
-        "earlier values of `secret`, separated by commas: links to unsubscribe that were made with one still work",
+        "earlier values of `secret`, separated by commas: links and bounce addresses made with one still work",
     )
     soft_bounces: int = a(
         5,

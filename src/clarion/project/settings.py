@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from clarion.project import broker_urls, category_types, domain_types
 from clarion.project import setting_types as types
+from clarion.project.mail_settings import BounceAddress, Bounces
 from clarion.project.setting_groups import (
     Api,
     Breaker,
@@ -26,6 +27,7 @@ from clarion.project.setting_groups import (
     Retention,
     Sms,
     Suppression,
+    Worker,
 )
 from clarion.project.setting_kinds import HOUR, MINUTE, SECOND, Duration, Group, a
 
@@ -51,34 +53,6 @@ Accounts = Annotated[tuple[Any, ...], BeforeValidator(types.accounts)]
 Routes = Annotated[Mapping[str, tuple[Any, ...]], BeforeValidator(types.routes)]
 DkimKeys = Annotated[Mapping[str, tuple[Any, ...]], BeforeValidator(types.dkim)]
 PublicUrl = Annotated[str, BeforeValidator(types.public_url)]
-
-
-class Worker(Group):
-    """What one worker does at a time."""
-
-    processes: int = a(1, "worker processes on this machine", ge=1, le=64)
-    sources: bool = a(
-        False, "whether workers also take in what comes from brokers, as bindings say; always so under `clarion up`"
-    )
-    queues: Names = a((), "queues to work on, separated by commas; empty means all")
-    claim_size: int = a(200, "jobs claimed at once", ge=1, le=2_000)
-    intent_size: int = a(
-        100,
-        "messages whose sending is committed at once, at most `claim_size`; half as many while single ones come",
-        ge=1,
-        le=500,
-    )
-    senders: int = a(3, "batches of `intent_size` on their way to a provider at the same time", ge=1, le=64)
-    lease: Duration = a(
-        60 * SECOND, "how long a job stays with a worker that has stopped answering", ge=SECOND, le=HOUR
-    )
-    poll_interval: Duration = a(
-        SECOND, "how often to look for work when nobody says that there is some", ge=SECOND / 100, le=MINUTE
-    )
-    drain_timeout: Duration = a(
-        30 * SECOND, "how long a stopping worker may finish what it has begun", ge=0 * SECOND, le=HOUR
-    )
-    expand_page: int = a(1_000, "recipients that one step of an expansion reads", ge=10, le=10_000)
 
 
 class Email(Group):
@@ -117,6 +91,11 @@ class Email(Group):
         {},
         'how fast mails go to a domain, by all workers together: a table `[email.domains."gmail.com"]` with a `rate`'
         " such as `20/s`; in the environment `gmail.com=20/s, corp.example=1/s`",
+    )
+    bounce_address: BounceAddress | None = a(
+        None,
+        "where mails that go to SMTP servers come back to, such as `bounces@mail.example.com`: each to an address of"
+        " its own behind a `+`; absent: to their sender",
     )
     connections: int = a(10, "connections to the SMTP server, per worker process", ge=1, le=100)
     messages_per_connection: int = a(1_000, "mails after which a connection is replaced", ge=1, le=100_000)
@@ -157,8 +136,8 @@ class Settings(Group):
     api_key: ApiKey | None = a(None, "a first API key to create, beginning with `clk_`")
     secret: Pepper | None = a(
         None,
-        "what API keys are hashed with, cursors signed, and links to unsubscribe sealed, 32 characters or more, the "
-        "same on all machines; absent: made once and kept in the data folder",
+        "what API keys are hashed with, cursors signed, links and addresses in mails sealed, 32 characters or more, the"
+        " same on all machines; absent: made once and kept in the data folder",
     )
     host: str = a("127.0.0.1", "the address the API listens on", min_length=1, max_length=255)
     port: int = a(8000, "the port the API listens on; 0 takes a free one", ge=0, le=65_535)
@@ -226,6 +205,7 @@ class Settings(Group):
     defaults: Defaults = Defaults()
     publish: Publish = Publish()
     breaker: Breaker = Breaker()
+    bounces: Bounces = Bounces()
     suppression: Suppression = Suppression()
 
     #: Where each setting that is not a default came from, by its dotted name: for the table of effective settings.

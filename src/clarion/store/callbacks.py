@@ -64,9 +64,9 @@ async def hold(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Row]:
 
 
 async def handed(
-    connection: Connection, told: Sequence[tuple[UUID, str, str]], latest: Mapping[UUID, int]
+    connection: Connection, told: Sequence[tuple[UUID, str, str | None]], latest: Mapping[UUID, int]
 ) -> list[Handed | None]:
-    """The attempt, if any, that each of *told* means: (message, integration, the provider's id).
+    """The attempt, if any, that each of *told* means: (message, integration, the provider's id or None).
 
     *latest* are the numbers of the messages' latest attempts.
     """

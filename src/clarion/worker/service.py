@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -18,16 +18,30 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
+class Door(Protocol):
+    """Something by which others come to us."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Stand open until *stopping* is set."""
+        ...
+
+
 class Worker:
     """Consumers and duties that start together, and on a stop finish what was begun."""
 
     def __init__(
-        self, name: str, consumers: Sequence[Consumer], duties: Sequence[Periodic], sources: Sources | None = None
+        self,
+        name: str,
+        consumers: Sequence[Consumer],
+        duties: Sequence[Periodic],
+        sources: Sources | None = None,
+        doors: Sequence[Door] = (),
     ) -> None:
         self.name = name
         self.consumers = consumers
         self.duties = duties
         self.sources = sources
+        self.doors = doors
 
     async def run(self, stopping: asyncio.Event, drain: timedelta) -> None:
         """Work until *stopping* is set, then at most *drain* longer."""
@@ -37,6 +51,8 @@ class Worker:
                 tasks.create_task(duty.run(stopping))
             for consumer in self.consumers:
                 tasks.create_task(consumer.run(stopping, drain))
+            for door in self.doors:
+                tasks.create_task(door.run(stopping))
             if self.sources is not None:
                 tasks.create_task(self.sources.run(stopping, drain))
         log.info("worker.stopped", worker=self.name)

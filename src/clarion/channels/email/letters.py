@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from clarion import clock
 from clarion.channels.base import Email
@@ -29,16 +30,19 @@ class Letters:
         message_id_domain: str | None = None,
         signer: Signer | None = None,
         rewritten: frozenset[bytes] = frozenset(),
+        return_path: Callable[[UUID], str] | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         """*from_domains* are those that may stand in From, in lower case: ``*`` is any; none at all allows none.
 
         *max_size* is in octets; *message_id_domain* as `Builder` takes it. *signer* signs mails of domains that it has
         keys of, but for fields that the provider writes anew: *rewritten*, in lower case.
+        *return_path* says where the mail of a message comes back to, in ASCII; None: to its sender.
         """
         self._from_domains = from_domains
         self._any_domain = "*" in from_domains
         self._max_size = max_size
+        self._return_path = return_path
         self._now = now
         self._signer = signer
         self._rewritten = rewritten
@@ -68,7 +72,7 @@ class Letters:
             return Reject(error.message, code=error.code)
         except Exception as error:
             return Reject(f"the mail could not be built: {type(error).__name__}", code="not_buildable")
-        return letter
+        return letter if self._return_path is None else letter._replace(sender=self._return_path(mail.message_id))
 
     async def sealed(self, letter: Letter) -> Letter:
         """*letter*, signed where it is to be.

@@ -148,9 +148,14 @@ def _put_off(said: str, code: int, text: str) -> Retry:
     return Retry(said, blameless=True, pushback=None if subject == 2 else Pushback.SLOWER)
 
 
+def feedback_of(status: str) -> Feedback | None:
+    """What an enhanced *status* code says of the mailbox; None where it says nothing of it."""
+    return _OF_MAILBOX.get(status)
+
+
 def _feedback(phase: Phase, text: str) -> Feedback | None:
     enhanced = _ENHANCED.match(text) if phase >= Phase.RCPT else None
-    return _OF_MAILBOX.get(enhanced[0]) if enhanced else None
+    return feedback_of(enhanced[0]) if enhanced else None
 
 
 def _reject_code(phase: Phase, code: int, text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from clarion import clock
 from clarion.channels.base import Email, Provider
@@ -42,10 +43,11 @@ class SmtpProvider(Provider[Email]):
         name: str = "smtp",
         turns: Turns | None = None,
         signer: Signer | None = None,
+        return_path: Callable[[UUID], str] | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         """*name* is the label of the account; *turns* are what long calls share with other long work of the process;
-        *signer* signs mails of domains that it has keys of.
+        *signer* signs mails of domains that it has keys of; *return_path* as `Letters` takes it.
 
         Raises `ConfigError` where the file of authorities cannot be used. Connects to nothing yet.
         """
@@ -57,6 +59,7 @@ class SmtpProvider(Provider[Email]):
             max_size=settings.max_size,
             message_id_domain=settings.message_id_domain,
             signer=signer,
+            return_path=return_path,
             now=now,
         )
         context = tls_context(settings)

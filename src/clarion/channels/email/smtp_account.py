@@ -58,7 +58,13 @@ def _with_password(url: str, password: str | None) -> str:
 def _open(account: Account) -> Provider[Any]:
     from clarion.channels.email.smtp import SmtpProvider
 
-    return SmtpProvider(smtp_of(account), name=account.label, turns=account.turns, signer=account.signer)
+    return SmtpProvider(
+        smtp_of(account),
+        name=account.label,
+        turns=account.turns,
+        signer=account.signer,
+        return_path=account.return_path,
+    )
 
 
 SMTP = Kind(

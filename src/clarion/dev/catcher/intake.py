@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
-from clarion.dev.catcher.spool import Arrival, Spool
+from clarion.dev.catcher.spool import Spool
+from clarion.smtp.intake import Answering, Arrival, Manners
 
-
-class Answering(Protocol):
-    """A connection that waits to answer."""
-
-    def answer(self, first_id: int | None) -> None:
-        """Send the replies held back. *first_id* is the id of the batch's first mail; None: the mails are not kept."""
-        ...
+#: How the catcher speaks.
+MANNERS = Manners(
+    name=b"clarion-catcher",
+    taken=lambda number: b"250 2.0.0 Caught as %d" % number,
+    not_kept=b"452 4.3.1 The mail could not be written to the disk",
+)
 
 
 class Intake:

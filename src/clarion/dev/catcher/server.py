@@ -14,12 +14,13 @@ from typing import Self
 
 import uvicorn
 
-from clarion.dev.catcher.intake import Intake
-from clarion.dev.catcher.smtp import Connection, Limits
+from clarion.dev.catcher.intake import MANNERS, Intake
 from clarion.dev.catcher.spool import Counts, Spool
 from clarion.dev.catcher.web import application
 from clarion.dev.fakes.twilio_message import Taken
 from clarion.errors import ConfigError
+from clarion.smtp.intake import Limits
+from clarion.smtp.session import Connection
 
 #: How often it is looked for mails that are old.
 _PRUNE_EVERY_S = 600
@@ -89,7 +90,7 @@ class Catcher:
             self._intake = intake = Intake(self._spool, self._note)
             smtp = _listen(self.host, self.smtp_port)
             self._smtp = await asyncio.get_running_loop().create_server(
-                lambda: Connection(intake, self._limits, self._connections), sock=smtp
+                lambda: Connection(intake, self._limits, self._connections, MANNERS), sock=smtp
             )
             http = _listen(self.host, self.http_port)
             self.smtp_port, self.http_port = smtp.getsockname()[1], http.getsockname()[1]

@@ -16,21 +16,13 @@ from clarion.dev.catcher.distinct import Distinct
 from clarion.dev.catcher.mail import Summary, pack
 from clarion.dev.catcher.segment import Segment
 from clarion.errors import ConfigError
+from clarion.smtp.intake import Arrival
 
 #: Mails that a search looks at before it lets other work run: some milliseconds.
 _SLICE = 500
 #: How long a file is written to: mails are deleted by their age as whole files.
 _HOUR = timedelta(hours=1)
 _MS = timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A mail as it came: its envelope and its bytes, dots unstuffed."""
-
-    mail_from: bytes
-    recipients: tuple[bytes, ...]
-    raw: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,39 +1,31 @@
-"""The SMTP side of the catcher: a server that takes every mail, fast and to the letter (RFC 5321, RFC 2920)."""
+"""The server's side of SMTP: mails that come in, taken fast and to the letter (RFC 5321, RFC 2920).
+
+What is done with a mail, and from when on it counts as taken, is the business of an `Intake`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
-from clarion.dev.catcher.commands import Refusal, parse_mail, parse_rcpt
-from clarion.dev.catcher.intake import Intake
-from clarion.dev.catcher.spool import Arrival
+from clarion.smtp.commands import Refusal, parse_mail, parse_rcpt
+from clarion.smtp.intake import Arrival, Intake, Limits, Manners
 
 #: RFC 5321 §4.5.3.1.6 allows 1,000 octets with the CRLF; real servers refuse more, so a sender should learn it here.
 _LONGEST_TEXT_LINE = 998
 _LONGEST_COMMAND = 4096
-_MOST_RECIPIENTS = 1000
 _MOST_ERRORS = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a client may do."""
-
-    #: The largest mail, in bytes.
-    size: int = 25 << 20
-    #: Seconds of silence after which a connection is closed (RFC 5321 §4.5.3.2.7).
-    idle_s: float = 300.0
-
-
 class Connection(asyncio.Protocol):
-    """One client. Replies wait until the mails they answer for are in the spool; see `Intake`."""
+    """One client. Replies wait until the mails they answer for are safe; see `Intake`."""
 
-    def __init__(self, intake: Intake, limits: Limits, connections: set[Connection]) -> None:
+    def __init__(self, intake: Intake, limits: Limits, connections: set[Connection], manners: Manners) -> None:
+        """*connections* are those of the server: it adds itself, and takes itself away."""
         self._intake = intake
         self._limits = limits
+        self._manners = manners
         self._connections = connections
         self._commands: dict[bytes, Callable[[bytes], bytes]] = {
             b"MAIL": self._mail,
@@ -58,14 +50,17 @@ class Connection(asyncio.Protocol):
         self._recipients: list[bytes] = []
         self._errors = 0
         self._closing = False
-        self._heard = False
+        self._heard = self._held = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass of it
         self._connections.add(self)
         self._loop = asyncio.get_running_loop()
         self._watch = self._loop.call_later(self._limits.idle_s, self._end_if_silent)
-        self._transport.write(b"220 clarion-catcher ESMTP\r\n")
+        if len(self._connections) <= self._limits.connections:
+            self._transport.write(b"220 %s ESMTP\r\n" % self._manners.name)
+        else:
+            self.close(b"Too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.cancel()
@@ -76,7 +71,13 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        if not self._held:
+            self._transport.resume_reading()
+
+    def hold(self) -> None:
+        """See `Answering`."""
+        self._held = True
+        self._transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -105,12 +106,15 @@ class Connection(asyncio.Protocol):
             if isinstance(reply, bytes):
                 lines.append(reply)
             elif first_id is None:
-                lines.append(b"452 4.3.1 The mail could not be written to the disk\r\n")
+                lines.append(self._manners.not_kept + b"\r\n")
             else:
-                lines.append(b"250 2.0.0 Caught as %d\r\n" % (first_id + reply))
+                lines.append(self._manners.taken(first_id + reply) + b"\r\n")
         self._transport.write(b"".join(lines))
         if self._closing:
             self._transport.close()
+        elif self._held and not self._transport.is_closing():
+            self._held = False
+            self._transport.resume_reading()
 
     def close(self, reason: bytes) -> None:
         """End the conversation with *reason*, after what is answered already."""
@@ -177,31 +181,35 @@ class Connection(asyncio.Protocol):
     def _ehlo(self, line: bytes) -> bytes:
         self._helo(line)
         return (
-            b"250-clarion-catcher\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
-            b"250 SIZE %d" % self._limits.size
-        )
+            b"250-%s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE %d"
+        ) % (self._manners.name, self._limits.size)
 
     def _helo(self, line: bytes) -> bytes:
         if not line[5:].strip():
             raise Refusal(b"501 5.5.4 Say who you are")
         self._rset(line)
         self._greeted = True
-        return b"250 clarion-catcher"
+        return b"250 " + self._manners.name
 
     def _mail(self, line: bytes) -> bytes:
         if not self._greeted:
             raise Refusal(b"503 5.5.1 EHLO first")
         if self._sender is not None:
             raise Refusal(b"503 5.5.1 One MAIL FROM at a time")
+        if (reply := self._manners.refuse()) is not None:
+            raise Refusal(reply)
         self._sender, self._utf8 = parse_mail(line, self._limits.size)
         return b"250 2.1.0 Ok"
 
     def _rcpt(self, line: bytes) -> bytes:
         if self._sender is None:
             raise Refusal(b"503 5.5.1 MAIL FROM first")
-        if len(self._recipients) >= _MOST_RECIPIENTS:
+        if len(self._recipients) >= self._limits.recipients:
             raise Refusal(b"452 4.5.3 Too many recipients")
-        self._recipients.append(parse_rcpt(line, self._utf8))
+        recipient = parse_rcpt(line, self._utf8)
+        if (reply := self._manners.refuse_recipient(recipient)) is not None:
+            raise Refusal(reply)
+        self._recipients.append(recipient)
         return b"250 2.1.5 Ok"
 
     def _data(self, line: bytes) -> bytes:
