@@ -42,7 +42,7 @@ async def _measure(options: argparse.Namespace, console: Console) -> list[Outcom
     facts = machine.facts()
     outcomes: list[Outcome] = []
     WORK.mkdir(exist_ok=True)
-    # The project's results come from whole runs only.
+    # The project's results come from whole runs, and from single measurements where that is asked for.
     file = WORK / "results.json" if options.quick or options.only else report.RESULTS
     async with AsyncExitStack() as stack:
         stage = Stage(stack, quick=options.quick)
@@ -52,6 +52,8 @@ async def _measure(options: argparse.Namespace, console: Console) -> list[Outcom
             outcomes.append(await runner.run(scenario, stage, runs=options.runs, tell=console.log))
             # After each: an hour's figures must not be lost to the last minute.
             report.write(outcomes, facts | stage.facts(), quick=options.quick, file=file)
+        if options.add:
+            report.add(outcomes, facts | stage.facts(), file=report.RESULTS)
     return outcomes
 
 
@@ -61,7 +63,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of: {', '.join(names)}")
     parser.add_argument("--runs", type=int, default=None, help="rounds (5; with --quick 1)")
     parser.add_argument("--quick", action="store_true", help="small, to see that everything works; figures mean little")
+    parser.add_argument("--add", action="store_true", help="with --only: put it into the project's results")
     options = parser.parse_args()
+    if options.add and (options.quick or not options.only):
+        parser.error("--add is for measurements of full size that --only names")
     options.runs = options.runs or (1 if options.quick else 5)
     return options
 

@@ -56,28 +56,46 @@ def show(console: Console, outcomes: Sequence[Outcome], *, quick: bool) -> None:
 def write(outcomes: Sequence[Outcome], facts: dict[str, object], *, quick: bool, file: Path) -> None:
     """Write everything that was measured, each run of it."""
     results = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "measured_at": _now(),
         "quick": quick,
         "machine": facts,
-        "scenarios": [
-            {
-                "name": outcome.scenario.name,
-                "title": outcome.scenario.title,
-                "sides": {
-                    name: {
-                        "unit": outcome.units[name],
-                        "median": middle(samples),
-                        "runs": [{"value": sample.value, **sample.also} for sample in samples],
-                    }
-                    for name, samples in outcome.samples.items()
-                },
-                "not_available": outcome.missing,
-                "goals": [asdict(verdict) for verdict in outcome.verdicts],
-            }
-            for outcome in outcomes
-        ],
+        "scenarios": [_told(outcome) for outcome in outcomes],
     }
     file.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def add(outcomes: Sequence[Outcome], facts: dict[str, object], *, file: Path) -> None:
+    """Put what was measured by itself into what is there, each with its own time and machine."""
+    results = json.loads(file.read_text())
+    for outcome in outcomes:
+        told = _told(outcome) | {"measured_at": _now(), "machine": facts}
+        names = [scenario["name"] for scenario in results["scenarios"]]
+        if outcome.scenario.name in names:
+            results["scenarios"][names.index(outcome.scenario.name)] = told
+        else:
+            results["scenarios"].append(told)
+    file.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def _told(outcome: Outcome) -> dict[str, object]:
+    return {
+        "name": outcome.scenario.name,
+        "title": outcome.scenario.title,
+        "sides": {
+            name: {
+                "unit": outcome.units[name],
+                "median": middle(samples),
+                "runs": [{"value": sample.value, **sample.also} for sample in samples],
+            }
+            for name, samples in outcome.samples.items()
+        },
+        "not_available": outcome.missing,
+        "goals": [asdict(verdict) for verdict in outcome.verdicts],
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def number(value: float) -> str:

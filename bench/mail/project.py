@@ -7,6 +7,8 @@ from pathlib import Path
 from bench.mail import booking
 
 SENDER = "Hotel Aurora <bookings@aurora.example>"
+#: A workflow that waits for nobody, with a mail of one line.
+URGENT = "new-password"
 
 
 def write(folder: Path) -> Path:
@@ -19,4 +21,14 @@ def write(folder: Path) -> Path:
     html = (booking.FOLDER / "email.html").read_text()
     (words / "email.html").write_text(f"---\nsubject: {booking.SUBJECT}\n---\n{html}")
     (words / "email.txt").write_text((booking.FOLDER / "email.txt").read_text())
+    return folder
+
+
+def write_urgent(folder: Path) -> Path:
+    """The same project with the workflow `URGENT` in it."""
+    write(folder)
+    words = folder / "templates" / URGENT
+    words.mkdir(exist_ok=True)
+    (folder / "workflows" / f"{URGENT}.yaml").write_text("priority: critical\nsteps:\n  - channel: email\n")
+    (words / "email.txt").write_text("---\nsubject: Your code\n---\nIt is {{ recipient.data.code }}.\n")
     return folder

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import aiohttp
@@ -34,19 +35,26 @@ class Client:
 
     async def load(self, topic: str, count: int, *, prefix: str = "guest") -> None:
         """Make guests 0 to *count* and put them all into *topic*."""
+        await self.fill(topic, booking.guests(count, prefix=prefix))
+
+    async def fill(self, topic: str, guests: Iterable[Mapping[str, object]]) -> None:
+        """Make these and put them into *topic*, a page at a time."""
         await self._call("PUT", f"/v1/topics/{topic}", {"name": topic})
-        for at in range(0, count, PAGE):
-            guests = list(booking.guests(min(PAGE, count - at), start=at, prefix=prefix))
-            answer = await self._call("POST", "/v1/recipients/bulk", {"recipients": guests})
+        coming = iter(guests)
+        while page := list(islice(coming, PAGE)):
+            answer = await self._call("POST", "/v1/recipients/bulk", {"recipients": page})
             if answer["invalid"]:
                 raise ProgramFailed(f"{answer['invalid']} recipients were refused: {answer['results'][:1]}")
-            members = [guest["id"] for guest in guests]
-            await self._call("POST", f"/v1/topics/{topic}/members", {"ids": members})
+            await self._call("POST", f"/v1/topics/{topic}/members", {"ids": [guest["id"] for guest in page]})
 
-    async def trigger(self, recipient: str | Mapping[str, object]) -> Accepted:
-        """Trigger the booking mail for *recipient*: an id, or ``{"topic": …}``."""
+    async def register(self, recipient: str, token: str) -> None:
+        """Give *recipient* a device with this *token*."""
+        await self._call("PUT", f"/v1/recipients/{recipient}/devices/phone", {"token": token})
+
+    async def trigger(self, recipient: str | Mapping[str, object], workflow: str = booking.WORKFLOW) -> Accepted:
+        """Trigger *workflow*, else the booking mail, for *recipient*: an id, or ``{"topic": …}``."""
         body = {"recipients": [recipient], "payload": booking.PAYLOAD}
-        answer = await self._call("POST", f"/v1/workflows/{booking.WORKFLOW}/trigger", body)
+        answer = await self._call("POST", f"/v1/workflows/{workflow}/trigger", body)
         return Accepted(id=answer["id"], at=time.monotonic())
 
     async def sent(self, trigger: str) -> int:

@@ -21,6 +21,8 @@ class Answers:
     latencies: list[float] = field(default_factory=list)
     #: When each call was meant to be made, by its number, on the monotonic clock.
     meant: dict[int, float] = field(default_factory=dict)
+    #: When each was answered.
+    answered: dict[int, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
 
@@ -34,7 +36,8 @@ async def at_rate(call: Callable[[int], Awaitable[object]], *, per_s: float, cou
         except (ProgramFailed, aiohttp.ClientError, TimeoutError) as error:
             answers.failures.append(repr(error))
         else:
-            answers.latencies.append(time.monotonic() - meant)
+            answers.answered[number] = now = time.monotonic()
+            answers.latencies.append(now - meant)
 
     start = time.monotonic() + 0.1
     async with asyncio.TaskGroup() as group:

@@ -16,12 +16,12 @@ from bench.servers.process import ProgramFailed
 
 
 class QuickClient:
-    """Triggers the booking mail over connections that stay open; a call takes one that is free, or opens another."""
+    """Triggers *workflow* over connections that stay open; a call takes one that is free, or opens another."""
 
-    def __init__(self, port: int, key: str) -> None:
+    def __init__(self, port: int, key: str, workflow: str) -> None:
         self._port = port
         self._head = (
-            f"POST /v1/workflows/{booking.WORKFLOW}/trigger HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            f"POST /v1/workflows/{workflow}/trigger HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
             f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: "
         ).encode()
         self._idle: deque[_Exchange] = deque()
@@ -46,9 +46,9 @@ class QuickClient:
 
 
 @asynccontextmanager
-async def quick_client(port: int, key: str) -> AsyncIterator[QuickClient]:
+async def quick_client(port: int, key: str, workflow: str = booking.WORKFLOW) -> AsyncIterator[QuickClient]:
     """A client of the API on *port*, for as long as the block lasts."""
-    client = QuickClient(port, key)
+    client = QuickClient(port, key, workflow)
     try:
         yield client
     finally:

@@ -13,21 +13,17 @@ from bench.servers.process import accepting, free_port, started
 ROOT = Path(__file__).parent.parent.parent
 
 
-class TimingSink:
-    """A running sink; `arrivals` maps the recipient of each mail to its monotonic time of arrival, in seconds."""
+class Arrivals:
+    """What a sink writes down; `arrivals` maps the recipient of each message to its monotonic time of arrival, in
+    seconds."""
 
-    def __init__(self, port: int, file: Path, *, only: str = "") -> None:
-        self.port = port
+    def __init__(self, file: Path, *, only: str = "") -> None:
         self.arrivals: dict[str, float] = {}
         self.count = 0
-        #: Addresses that do not begin with this are counted but not kept: a broadcast's million would fill memory.
+        #: Recipients that do not begin with this are counted but not kept: a broadcast's million would fill memory.
         self.only = only
         self._file = file.open("rb")
         self._rest = b""
-
-    @property
-    def url(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}?starttls=never"
 
     def read(self) -> None:
         """Take in what the sink has written since the last call."""
@@ -40,7 +36,7 @@ class TimingSink:
                 self.arrivals.setdefault(recipient.decode(), int(at) / 1e9)
 
     async def arrival(self, recipient: str, *, timeout_s: float) -> float:
-        """When the mail of *recipient* arrived, waiting for it if need be. Raises `TimeoutError`."""
+        """When the message of *recipient* arrived, waiting for it if need be. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout_s):
             while recipient not in self.arrivals:
                 self.read()
@@ -48,7 +44,7 @@ class TimingSink:
         return self.arrivals[recipient]
 
     async def has(self, count: int, *, timeout_s: float) -> None:
-        """Wait until *count* mails have arrived in all. Raises `TimeoutError`."""
+        """Wait until *count* messages have arrived in all. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout_s):
             while self.count < count:
                 self.read()
@@ -57,6 +53,18 @@ class TimingSink:
     def close(self) -> None:
         """Stop reading."""
         self._file.close()
+
+
+class TimingSink(Arrivals):
+    """A running sink."""
+
+    def __init__(self, port: int, file: Path, *, only: str = "") -> None:
+        super().__init__(file, only=only)
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}?starttls=never"
 
 
 @asynccontextmanager

@@ -36,6 +36,8 @@ _GATHER_S = 0.02
 _OFFERED = 4
 #: So long after a list this short, while others are at work, lists are half as long: who comes next waits for less.
 _SHORT, _SHORTER_FOR_S = 5, 1.0
+#: So long after something urgent, no list of anything else begins beside one that began no longer ago (decision 42).
+_CALM_FOR_S = 0.1
 
 
 class Consumer:
@@ -70,7 +72,8 @@ class Consumer:
         self._free = asyncio.Event()  # a handler has finished
         self._busy = 0
         self._begun = 0  # jobs that handlers have in their hands
-        self._shorter_until = 0.0  # on the monotonic clock
+        self._unhurried, self._unhurried_at = 0, 0.0  # handlers of what is not urgent; when the last of them began
+        self._shorter_until, self._calm_until = 0.0, 0.0  # on the monotonic clock
         self._stopping = False
 
     @property
@@ -173,16 +176,20 @@ class Consumer:
             if len(self._backlog) < self._pace.claim:
                 self._rest.room()
             if jobs:
+                if unhurried := jobs[0].priority > URGENT:
+                    self._unhurried_at = clock.monotonic()
                 self._busy += 1
+                self._unhurried += unhurried
                 self._begun += len(jobs)
                 self._gate.begun(jobs)
                 try:
                     await self._handle(jobs)
                 finally:
                     self._busy -= 1
+                    self._unhurried -= unhurried
                     self._begun -= len(jobs)
                     self._free.set()
-                    if self._pace.at_once is not None:
+                    if len(self._backlog):  # others may have been kept back by these
                         self._ready.set()
             elif self._stopping:
                 return
@@ -196,16 +203,24 @@ class Consumer:
         most = self._pace.batch if now >= self._shorter_until else -(-self._pace.batch // 2)
         if self._pace.at_once is not None:
             most = min(most, self._pace.at_once - self._begun)
-        if not kept:
-            jobs = self._backlog.take(most)
-        elif self._busy < self._pace.senders:
+        if self._backlog.urgent:  # by themselves: among many others they would wait for all of these
+            self._calm_until = now + _CALM_FOR_S
             jobs = self._backlog.take(most, least_urgent=URGENT)
+        elif not kept:
+            jobs = self._backlog.take(0 if self._keeps_calm(now) else most)
         else:
-            jobs = self._backlog.take(most, without=self._backlog.crowded())
+            jobs = self._backlog.take(most if self._busy >= self._pace.senders else 0, without=self._backlog.crowded())
         # (A job of another kind among a crowd is a list of its own as well: nobody waits behind that.)
         if self._busy and 0 < len(jobs) <= _SHORT and (jobs[0].priority, jobs[0].lane) not in self._backlog.crowded():
             self._shorter_until = now + _SHORTER_FOR_S
         return jobs
+
+    def _keeps_calm(self, now: float) -> bool:
+        """Whether what is not urgent has to wait for the sake of what is; then it is looked at again by itself."""
+        if not self._unhurried or now >= min(self._calm_until, self._unhurried_at + _CALM_FOR_S):
+            return False
+        asyncio.get_running_loop().call_later(_CALM_FOR_S, self._ready.set)
+        return True
 
     async def _gather(self) -> None:
         """While another handler is at work, let a short list grow: the fixed costs of a list are those of many jobs."""

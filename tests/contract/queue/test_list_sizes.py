@@ -95,3 +95,31 @@ async def test_a_job_of_another_kind_among_a_crowd_does_not_shorten_its_lists(ri
                 each.set()
             await asyncio.sleep(0.01)
         await running
+
+
+async def test_after_something_urgent_a_crowd_goes_one_list_at_a_time(rig: Rig) -> None:
+    """The urgent one is by itself; a list of the crowd that takes its time keeps others back for a moment only."""
+    lists: list[int] = []
+    begun: list[float] = []
+    done = asyncio.Event()
+
+    async def handle(jobs: Sequence[Job]) -> None:
+        lists.append(len(jobs))
+        begun.append(clock.monotonic())
+        await done.wait()
+        await rig.settle(jobs)
+
+    called, stopping = asyncio.Event(), asyncio.Event()
+    pace = Pace(claim=200, batch=20, senders=3)
+    consumer = Consumer(rig.pool, QUEUE, {"letter": handle}, worker="w", pace=pace, called=called)
+    await rig.add(100, tenant_id=tenant_in(1))
+    await rig.add(1, tenant_id=tenant_in(1), priority=0)
+    running = asyncio.create_task(consumer.run(stopping, pace.lease))
+    try:
+        await wait_until(lambda: len(lists) == 4, 20, "all places are taken, though nothing has come to its end")
+        assert lists == [1, 20, 20, 20]
+        assert begun[1] - begun[0] < 0.09 < begun[2] - begun[1]
+    finally:
+        stopping.set()
+        done.set()
+        await running

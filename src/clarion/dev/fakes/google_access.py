@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import jwt
@@ -72,11 +73,13 @@ class GoogleAccessFake:
         form = dict(parse_qsl(await request.text()))
 
         async def take() -> web.Response:
-            return self._answer(form)
+            status, told = self.grant(form)
+            return web.json_response(told, status=status)
 
         return await self.faults.handle(request, take)
 
-    def _answer(self, form: dict[str, str]) -> web.Response:
+    def grant(self, form: Mapping[str, str]) -> tuple[int, Mapping[str, object]]:
+        """The status and the JSON that answer a request with this form."""
         if form.get("grant_type") != _GRANT:
             return _refused("unsupported_grant_type", "Invalid grant_type: " + form.get("grant_type", ""))
         try:
@@ -99,8 +102,8 @@ class GoogleAccessFake:
             return _refused("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
         token = f"{PREFIX}.{secrets.token_urlsafe(24)}"
         self._given.add(token)
-        return web.json_response({"access_token": token, "expires_in": self.lifetime_s, "token_type": "Bearer"})
+        return 200, {"access_token": token, "expires_in": self.lifetime_s, "token_type": "Bearer"}
 
 
-def _refused(error: str, description: str) -> web.Response:
-    return web.json_response({"error": error, "error_description": description}, status=400)
+def _refused(error: str, description: str) -> tuple[int, Mapping[str, object]]:
+    return 400, {"error": error, "error_description": description}
