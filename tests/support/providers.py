@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import secrets
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from tests.support.provider_case import PROMPT as PROMPT
+from tests.support.provider_case import SHORT as SHORT
+from tests.support.provider_case import Case as Case
+from tests.support.providers_sms import ACCESS_KEY as ACCESS_KEY
+from tests.support.providers_sms import AWS_SECRET as AWS_SECRET
+from tests.support.providers_sms import SnsCase, VonageCase
+from tests.support.providers_sms import text_message as text_message
+
 from clarion import ids
 from clarion.channels.account import Account
-from clarion.channels.base import Email, Provider, Push, Sms
+from clarion.channels.base import Email, Push, Sms
 from clarion.channels.email.mailgun import Mailgun
 from clarion.channels.email.postmark import Postmark
 from clarion.channels.email.resend import Resend
@@ -21,9 +28,7 @@ from clarion.channels.email.sendgrid import SendGrid
 from clarion.channels.email.ses import Ses
 from clarion.channels.push.fcm import Fcm
 from clarion.channels.sms.twilio import Twilio
-from clarion.channels.sms.vonage import Vonage
 from clarion.dev.fakes import google_access
-from clarion.dev.fakes.faults import Faults
 from clarion.dev.fakes.fcm import FcmFake
 from clarion.dev.fakes.fcm_rules import BAD_TOKEN
 from clarion.dev.fakes.mailgun import MailgunFake
@@ -32,9 +37,7 @@ from clarion.dev.fakes.resend import ResendFake
 from clarion.dev.fakes.sendgrid import SendGridFake
 from clarion.dev.fakes.ses import SesFake
 from clarion.dev.fakes.twilio import TwilioFake
-from clarion.dev.fakes.vonage import VonageFake
-from clarion.dev.fakes.vonage_rules import Refusal
-from clarion.domain.content import EmailContent, PushContent, SmsContent
+from clarion.domain.content import EmailContent, PushContent
 from clarion.http.client import Patience
 from clarion.project.providers import read_accounts
 
@@ -49,49 +52,7 @@ WEBHOOK_PASSWORD = "5ecre7" + "c0de" * 8
 SENDGRID_KEY = "SG.5ecre7" + "feed" * 14
 RESEND_KEY = "re_5ecre7" + "beef" * 6
 RESEND_SECRET = "whsec_" + "5ecre7Ke" * 4
-ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
-AWS_SECRET = "5ecre7/K7MDENG/bPxRfiCYEXAMPLEKEY+5ecre7"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail-events"
-VONAGE_KEY = "abcd1234"
-VONAGE_SECRET = "5ecre7c0ffeec0ff"
-VONAGE_SIGNING = "5ecre7" + "51697" * 8
-PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
-#: For answers that never come.
-SHORT = Patience(connect=timedelta(seconds=0.3), total=timedelta(seconds=0.3))
-
-
-class Case(ABC):
-    """One kind of provider and its fake, which is there as long as `running` lasts."""
-
-    #: What nobody may see.
-    secrets: Sequence[str]
-    #: Whether users name the server, so that no answer of it may hold up others or say anything of the account.
-    is_theirs: bool = False
-    #: The code of a recipient who is refused for good.
-    refused_as: str = "invalid_recipient"
-    faults: Faults
-    url: str
-
-    @asynccontextmanager
-    @abstractmethod
-    def running(self) -> AsyncIterator[None]:
-        """Start and stop the fake."""
-
-    @abstractmethod
-    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Provider[Any]:
-        """A provider of this kind, on the fake or on whatever listens at *base_url*."""
-
-    @abstractmethod
-    def item(self, *, refused: bool = False) -> Any:
-        """A message; *refused*: to somebody whom the provider refuses for good."""
-
-    @abstractmethod
-    def taken(self) -> list[str]:
-        """The ids of what the fake took, first to last."""
-
-    @abstractmethod
-    def error(self) -> str:
-        """The body of its answer to a message for a number that is none."""
 
 
 class TwilioCase(Case):
@@ -263,30 +224,6 @@ class SesCase(Case):
         return '{"__type": "com.amazon.ses#BadRequestException", "message": "Missing final \'@domain\'"}'
 
 
-class VonageCase(Case):
-    """Vonage: no idempotency key, an id that Vonage makes, and errors that come with HTTP 200."""
-
-    secrets = (VONAGE_SECRET, VONAGE_SIGNING)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        async with vonage_fake() as self.fake:
-            self.faults, self.url = self.fake.faults, self.fake.url
-            yield
-
-    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Vonage:
-        return Vonage(vonage_account(base_url=base_url or self.url), patience=patience, **more)
-
-    def item(self, *, refused: bool = False) -> Sms:
-        return text_message("+15005550033" if refused else "+447700900000")
-
-    def taken(self) -> list[str]:
-        return [message.id for message in self.fake.taken]
-
-    def error(self) -> str:
-        return json.dumps(Refusal("3", "Invalid parameter: to").body())
-
-
 CASES: Mapping[str, type[Case]] = {
     "fcm": FcmCase,
     "twilio": TwilioCase,
@@ -295,6 +232,7 @@ CASES: Mapping[str, type[Case]] = {
     "resend": ResendCase,
     "sendgrid": SendGridCase,
     "ses": SesCase,
+    "sns": SnsCase,
     "vonage": VonageCase,
 }
 
@@ -304,23 +242,6 @@ def twilio_account(name: str = "main", **more: str) -> Account:
     table = {"kind": "twilio", "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "from": "+15017122661", **more}
     (account,) = read_accounts({name: table})
     return account
-
-
-def vonage_account(*, base_url: str | None = None, without: Sequence[str] = (), **more: str) -> Account:
-    """The same at Vonage; *base_url* may lead anywhere."""
-    keys = {"api_key": VONAGE_KEY, "api_secret": VONAGE_SECRET, "signature_secret": VONAGE_SIGNING}
-    table = {"kind": "vonage", "from": "+447700900001", **keys, **more}
-    (account,) = read_accounts({"main": {name: value for name, value in table.items() if name not in without}})
-    return replace(account, values=dict(account.values) | ({} if base_url is None else {"base_url": base_url}))
-
-
-def vonage_fake(**more: Any) -> VonageFake:
-    """A fake where that account is let in."""
-    return VonageFake(api_key=VONAGE_KEY, api_secret=VONAGE_SECRET, signature_secret=VONAGE_SIGNING, **more)
-
-
-def text_message(to: str = "+15558675310", text: str = "Your order is ready.", sender: str = "") -> Sms:
-    return Sms(message_id=ids.new(), to=to, sender=sender, content=SmsContent(text=text))
 
 
 def mailgun_account(name: str = "main", *, base_url: str | None = None, **more: str) -> Account:

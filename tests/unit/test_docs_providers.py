@@ -25,7 +25,7 @@ from clarion.channels.email import (
 )
 from clarion.channels.kinds import kinds
 from clarion.channels.push import fcm_answer
-from clarion.channels.sms import twilio_answer, vonage_answer, vonage_callbacks
+from clarion.channels.sms import sns_answer, twilio_answer, vonage_answer, vonage_callbacks
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.http.client import MOST_READ
 from clarion.http.outcome import BUSY, LOCKED_OUT
@@ -100,6 +100,12 @@ def test_every_status_and_code_of_vonage_that_is_known_is_told() -> None:
     assert [status for status in vonage_answer.KNOWN if status not in cells] == []
     assert [code for code, (_, feedback) in vonage_callbacks.CODES.items() if feedback and code not in cells] == []
     assert [status for status in vonage_callbacks.STATUSES if f"`{status}`" not in told] == []
+
+
+def test_what_sns_says_of_a_message_is_told() -> None:
+    told = section(PROVIDERS, "`sns`")
+    assert [code for code in ("OptedOut", "InvalidParameter") if f"`{code}`" not in told] == []
+    assert {"OptedOut", "InvalidParameter"} <= sns_answer.OPTED_OUT | sns_answer.PARAMETERS
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

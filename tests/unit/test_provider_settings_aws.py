@@ -14,6 +14,7 @@ from clarion.errors import ConfigError
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail-events"
 KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "c0ffee/c0ffee+" * 3}
 SES = {"kind": "ses", "region": "eu-west-1", **KEYS}
+SNS = {"kind": "sns", "region": "cn-north-1", **KEYS}
 
 
 def _load(folder: Path, table: dict[str, str]) -> Account:
@@ -58,3 +59,18 @@ def test_each_region_has_its_own_address(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_with_an_account_at_ses_is_said(tmp_path: Path, key: str, value: str, says: str) -> None:
     assert says in _refused(tmp_path, SES | {key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("from", "Corner Shop", "a name of up to 11 letters and digits"),
+        ("from", "+0123", "expected a number such as"),
+        ("sms_type", "Transactional", "expected transactional or promotional"),
+        ("topic_arn", TOPIC, "unknown setting `topic_arn`"),
+    ],
+)
+def test_what_is_wrong_with_an_account_at_sns_is_said(tmp_path: Path, key: str, value: str, says: str) -> None:
+    account = _load(tmp_path, SNS)
+    assert account.kind.address(account) == "https://sns.cn-north-1.amazonaws.com.cn"
+    assert says in _refused(tmp_path, SNS | {key: value})

@@ -14,6 +14,7 @@ from clarion.channels.email.ses_account import SES
 from clarion.channels.email.smtp_account import SMTP
 from clarion.channels.push.fcm_account import FCM
 from clarion.channels.push.webpush_account import WEBPUSH
+from clarion.channels.sms.sns_account import SNS
 from clarion.channels.sms.twilio_account import TWILIO
 from clarion.channels.sms.vonage_account import VONAGE
 from clarion.errors import ConfigError
@@ -29,6 +30,7 @@ _KINDS = (
     SENDGRID,
     SES,
     SMTP,
+    SNS,
     TWILIO,
     VONAGE,
     WEBPUSH,

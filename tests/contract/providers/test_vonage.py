@@ -13,7 +13,7 @@ import pytest
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from tests.support.endpoint import EndpointServer
-from tests.support.providers import (
+from tests.support.providers_sms import (
     VONAGE_KEY,
     VONAGE_SECRET,
     VONAGE_SIGNING,

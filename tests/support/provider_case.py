@@ -1,0 +1,51 @@
+"""What a kind of provider is to the contract suite: it, its fake, and a message for it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from clarion.channels.base import Provider
+from clarion.dev.fakes.faults import Faults
+from clarion.http.client import Patience
+
+PROMPT = Patience(connect=timedelta(seconds=2), total=timedelta(seconds=5))
+#: For answers that never come.
+SHORT = Patience(connect=timedelta(seconds=0.3), total=timedelta(seconds=0.3))
+
+
+class Case(ABC):
+    """One kind of provider and its fake, which is there as long as `running` lasts."""
+
+    #: What nobody may see.
+    secrets: Sequence[str]
+    #: Whether users name the server, so that no answer of it may hold up others or say anything of the account.
+    is_theirs: bool = False
+    #: The code of a recipient who is refused for good.
+    refused_as: str = "invalid_recipient"
+    faults: Faults
+    url: str
+
+    @asynccontextmanager
+    @abstractmethod
+    def running(self) -> AsyncIterator[None]:
+        """Start and stop the fake."""
+
+    @abstractmethod
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Provider[Any]:
+        """A provider of this kind, on the fake or on whatever listens at *base_url*."""
+
+    @abstractmethod
+    def item(self, *, refused: bool = False) -> Any:
+        """A message; *refused*: to somebody whom the provider refuses for good."""
+
+    @abstractmethod
+    def taken(self) -> list[str]:
+        """The ids of what the fake took, first to last."""
+
+    @abstractmethod
+    def error(self) -> str:
+        """The body of its answer to a message for a number that is none."""
