@@ -110,7 +110,8 @@ async def open_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
 async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, notifier: Notifier) -> Worker:
     from dataclasses import replace
 
-    from clarion.flows import timers
+    from clarion.flows import balance, timers
+    from clarion.flows.balance import Balance
     from clarion.flows.bindings import Bindings
     from clarion.flows.destinations import EVERY, Destinations
     from clarion.flows.handover import Handover
@@ -134,8 +135,9 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     hearing = Hearing(bindings, wake=notifier.ring)
     handover = Handover(name, settings.worker.lease)
     marks, destinations = Marks(), Destinations()
+    balancing: list[Balance] = []
     handlers = build_handlers(
-        stack, settings, pool, notifier.ring, name, bindings, hearing, handover, marks, destinations
+        stack, settings, pool, notifier.ring, name, bindings, hearing, handover, marks, destinations, balancing
     )
     wanted = settings.worker.queues or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
@@ -174,6 +176,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
     limiting = Periodic("rates", timedelta(seconds=1), rates.run_once)
     patience = Periodic("destinations", EVERY, partial(destinations.run_once, pool))
+    weighing = [Periodic("balance", balance.EVERY, partial(one.run_once, pool)) for one in balancing]
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
     sources = _sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
     doors, looks = _bounces(settings, pool, notifier.ring, hearing) if settings.worker.bounces else ([], [])
@@ -186,6 +189,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
             limiting,
             patience,
             *looks,
+            *weighing,
             *duties(pool, notifier.ring, hearing, lease=settings.worker.lease),
         ],
         sources,

@@ -30,6 +30,7 @@ from clarion.flows import advance, callback, cancel, expand, publications, rows,
 from clarion.flows import hearing as hear
 from clarion.flows.accounts import Accounts
 from clarion.flows.act import Act
+from clarion.flows.balance import Balance
 from clarion.flows.bindings import Bindings
 from clarion.flows.caps import Caps
 from clarion.flows.compose import Compose, compose_email, compose_push, compose_sms, reach_devices
@@ -69,6 +70,7 @@ def build_handlers(
     handover: Handover,
     marks: Marks,
     destinations: Destinations,
+    balancing: list[Balance],
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Who does what: by queue, then by kind of job."""
     slots, published = Slots(), Published(default_locale=settings.default_locale)
@@ -101,7 +103,7 @@ def build_handlers(
         "hearing": hearing,
         "suppressed": suppressed,
     }
-    routed = partial(_routed, stack, settings, pool, contexts, **given)
+    routed = partial(_routed, stack, settings, pool, contexts, balancing, **given)
     compose = compose_email(settings.email.sender or "", offers)
     email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations)
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
@@ -139,6 +141,7 @@ def _routed(
     settings: Settings,
     pool: Pool,
     contexts: Contexts,
+    balancing: list[Balance],
     *,
     channel: Channel,
     compose: Compose[Any],
@@ -169,7 +172,12 @@ def _routed(
     known = Accounts(delivers, limits=breaker_limits(settings), places=settings.worker.senders + 1)
     usual = {"pool": pool, "contexts": contexts, "provider": provider, "compose": compose, "channel": channel}
     takes = {account.label: account.kind.takes for account in accounts} if channel is Channel.PUSH else None
-    return DeliverRouted(delivers, routes_of(settings, channel.value), known, takes=takes, **usual, **given)
+    routes = routes_of(settings, channel.value)
+    balance = Balance(channel.value, routes)
+    if balance.is_asked:
+        balancing.append(balance)
+    own = balance if balance.is_asked else None
+    return DeliverRouted(delivers, routes, known, takes=takes, balance=own, **usual, **given)
 
 
 def _without_accounts(settings: Settings, channel: Channel, turns: Turns) -> Provider[Any]:

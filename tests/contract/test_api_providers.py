@@ -72,6 +72,8 @@ async def test_they_are_well_until_something_happens(api: Api) -> None:
         "again_in_s": None,
         "domains_parked": 0,
         "domains_slowed": 0,
+        "moved_points": None,
+        "moved_reason": None,
     }
     await _opens(api)
     listed = await _list(api)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.push import SUBJECT, VAPID_KEY
 from clarion.config import Settings, load_settings
 from clarion.connections import accounts_of, breaker_limits, routes_of
 from clarion.dev.fakes.fcm import FcmFake
+from clarion.domain.balance import Rules
 from clarion.domain.breaker import Limits
 from clarion.domain.route import Route
 from clarion.errors import ConfigError
@@ -145,3 +147,31 @@ def test_what_does_not_go_together_is_said(tmp_path: Path, toml: str, says: str)
 def test_the_breaker_has_the_defaults_of_its_rules(tmp_path: Path) -> None:
     assert breaker_limits(_load(tmp_path)) == Limits()
     assert breaker_limits(_load(tmp_path, "[breaker]\nfailures = 20\ncalls = 3\n")) == Limits(failures=0.2, calls=3)
+
+
+def test_weights_may_give_way(tmp_path: Path) -> None:
+    table = '[[routes.sms]]\nproviders = ["a", "b"]\nweights = [80, 20]\n'
+    (route,) = routes_of(_load(tmp_path, f"{table}balance = true\n{THREE}"), "sms")
+    assert route.balance == Rules()
+    (route,) = routes_of(_load(tmp_path, f'{table}balance = {{slow = "2s", share = 30, points = 5}}\n{THREE}'), "sms")
+    assert route.balance == Rules(slow=timedelta(seconds=2), share=0.3, points=5.0)
+    (route,) = routes_of(_load(tmp_path, f"{table}balance = false\n{THREE}"), "sms")
+    assert route.balance is None
+
+
+@pytest.mark.parametrize(
+    ("route", "says"),
+    [
+        ('providers = ["a", "b"]\nbalance = true', "`balance` moves `weights`"),
+        ('providers = ["a"]\nweights = [1]\nbalance = true', "`balance` moves `weights`"),
+        ('providers = ["a", "b"]\nweights = [1, 1]\nbalance = "yes"', "`balance` is true, or a table"),
+        ('providers = ["a", "b"]\nweights = [1, 1]\nbalance = {slows = "1s"}', "did you mean `slow`"),
+        ('providers = ["a", "b"]\nweights = [1, 1]\nbalance = {slow = 5}', "is a length from 10ms"),
+        ('providers = ["a", "b"]\nweights = [1, 1]\nbalance = {slow = "11m"}', "is a length from 10ms"),
+        ('providers = ["a", "b"]\nweights = [1, 1]\nbalance = {share = 0}', "from 1 to 100"),
+        ('providers = ["a", "b"]\nweights = [1, 1]\nbalance = {points = true}', "from 1 to 100"),
+    ],
+)
+def test_what_is_wrong_with_a_balance_is_said(tmp_path: Path, route: str, says: str) -> None:
+    refused = _refused(tmp_path, f"[[routes.sms]]\n{route}\n{THREE}")
+    assert any(says in line for line in refused), refused

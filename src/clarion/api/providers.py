@@ -78,6 +78,8 @@ def _shown(one: Standing) -> dict[str, object]:
         "again_in_s": one.again_in.total_seconds() if one.again_in is not None else None,
         "domains_parked": one.parked,
         "domains_slowed": one.slowed,
+        "moved_points": round(one.moved.points, 1) if one.moved is not None else None,
+        "moved_reason": one.moved.reason if one.moved is not None else None,
     }
 
 

@@ -71,7 +71,8 @@ def _show(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         Column("again in, s", "again_in_s", right=True),
         Column("domains parked", "domains_parked", right=True),
         Column("slowed", "domains_slowed", right=True),
-        Column("reason", "reason"),
+        Column("moved", "moved_points", right=True),
+        Column("reason", lambda one: one["reason"] or one["moved_reason"]),
     ]
     write_list(
         found, columns, as_json=as_json, empty="There are no accounts: add a table [providers.NAME] to clarion.toml."

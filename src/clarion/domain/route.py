@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from clarion.domain.balance import Rules
 from clarion.domain.expression import Expression, Scope
 from clarion.domain.expression_text import Vocabulary
 from clarion.domain.outcome import Outcome, Reject, Retry
@@ -35,6 +36,10 @@ class Route:
     weights: tuple[int, ...] = ()
     #: Which messages; None: all that no route before it took.
     when: Expression | None = None
+    #: Where its weights give way to how the accounts fare: when, and how far.
+    balance: Rules | None = None
+    #: Why its weights are not those of the settings; empty where they are.
+    moved: str = ""
     #: As people know it, such as ``route 2``; empty for the channel's own.
     name: str = ""
 
@@ -193,7 +198,8 @@ def _why(route: Route, account: str, fit: Mapping[str, Fitness], tried: Sequence
     if route.name:
         parts.append(route.name + (f", for {route.when.text}" if route.when is not None else ""))
     if route.weights:
-        parts.append("by weight " + ", ".join(f"{a} {w}" for a, w in zip(route.accounts, route.weights, strict=True)))
+        weights = ", ".join(f"{a} {w}" for a, w in zip(route.accounts, route.weights, strict=True))
+        parts.append(f"by weight {weights}" + (f" ({route.moved})" if route.moved else ""))
     had = {one.account: one.status for one in tried}
     before = route.accounts[: route.accounts.index(account)] if not route.weights else route.accounts
     for one in before:

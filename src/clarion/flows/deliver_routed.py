@@ -15,12 +15,14 @@ from uuid import UUID
 
 import structlog
 
+from clarion import clock
 from clarion.channels.base import Item
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.domain.route import Fitness, Route, Try, elsewhere
 from clarion.domain.status import Status
 from clarion.domain.verdict import goes_elsewhere
 from clarion.flows.accounts import Accounts, OnTheWay
+from clarion.flows.balance import Balance
 from clarion.flows.compose import Rows
 from clarion.flows.deliver import PIECE, Batch, Deliver
 from clarion.flows.destinations import blame
@@ -51,6 +53,7 @@ class DeliverRouted(Deliver[Item]):
         accounts: Accounts,
         *,
         takes: Mapping[str, str | None] | None = None,
+        balance: Balance | None = None,
         **given: Any,
     ) -> None:
         """*delivers* hand over, by the label of their account, the usual one first; *takes*: whose tokens each account
@@ -59,6 +62,7 @@ class DeliverRouted(Deliver[Item]):
         super().__init__(**given)
         self._delivers = delivers
         self._accounts = accounts
+        self._balance = balance
         self._parting = Parting(
             routes,
             list(delivers),
@@ -67,6 +71,7 @@ class DeliverRouted(Deliver[Item]):
             turns=given["turns"],
             destinations=given.get("destinations"),
             takes=takes,
+            balance=balance,
         )
         #: Where there is only one, what waits for a domain is found out before anything else.
         self._only = next(iter(delivers.values())) if len(delivers) == 1 else None
@@ -120,7 +125,10 @@ class DeliverRouted(Deliver[Item]):
                     await self._accounts.told_of_probe(connection, label, part.probe, None)
             if not numbers:
                 return
+            began = clock.monotonic()
             outcomes = await deliver._send([batch.items[id] for id in numbers], deadline)
+            if self._balance is not None:
+                self._balance.saw(label, len(numbers), clock.monotonic() - began)
             items = [batch.items[id] for id in numbers]
             await self._tell(part, place, blame(items, outcomes))
             fit = self._accounts.fitness()

@@ -35,7 +35,7 @@ _TOLD_EVERY_S: Final = 0.5
 #: For so long a domain that put something off is looked at with what it takes, too.
 _DOUBTED_FOR_S: Final = 60.0
 #: Jobs whose deadline passed while they waited are let go so many at a time.
-_EXPIRED_AT_ONCE: Final = 5_000
+_EXPIRED_AT_ONCE: Final = 2_000
 
 
 class Held(NamedTuple):

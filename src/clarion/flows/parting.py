@@ -12,6 +12,7 @@ from clarion.channels.base import Item
 from clarion.domain.route import Choice, Fitness, Route, Try, choose, narrow, route_of
 from clarion.domain.workflow import Channel
 from clarion.flows.accounts import Accounts
+from clarion.flows.balance import Balance
 from clarion.flows.deliver import PIECE, Batch
 from clarion.flows.destinations import Destinations, Held
 from clarion.flows.facts import Facts
@@ -85,12 +86,15 @@ class Parting:
         turns: Turns,
         destinations: Destinations | None = None,
         takes: Mapping[str, str | None] | None = None,
+        balance: Balance | None = None,
     ) -> None:
         """*takes*: whose tokens each account takes, where messages go to devices (None: those of all)."""
         self._routes = routes
+        self._balance = balance
         self._takes = takes
-        #: By whose token a device has.
+        #: By whose token a device has, of the routes as they were when it was made.
         self._routes_of: dict[str, Sequence[Route]] = {}
+        self._narrowed: Sequence[Route] = ()
         self._first = labels[0]
         #: With one account there is nothing to choose, and no message is looked at for it.
         self._only = labels[0] if len(labels) == 1 else None
@@ -179,13 +183,16 @@ class Parting:
 
     def _routes_for(self, row: Mapping[str, Any]) -> Sequence[Route]:
         """The routes of a message, with the accounts alone that take the token of its device, if it goes to one."""
+        routes = self._routes if self._balance is None else self._balance.routes
         if self._takes is None:
-            return self._routes
+            return routes
+        if routes is not self._narrowed:  # their weights have moved
+            self._narrowed, self._routes_of = routes, {}
         whose: str = row["whose"]
         found = self._routes_of.get(whose)
         if found is None:
             fit = [label for label, taken in self._takes.items() if taken in (None, whose)]
-            found = self._routes_of[whose] = narrow(self._routes, fit)
+            found = self._routes_of[whose] = narrow(routes, fit)
         return found
 
     async def _plan(self, connection: Connection, batch: Batch[Item]) -> Mapping[UUID, Plan]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from clarion.channels.account import Account
 from clarion.domain.breaker import State
 from clarion.flows.accounts import tell
+from clarion.flows.balance import Move, moves
 from clarion.flows.rates import DESTINATION, account_of, destination_pace, provider_pace
 from clarion.queue import breakers, destinations, limits
 from clarion.queue.breakers import Seen
@@ -43,18 +44,21 @@ class Standing:
     #: How many domains asked it for patience: so many are left alone now, and so many get little.
     parked: int = 0
     slowed: int = 0
+    #: Where its share is not what the settings say: by how many points of a hundred, and why.
+    moved: Move | None = None
 
 
 async def standings(connection: Connection, accounts: Sequence[Account]) -> list[Standing]:
     """How *accounts* stand, by name."""
     paused = await limits.paused(connection, [provider_pace(account.label) for account in accounts])
     seen = await breakers.states(connection, [account.label for account in accounts])
-    asked = await destinations_of(connection)
+    asked, moved = await destinations_of(connection), await moves(connection)
     return [
         replace(
             _standing(account, paused.get(provider_pace(account.label)), seen.get(account.label)),
             parked=asked[account.label, True],
             slowed=asked[account.label, False],
+            moved=moved.get(account.label),
         )
         for account in sorted(accounts, key=lambda one: one.name)
     ]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import orjson
 
+from clarion.domain.balance import Rules
+from clarion.domain.duration import parse_duration
 from clarion.domain.expression import Expression
 from clarion.domain.route import FACTS, Route
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
 
-_KEYS = ("providers", "weights", "when")
+_KEYS = ("providers", "weights", "when", "balance")
+_BALANCE_KEYS = ("slow", "share", "points")
 _MOST_ROUTES, _MOST_ACCOUNTS, _MOST_WEIGHT = 50, 16, 1_000_000
 
 
@@ -95,7 +100,10 @@ def _route(number: int, table: object) -> Route:
             raise ValueError(f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), _KEYS)}")
     accounts = _accounts(table.get("providers"))
     weights = _weights(table.get("weights"), len(accounts))
-    return Route(accounts=accounts, weights=weights, when=_condition(table.get("when")), name=f"route {number}")
+    when, balance = _condition(table.get("when")), _balance(table.get("balance"))
+    if balance is not None and (len(accounts) < 2 or not weights):
+        raise ValueError("`balance` moves `weights`: give one for each of several providers")
+    return Route(accounts=accounts, weights=weights, when=when, balance=balance, name=f"route {number}")
 
 
 def _accounts(value: object) -> tuple[str, ...]:
@@ -120,6 +128,37 @@ def _weights(value: object, count: int) -> tuple[int, ...]:
     if not sum(value):
         raise ValueError("`weights` gives nobody anything")
     return tuple(value)
+
+
+def _balance(value: object) -> Rules | None:
+    """``true``, or a table of what is to be other than usual."""
+    if value is None or value is False:
+        return None
+    if value is True:
+        return Rules()
+    if not isinstance(value, Mapping):
+        raise ValueError('`balance` is true, or a table such as {slow = "5s", share = 15, points = 10}')
+    for key in value:
+        if key not in _BALANCE_KEYS:
+            raise ValueError(f"unknown setting `balance.{str(key)[:64]}`; {did_you_mean(str(key), _BALANCE_KEYS)}")
+    usual = Rules()
+    slow = _length(value["slow"]) if "slow" in value else usual.slow
+    share = _percent(value, "share", usual.share * 100) / 100
+    return replace(usual, slow=slow, share=share, points=_percent(value, "points", usual.points))
+
+
+def _length(value: object) -> timedelta:
+    length = parse_duration(value) if isinstance(value, str) else None
+    if length is None or not timedelta(seconds=0.01) <= length <= timedelta(minutes=10):
+        raise ValueError('`balance.slow` is a length from 10ms to 10m, such as "5s"')
+    return length
+
+
+def _percent(table: Mapping[object, object], key: str, usual: float) -> float:
+    value = table.get(key, usual)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 100:
+        raise ValueError(f"`balance.{key}` is a number from 1 to 100")
+    return float(value)
 
 
 def _condition(value: object) -> Expression | None:

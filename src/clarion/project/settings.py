@@ -159,8 +159,8 @@ class Settings(Group):
     )
     routes: Routes = a(
         {},
-        "which accounts carry which messages: tables `[[routes.sms]]` with `providers`, and `weights` and `when` where "
-        "wanted, in the order in which they are tried; in the environment the same as JSON",
+        "which accounts carry which messages: tables `[[routes.sms]]` with `providers`, and `weights`, `when` and"
+        " `balance` where wanted, in the order in which they are tried; in the environment the same as JSON",
     )
     webhooks: Endpoints = a(
         (),

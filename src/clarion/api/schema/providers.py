@@ -24,6 +24,10 @@ class ProviderReply(Reply):
     again_in_s: float | None = Field(description="How long it is left alone; null also until somebody resumes it.")
     domains_parked: int = Field(description="Domains that asked for patience through it, and get no mail now.")
     domains_slowed: int = Field(description="Domains that get little, because they put off most or asked for patience.")
+    moved_points: float | None = Field(
+        description="How many points of a hundred its share is above its weight, or below; null: neither."
+    )
+    moved_reason: str | None
 
 
 class ProvidersReply(Reply):
