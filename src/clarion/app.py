@@ -64,6 +64,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     from clarion.api.gate import Gate, Quota, Strangers
     from clarion.api.server import ApiServer
     from clarion.api.services import Services
+    from clarion.channels.kinds import kinds
     from clarion.channels.open_provider import open_callbacks
     from clarion.flows.bindings import Bindings
     from clarion.flows.hearing import Hearing
@@ -87,6 +88,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             ages=ages(settings),
             accounts=settings.providers,
             integrations=integrations,
+            chat_kinds={name: kind for name, kind in kinds().items() if kind.channel == Channel.CHAT.value},
             carriers=carriers_of(settings),
             public_url=settings.public_url or "",
             critical=settings.suppression.critical_categories,
@@ -153,7 +155,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     # wades through what the ones before it took.
     paces = {timers.QUEUE: replace(pace, claim=4_000, batch=1_000, senders=2)}
     # Where there are several accounts, one that hangs holds up its own share of the senders, and the others' go on.
-    for channel in (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value):
+    for channel in (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value, Channel.CHAT.value):
         paces[channel] = replace(pace, senders=pace.senders * max(1, len(accounts_of(settings, channel))))
 
     def told(named: frozenset[str]) -> None:

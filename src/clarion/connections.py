@@ -111,14 +111,15 @@ def signer_of(settings: Settings) -> Signer | None:
 def routes_of(settings: Settings, channel: str) -> tuple[Route, ...]:
     """The routes of a channel (``sms``), their accounts by label, the last for all that no other takes.
 
-    An account that is named alone, or is the only one there is, makes a route of its own; of push, also several of
-    which no two are of one kind: a device's token says which it is for. None where no account carries the channel:
+    An account that is named alone, or is the only one there is, makes a route of its own; of push and chat, also
+    several of which no two are of one kind: a device's token, or a chat, says which it is for. None where no account
+    carries the channel:
     mail for which none is named goes to the SMTP server, where there is one.
     """
     fit = {account.name: account.label for account in settings.providers if account.kind.channel == channel}
     group = getattr(settings, channel)
     smtp = channel == Channel.EMAIL.value and settings.smtp_url is not None
-    alone = tuple(fit) if channel == Channel.PUSH.value else tuple(fit)[:1]
+    alone = tuple(fit) if channel in (Channel.PUSH.value, Channel.CHAT.value) else tuple(fit)[:1]
     own = group.providers or ((group.provider,) if group.provider else () if smtp else alone)
     routes = list(settings.routes.get(channel, ()))
     if own and (not routes or routes[-1].when is not None):
@@ -171,7 +172,7 @@ def carriers_of(settings: Settings) -> dict[str, list[str]]:
     """
     from clarion.channels.email.smtp import SmtpProvider
 
-    channels = (Channel.EMAIL, Channel.SMS, Channel.PUSH)
+    channels = (Channel.EMAIL, Channel.SMS, Channel.PUSH, Channel.CHAT)
     carriers = {channel.value: [account.label for account in accounts_of(settings, channel)] for channel in channels}
     return carriers if carriers[Channel.EMAIL] else {**carriers, Channel.EMAIL.value: [SmtpProvider.name]}
 

@@ -33,7 +33,15 @@ from clarion.flows.act import Act
 from clarion.flows.balance import Balance
 from clarion.flows.bindings import Bindings
 from clarion.flows.caps import Caps
-from clarion.flows.compose import Compose, compose_email, compose_push, compose_sms, reach_devices
+from clarion.flows.compose import (
+    Compose,
+    compose_chat,
+    compose_email,
+    compose_push,
+    compose_sms,
+    reach_chats,
+    reach_devices,
+)
 from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
 from clarion.flows.deliver import Deliver
@@ -57,6 +65,9 @@ from clarion.flows.verified import Verified
 from clarion.store.database import Pool
 from clarion.turns import Turns
 from clarion.worker.consumer import Handler
+
+#: The channels on which where a message goes says whose account reaches it.
+_MANY_KINDS = (Channel.PUSH, Channel.CHAT)
 
 
 def build_handlers(
@@ -108,6 +119,7 @@ def build_handlers(
     email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations)
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
+    chat = routed(channel=Channel.CHAT, compose=compose_chat, reach=reach_chats)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
@@ -122,6 +134,7 @@ def build_handlers(
         Channel.EMAIL.value: {expand.KIND: expanding, rows.DELIVER: email},
         Channel.SMS.value: {expand.KIND: expanding, rows.DELIVER: sms},
         Channel.PUSH.value: {expand.KIND: expanding, rows.DELIVER: push},
+        Channel.CHAT.value: {expand.KIND: expanding, rows.DELIVER: chat},
         Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
         rows.WAITING: {rows.ADVANCE: advancing},
         timers.QUEUE: {timers.KIND: firing},
@@ -171,7 +184,7 @@ def _routed(
     # One list more than the senders have, for the one that is kept for urgent jobs.
     known = Accounts(delivers, limits=breaker_limits(settings), places=settings.worker.senders + 1)
     usual = {"pool": pool, "contexts": contexts, "provider": provider, "compose": compose, "channel": channel}
-    takes = {account.label: account.kind.takes for account in accounts} if channel is Channel.PUSH else None
+    takes = {account.label: account.kind.takes for account in accounts} if channel in _MANY_KINDS else None
     routes = routes_of(settings, channel.value)
     balance = Balance(channel.value, routes)
     if balance.is_asked:

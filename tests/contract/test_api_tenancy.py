@@ -47,6 +47,7 @@ BODIES: dict[str, Any] = {
     "putDevice": {"token": "token:of-a-phone"},
     "addAddress": {"address": "ana@example.com"},
     "changeAddress": {"verified": True},
+    "putChat": {"provider": "telegram", "address": "2"},
 }
 
 

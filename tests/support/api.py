@@ -16,6 +16,7 @@ from tests.support.http import Connection, Reply, request
 from clarion.api.app import build_api
 from clarion.api.server import ApiServer
 from clarion.api.services import Services
+from clarion.channels.kinds import kinds
 from clarion.domain import key as keys
 from clarion.domain.scope import Scope
 from clarion.store import keys as key_store
@@ -72,13 +73,16 @@ class Api:
         return key
 
 
+CHAT_KINDS = {name: kind for name, kind in kinds().items() if kind.channel == "chat"}
+
+
 @asynccontextmanager
 async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
     """The API on the database at *url*, on a free port."""
     pool = await open_pool(url, size=4, statement_timeout_s=5, application_name="test-api")
     async with pool:
         rung: list[str] = []
-        carried = {"carriers": {"sms": ["twilio:main"]}} | settings
+        carried: dict[str, Any] = {"carriers": {"sms": ["twilio:main"]}, "chat_kinds": CHAT_KINDS} | settings
         services = Services(pool=pool, secret=SECRET, wake=rung.append, **carried)
         server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=services.closing, drain_s=2)
         # Not in a TaskGroup: a test that fails would cancel the server instead of letting it close its sockets.

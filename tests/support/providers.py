@@ -281,10 +281,14 @@ def ses_fake(**more: Any) -> SesFake:
     return SesFake(access_key=ACCESS_KEY, secret=AWS_SECRET, domain="shop.example", topic_arn=TOPIC, **more)
 
 
-def _mail_account(name: str, table: dict[str, str], base_url: str | None) -> Account:
+def account_at(name: str, table: dict[str, str], base_url: str | None) -> Account:
+    """An account as the settings would have it; *base_url* may lead anywhere, as the settings do not let it."""
     (account,) = read_accounts({name: table})
-    values = dict(account.values) | ({} if base_url is None else {"base_url": base_url})
-    return replace(account, values=values, from_domains=frozenset({"shop.example"}))
+    return replace(account, values=dict(account.values) | ({} if base_url is None else {"base_url": base_url}))
+
+
+def _mail_account(name: str, table: dict[str, str], base_url: str | None) -> Account:
+    return replace(account_at(name, table, base_url), from_domains=frozenset({"shop.example"}))
 
 
 def mail_message(to: str = "guest@example.com", *, text: str = "Your order is ready.\n", **more: Any) -> Email:

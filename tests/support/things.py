@@ -47,8 +47,8 @@ class Things:
 
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
-    """Make one of everything for *tenant*: a recipient with an address, a device and two items in the feed, a trigger,
-    a failed message of it, a timer, a job, a broker's message in quarantine, and a suppressed address.
+    """Make one of everything for *tenant*: a recipient with an address, a device, a chat and two items in the feed, a
+    trigger, a failed message of it, a timer, a job, a broker's message in quarantine, and a suppressed address.
     """
     ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
     tenant_id = api.tenants[tenant]
@@ -59,6 +59,9 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
     )
     assert registered.status in (200, 201), registered
     listed = await api.call("GET", f"/v1/recipients/{ana}/addresses", tenant=tenant)
+    room, given = f"room{suffix}", {"provider": "telegram", "address": "1"}
+    registered = await api.call("PUT", f"/v1/recipients/{ana}/chats/{room}", given, tenant=tenant)
+    assert registered.status in (200, 201), registered
     await api.call("PUT", f"/v1/topics/{guests}", {"name": "Guests"}, tenant=tenant)
     await api.call("POST", f"/v1/topics/{guests}/members", {"ids": [ana]}, tenant=tenant)
     await publish(api, welcome, tenant)
@@ -95,6 +98,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "recipients": ana,
             "devices": phone,
             "addresses": listed.json["items"][0]["id"],
+            "chats": room,
             "topics": guests,
             "workflows": welcome,
             "triggers": trigger,

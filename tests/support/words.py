@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from clarion.domain.content import EmailContent, PushContent, SmsContent
+from clarion.domain.content import ChatContent, EmailContent, PushContent, SmsContent
 from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
 from clarion.templates import (
@@ -83,6 +83,15 @@ def push(source: str, matter: Mapping[str, object], payload: Mapping[str, object
     prepared = compile_bundle(bundle({"push.txt": (source, matter)}), "en").for_trigger("push", Channel.PUSH, shared)
     content = prepared.render(RECIPIENT, {**MESSAGE, "channel": "push"})
     assert isinstance(content, PushContent)
+    return content
+
+
+def chat(source: str, matter: Mapping[str, object], payload: Mapping[str, object] | None = None) -> ChatContent:
+    """The chat message that *source* gives with the front matter *matter*."""
+    shared = {**SHARED, "payload": payload} if payload is not None else SHARED
+    prepared = compile_bundle(bundle({"chat.txt": (source, matter)}), "en").for_trigger("chat", Channel.CHAT, shared)
+    content = prepared.render(RECIPIENT, {**MESSAGE, "channel": "chat"})
+    assert isinstance(content, ChatContent)
     return content
 
 

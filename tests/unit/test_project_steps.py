@@ -38,7 +38,7 @@ def test_channels_and_delays() -> None:
 
 
 WAITS = '`delay` is a length of time such as 2h, or {until: "a time in CEL"}'
-SENDS_OR_WAITS = f"`channel` is one of `email`, `sms`, `push`, `in_app`; {WAITS}"
+SENDS_OR_WAITS = f"`channel` is one of `email`, `sms`, `push`, `chat`, `in_app`; {WAITS}"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ SENDS_OR_WAITS = f"`channel` is one of `email`, `sms`, `push`, `in_app`; {WAITS}
         ("steps: [{channel: email}, {delay: 2h}]", ":1:27: nothing comes after the delay `delay`; put what shall"),
         ("steps: [{delay: 2h}, {delay: 2h}, {channel: email}]", ":1:22: two steps have the key `delay`: the other is"),
         ("steps: [{channel: emial}]", ":1:19: `emial` is not a channel; did you mean `email`?"),
-        ("steps: [{channel: fax}]", "`fax` is not a channel; expected one of `email`, `in_app`, `push`, `sms`"),
+        ("steps: [{channel: fax}]", "`fax` is not a channel; expected one of `chat`, `email`, `in_app`, `push`, `sms`"),
         ("steps: [{channel: email, wen: x}]", "unknown key `wen`; did you mean `when`?"),
         ("steps: [{channel: email, template: ../../etc/passwd}]", "`../../etc/passwd` is not a name"),
         (

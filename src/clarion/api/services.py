@@ -21,7 +21,7 @@ from clarion.flows.retention import Ages, What
 if TYPE_CHECKING:
     import asyncpg
 
-    from clarion.channels.account import Account
+    from clarion.channels.account import Account, Kind
     from clarion.channels.base import Callbacks
     from clarion.flows.hearing import Hearing
     from clarion.flows.rates import Carriers
@@ -52,6 +52,8 @@ class Services:
     strangers: Strangers = field(default_factory=lambda: Strangers(FAILED_KEYS))
     #: Accounts at providers, as the settings have them.
     accounts: Sequence[Account] = ()
+    #: The kinds of accounts that reach chats, by name.
+    chat_kinds: Mapping[str, Kind] = field(default_factory=dict)
     #: Who may tell what became of messages, by kind and name as in the path; where it calls us; and how often.
     integrations: Mapping[tuple[str, str], Callbacks] = field(default_factory=dict)
     public_url: str = ""

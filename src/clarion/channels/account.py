@@ -109,6 +109,9 @@ class Kind:
     read_token: Callable[[str, Sequence[Account]], str] = lambda token, _: token
     #: Of push: whether it takes the tokens of all kinds of providers, not its own alone.
     takes_all: bool = False
+    #: Of chats: gives where one is in its usual form; raises `Invalid` that repeats none of it. None: there is no way
+    #: to say, and every chat is the account's own room.
+    read_chat: Callable[[str], str] | None = None
     #: Where the provider is spoken to, as a URL; None where that shows only when something is sent.
     address: Callable[[Account], str | None] = lambda account: account.get("base_url")
     #: How many bytes a request may have in which it tells something later.

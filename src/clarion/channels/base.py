@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from clarion.domain.content import EmailContent, PushContent, SmsContent
+from clarion.domain.content import ChatContent, EmailContent, PushContent, SmsContent
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome
 from clarion.domain.status import Status
@@ -59,6 +59,17 @@ class Push:
     priority: Priority = Priority.NORMAL
     #: Whose the token is: the kind of provider.
     whose: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """One chat message to hand over."""
+
+    message_id: UUID
+    #: Where the provider finds the chat: an id, a name, or the address of a webhook, which is a secret. Empty for the
+    #: account's own room.
+    to: str = field(repr=False)
+    content: ChatContent
 
 
 Item = TypeVar("Item")

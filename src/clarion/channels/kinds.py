@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from clarion.channels.account import Kind
+from clarion.channels.chat.telegram_account import TELEGRAM
 from clarion.channels.email.mailgun_account import MAILGUN
 from clarion.channels.email.postmark_account import POSTMARK
 from clarion.channels.email.resend_account import RESEND
@@ -31,6 +32,7 @@ _KINDS = (
     SES,
     SMTP,
     SNS,
+    TELEGRAM,
     TWILIO,
     VONAGE,
     WEBPUSH,

@@ -15,6 +15,7 @@ from clarion.cli import (
     apply,
     bindings,
     catcher,
+    chats,
     check,
     demo,
     devices,
@@ -105,6 +106,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(addresses.app, name="addresses")
 app.add_typer(devices.app, name="devices")
+app.add_typer(chats.app, name="chats")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")

@@ -52,4 +52,17 @@ class PushContent:
     ttl: timedelta | None = None
 
 
-Content = EmailContent | InAppContent | SmsContent | PushContent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatContent:
+    """The words of one chat message, rendered: as they are to be read, with no markup of any provider in them."""
+
+    text: str
+    #: Stands above the text, bold.
+    title: str | None = None
+    #: Where the title leads; without one it stands under the text.
+    url: str | None = None
+    #: The address of a picture.
+    image: str | None = None
+
+
+Content = EmailContent | InAppContent | SmsContent | PushContent | ChatContent

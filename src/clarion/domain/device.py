@@ -40,10 +40,12 @@ class Device:
 
 
 class Dead(NamedTuple):
-    """A token that its provider knows no more, and what it said."""
+    """A token, or the address of a chat, that its provider knows no more, and what it said."""
 
     token: str
     reason: str
+    #: Of a chat, whose address says nothing without it: the kind of provider.
+    provider: str | None = None
 
 
 def check_token(text: str) -> str:

@@ -38,6 +38,8 @@ class Retry:
     blameless: bool = field(default=False, compare=False)
     #: What it says of the domain that the message is for, if anything: then it says nothing against the account.
     pushback: Pushback | None = field(default=None, compare=False)
+    #: Whether the wait (there is an `after` then) costs the message no attempt: where it goes is busy, not the account.
+    unspent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from clarion.domain.expression import Expression, Result, Scope
 from clarion.domain.recipient import Recipient
 from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
 
-_NO_ADDRESS = {channel: f"no address for {channel.value}" for channel in Channel} | {Channel.PUSH: "no device for push"}
+#: The channels on which a recipient is reached in several places, and why none of them is reached where there are none.
+_MANY = {Channel.PUSH: "no device for push", Channel.CHAT: "no chat"}
+_NO_ADDRESS = {channel: f"no address for {channel.value}" for channel in Channel} | _MANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,8 @@ def plan(
             channel = ready.step.channel
             if channels is not None and channel not in channels:
                 continue
-            if channel is Channel.PUSH:
-                planned += _for_devices(number, ready.when, recipient, scope)
+            if channel in _MANY:
+                planned += _for_each(number, channel, ready.when, recipient, scope)
                 continue
             address = address_of(recipient, channel)
             skip = _why_not(channel, address, ready.when, recipient, scope)
@@ -118,20 +120,23 @@ def skip_rest(
 
 def address_of(recipient: Recipient, channel: Channel) -> str | None:
     """Where *recipient* is reached on *channel*; a feed is reached by the recipient's id. No one place stands for all
-    devices."""
+    devices, or all chats."""
     if channel is Channel.EMAIL:
         return recipient.email
-    if channel is Channel.PUSH:
+    if channel in _MANY:
         return None
     return recipient.phone if channel is Channel.SMS else recipient.id
 
 
-def _for_devices(number: int, when: Expression | None, recipient: Recipient, scope: Scope | None) -> list[Planned]:
-    """A message for each device, so that each is tried until it has it, and none of the others has it twice."""
-    skip = _why_not(Channel.PUSH, recipient.devices[0] if recipient.devices else None, when, recipient, scope)
+def _for_each(
+    number: int, channel: Channel, when: Expression | None, recipient: Recipient, scope: Scope | None
+) -> list[Planned]:
+    """A message for each device or chat, so that each is tried until it has it, and none of the others has it twice."""
+    places = recipient.devices if channel is Channel.PUSH else recipient.chats
+    skip = _why_not(channel, places[0] if places else None, when, recipient, scope)
     if skip is not None:
-        return [Planned(number, Channel.PUSH, None, skip)]
-    return [Planned(number, Channel.PUSH, device) for device in recipient.devices]
+        return [Planned(number, channel, None, skip)]
+    return [Planned(number, channel, place) for place in places]
 
 
 def _why_not(

@@ -36,6 +36,8 @@ class Recipient:
     phone: str | None = None
     #: The ids of the devices that take push messages; known only where a workflow pushes.
     devices: tuple[str, ...] = ()
+    #: The ids of the chats that take messages; known only where a workflow writes to chats.
+    chats: tuple[str, ...] = ()
     #: The application's own fields, as JSON.
     data: Mapping[str, object] = field(default_factory=dict)
 
@@ -61,5 +63,6 @@ class Recipient:
             email=later.email or self.email,
             phone=later.phone or self.phone,
             devices=self.devices,
+            chats=self.chats,
             data={**self.data, **later.data},
         )

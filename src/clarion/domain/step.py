@@ -15,6 +15,7 @@ class Channel(StrEnum):
     EMAIL = "email"
     SMS = "sms"
     PUSH = "push"
+    CHAT = "chat"
     IN_APP = "in_app"
 
 

@@ -92,8 +92,8 @@ def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: time
             reason = f"{code}: {reason}"
             return Verdict(status=Status.FAILED, reason=reason, attempt="rejected", bury=True, feedback=feedback)
         case Retry(reason, after, pause_provider):
-            everybody = pause_provider or outcome.pushback is Pushback.AWAY
-            if everybody and after is not None:
+            free = pause_provider or outcome.unspent or outcome.pushback is Pushback.AWAY
+            if free and after is not None:
                 return _wait_for_provider(reason, after, remains=remains, chance=chance)
             return _try_again(reason, after, policy, tried=tried, remains=remains, chance=chance)
         case Uncertain(reason):
@@ -128,7 +128,7 @@ def _try_again(
 
 
 def _wait_for_provider(reason: str, after: timedelta, *, remains: timedelta, chance: float) -> Verdict:
-    """The provider, or the domain that it is for, asked everybody to wait: no message is the worse for it, and not all
+    """The provider, or the domain or room that it is for, asked to wait: no message is the worse for it, and not all
     come back in the same moment."""
     pause = after * (1 + 0.2 * chance)
     if pause >= remains:

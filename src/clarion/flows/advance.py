@@ -28,7 +28,7 @@ from clarion.flows.variables import trigger_variables
 from clarion.flows.verified import Verified
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff
-from clarion.store import devices, messages, runs, triggers
+from clarion.store import chats, devices, messages, runs, triggers
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
@@ -48,6 +48,8 @@ class _Batch:
     now: datetime
     #: Of those whose workflow pushes, by the run.
     devices: Mapping[UUID, Sequence[str]]
+    #: … and of those whose workflow writes to chats.
+    chats: Mapping[UUID, Sequence[str]]
 
 
 class Advance:
@@ -95,12 +97,15 @@ class Advance:
         if asking:
             waiting = {row["id"]: row for row in await self._verified.only(connection, [*waiting.values()], asking)}
         pushing = [row for row in waiting.values() if versions[row["workflow_version_id"]].pushes]
+        writing = [row for row in waiting.values() if versions[row["workflow_version_id"]].chats]
+        rooms = await chats.of_people(connection, [(row["tenant_id"], row["recipient_id"]) for row in writing])
         return _Batch(
             jobs=by_id,
             waiting=waiting,
             triggers=await triggers.load(connection, {row["trigger_id"] for row in waiting.values()}),
             versions=versions,
             devices=await devices.of_runs(connection, pushing) if pushing else {},
+            chats={row["id"]: found for row, found in zip(writing, rooms, strict=True)},
             now=await connection.fetchval("SELECT clock_timestamp()"),
         )
 
@@ -133,7 +138,7 @@ def _plans(batch: _Batch, verified: Verified) -> dict[UUID, Plan]:
         if trigger is None:
             continue
         channels, start = trigger["channels"], row["step"] + 1
-        recipient = recipient_of(row, batch.devices.get(row["id"]))
+        recipient = recipient_of(row, batch.devices.get(row["id"]), batch.chats.get(row["id"], ()))
         if not row["known"]:
             why = "its recipient was deleted"
             plans[row["id"]] = Plan(skip_rest(version.steps, recipient, why, channels=channels, start=start))

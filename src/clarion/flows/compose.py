@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from clarion.channels.base import Email, Item, Push, Sms
-from clarion.domain.content import EmailContent, PushContent, SmsContent
+from clarion.channels.base import Chat, Email, Item, Push, Sms
+from clarion.domain.content import ChatContent, EmailContent, PushContent, SmsContent
 from clarion.domain.verdict import Verdict, not_renderable, out_of_reach
 from clarion.errors import Invalid
 from clarion.flows.contexts import Context
 from clarion.flows.unsubscribe import Offers
-from clarion.store import devices
+from clarion.store import chats, devices
 from clarion.store.database import Connection
 
 #: Makes of a message (a row of `messages.load`) and its trigger's context what a provider takes. Raises `Invalid` when
@@ -100,3 +100,19 @@ def compose_push(row: Mapping[str, Any], context: Context) -> Push:
         priority=context.version.workflow.priority,
         whose=row["whose"],
     )
+
+
+async def reach_chats(connection: Connection, rows: Rows) -> Rows:
+    """*rows* with the address (`token`) that the chat which each names has now, `whose` kind of account reaches it, and
+    the `account`, where it must be that one; None where the chat is gone or takes none."""
+    found = await chats.of_messages(connection, list(rows.values()))
+    return {id: {**row, **found.get(id, _UNREACHED)} for id, row in rows.items()}
+
+
+def compose_chat(row: Mapping[str, Any], context: Context) -> Chat:
+    """A message for the chat that *row* (of `reach_chats`) names."""
+    if row["token"] is None:
+        raise OutOfReach("its chat is gone, or takes no messages any more")
+    content = context.render(row)
+    assert isinstance(content, ChatContent)
+    return Chat(message_id=row["id"], to=row["token"], content=content)

@@ -18,13 +18,14 @@ from clarion.domain.device import Dead
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject
 from clarion.domain.status import Status
+from clarion.domain.step import Channel
 from clarion.domain.suppression import SoftRule
 from clarion.domain.verdict import Verdict
 from clarion.flows.feedback import Said, learn
 from clarion.flows.hearing import Hearing
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff, storable
-from clarion.store import devices, messages
+from clarion.store import chats, devices, messages
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
@@ -85,9 +86,10 @@ class Ending(NamedTuple):
 
 
 def dead_of(outcome: Outcome, row: Mapping[str, Any]) -> Dead | None:
-    """The token to which a message (*row*, of `reach_devices`) went, if *outcome* says that it is dead."""
+    """The token or chat to which a message (*row*, of `reach_devices` or `reach_chats`) went, if *outcome* says that it
+    is dead."""
     if isinstance(outcome, Reject) and outcome.feedback is Feedback.DEAD_TOKEN and (token := row.get("token")):
-        return Dead(token, storable(outcome.reason))
+        return Dead(token, storable(outcome.reason), row["whose"] if row["channel"] == Channel.CHAT else None)
     return None
 
 
@@ -130,12 +132,19 @@ async def record(
     if buried or later:  # only what is refused says something of an address, mostly for good
         await learn(connection, [said for e in endings if (said := e.said()) is not None], soft)
         if dead := [(e.job.tenant_id, e.dead) for e in endings if e.dead is not None]:
-            log.info("device.disabled", devices=await devices.disable(connection, dead))
+            await _disable(connection, dead)
     if hearing is not None and hearing.anybody:
         ended = [e for e in endings if e.job.id in moved and e.verdict.after is None]
         await hearing.messages(connection, [(e.job.tenant_id, e.job.id, e.verdict.status) for e in ended])
         await hearing.buried(connection, buried, lost)
     return moved
+
+
+async def _disable(connection: Connection, dead: Sequence[tuple[UUID, Dead]]) -> None:
+    if tokens := [(tenant_id, one) for tenant_id, one in dead if one.provider is None]:
+        log.info("device.disabled", devices=await devices.disable(connection, tokens))
+    if rooms := [(tenant_id, one) for tenant_id, one in dead if one.provider is not None]:
+        log.info("chat.disabled", chats=await chats.disable(connection, rooms))
 
 
 async def record_surely(

@@ -33,6 +33,7 @@ from clarion.flows.verified import Verified
 from clarion.queue import add, settle
 from clarion.queue.job import Job, first_claim
 from clarion.store import few, triggers
+from clarion.store.chats import of_people
 from clarion.store.database import Connection, Pool
 from clarion.turns import Turns
 
@@ -119,9 +120,11 @@ class Expand:
         found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for recipient in recipients:
             found[recipient["trigger_id"]].append(recipient)
+        writing = {row["id"]: row["tenant_id"] for row in group if versions[row["workflow_version_id"]].chats}
+        rooms = await _chats(connection, writing, recipients) if writing else {}
         for row in group:
             mine = found[row["id"]]
-            await self._write(page, row, versions[row["workflow_version_id"]], mine, last=len(mine) < size)
+            await self._write(page, row, versions[row["workflow_version_id"]], mine, rooms, last=len(mine) < size)
         try:
             claimed = await self._commit(connection, page, jobs, slot)
         except LostLease:
@@ -147,6 +150,7 @@ class Expand:
         row: Mapping[str, Any],
         version: Version,
         recipients: Sequence[Mapping[str, Any]],
+        chats: Mapping[tuple[UUID, str], Sequence[str]],
         *,
         last: bool,
     ) -> None:
@@ -154,11 +158,12 @@ class Expand:
         known = [r for r in recipients if r["known"]]
         scope = _scope(row) if version.has_expressions else None
         more = version.pushes * sum(len(r["devices"]) for r in known) if version.pushes else 0
+        more += version.chats * sum(len(chats.get((row["id"], r["recipient_id"]), ())) for r in known) if chats else 0
         minted = iter(ids.new_many(len(known) * (len(version.steps) + 1) + more))
         first_job = len(page.rows.jobs)
         waiting, verified = False, self._verified.asks(version.workflow)
         for number, r in enumerate(known, 1):
-            recipient = recipient_of(r, r["devices"])
+            recipient = recipient_of(r, r["devices"], chats.get((row["id"], r["recipient_id"]), ()) if chats else ())
             waiting |= write_run(
                 page.rows, row, version, recipient, scope, minted, self._marks, self._caps, verified=verified
             )
@@ -202,6 +207,15 @@ class Expand:
             slot=slot,
         )
         return [first_claim(*row) for row in rows.jobs if row[0] in claimed]  # type: ignore[arg-type]
+
+
+async def _chats(
+    connection: Connection, writing: Mapping[UUID, UUID], recipients: Sequence[Mapping[str, Any]]
+) -> dict[tuple[UUID, str], Sequence[str]]:
+    """The chats of *recipients*, by trigger and recipient, of those triggers (by their tenants) that write to chats."""
+    places = [(r["trigger_id"], r["recipient_id"]) for r in recipients if r["trigger_id"] in writing]
+    found = await of_people(connection, [(writing[trigger], recipient) for trigger, recipient in places])
+    return {place: chats for place, chats in zip(places, found, strict=True) if chats}
 
 
 def _scope(row: Mapping[str, Any]) -> Scope:

@@ -22,6 +22,7 @@ from clarion.store import triggers
 #: The queue of first pages; the next ones travel in the queue of a channel.
 QUEUE = "expand"
 KIND = "expand"
+_SLOWEST_FIRST = tuple(each.value for each in (Channel.SMS, Channel.CHAT, Channel.EMAIL, Channel.PUSH, Channel.IN_APP))
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def write_run(
 def write_next(page: Page, row: Mapping[str, Any], own: Sequence[tuple[object, ...]]) -> None:
     """The job of the next page, in the slowest channel's queue at the middle of this page; at once if nothing waits."""
     queue, run_at = QUEUE, page.rows.now
-    for channel in (Channel.SMS.value, Channel.EMAIL.value, Channel.PUSH.value, Channel.IN_APP.value):
+    for channel in _SLOWEST_FIRST:
         times = [job[6] for job in own if job[2] == channel]
         if times:
             middle = times[len(times) // 2]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Generic, NamedTuple
 from uuid import UUID
 
-from clarion.channels.base import Item
+from clarion.channels.base import Item, label_of
 from clarion.domain.route import Choice, Fitness, Route, Try, choose, narrow, route_of
 from clarion.domain.workflow import Channel
 from clarion.flows.accounts import Accounts
@@ -16,6 +16,7 @@ from clarion.flows.balance import Balance
 from clarion.flows.deliver import PIECE, Batch
 from clarion.flows.destinations import Destinations, Held
 from clarion.flows.facts import Facts
+from clarion.flows.unreached import without_account
 from clarion.queue.job import Job
 from clarion.store import routing
 from clarion.store.database import Connection
@@ -23,12 +24,6 @@ from clarion.turns import Turns
 
 #: Messages for which an account has no place, or a probe on its way, look again after so long.
 LATER = timedelta(seconds=2)
-#: Those that no account may ever carry, as things are set up, after so long.
-_MUCH_LATER = timedelta(minutes=1)
-_NO_ACCOUNT = (
-    "no provider is configured for devices of {}: add a table [providers.NAME] of that kind to clarion.toml, and name "
-    "it where [push] or [[routes.push]] name others"
-)
 
 
 @dataclass(slots=True)
@@ -88,11 +83,12 @@ class Parting:
         takes: Mapping[str, str | None] | None = None,
         balance: Balance | None = None,
     ) -> None:
-        """*takes*: whose tokens each account takes, where messages go to devices (None: those of all)."""
+        """*takes*: whose tokens each account takes, where messages go to devices or chats (None: those of all)."""
         self._routes = routes
         self._balance = balance
         self._takes = takes
-        #: By whose token a device has, of the routes as they were when it was made.
+        #: By whose token a device has, or whose a chat is, of a chat also by the account: of the routes as they were
+        #: when it was made.
         self._routes_of: dict[str, Sequence[Route]] = {}
         self._narrowed: Sequence[Route] = ()
         self._first = labels[0]
@@ -114,7 +110,7 @@ class Parting:
         parts: dict[str, Part[Item]] = {}
         held: dict[UUID, Held] = {}
         plans = self._with_held(await self._plan(connection, batch), jobs, batch)
-        waiting |= await _without_account(connection, batch, [id for id in batch.items if id not in plans])
+        waiting |= await without_account(connection, batch, [id for id in batch.items if id not in plans])
         left = list(plans)
         while left:  # what an account has no place for now another may take
             chosen: dict[str, list[tuple[UUID, Choice]]] = {}
@@ -176,23 +172,24 @@ class Parting:
         if self._takes is None:
             return {}
         nobodys = [id for id in batch.items if not self._routes_for(batch.rows[id])]
-        waiting = await _without_account(connection, batch, nobodys)
+        waiting = await without_account(connection, batch, nobodys)
         for id in nobodys:
             del batch.items[id]
         return waiting
 
     def _routes_for(self, row: Mapping[str, Any]) -> Sequence[Route]:
-        """The routes of a message, with the accounts alone that take the token of its device, if it goes to one."""
+        """The routes of a message, with the accounts alone that take the token of its device, or reach its chat."""
         routes = self._routes if self._balance is None else self._balance.routes
         if self._takes is None:
             return routes
         if routes is not self._narrowed:  # their weights have moved
             self._narrowed, self._routes_of = routes, {}
         whose: str = row["whose"]
-        found = self._routes_of.get(whose)
+        one = label_of(whose, account) if (account := row.get("account")) else None
+        found = self._routes_of.get(one or whose)
         if found is None:
-            fit = [label for label, taken in self._takes.items() if taken in (None, whose)]
-            found = self._routes_of[whose] = narrow(routes, fit)
+            fit = [label for label, taken in self._takes.items() if taken in (None, whose) and one in (None, label)]
+            found = self._routes_of[one or whose] = narrow(routes, fit)
         return found
 
     async def _plan(self, connection: Connection, batch: Batch[Item]) -> Mapping[UUID, Plan]:
@@ -232,15 +229,6 @@ class Parting:
 def _none_of(batch: Batch[Item]) -> Batch[Item]:
     """What is known of *batch*, with none of its items and nothing that was decided without sending."""
     return replace(batch, items={}, endings=[], idle=[])
-
-
-async def _without_account(connection: Connection, batch: Batch[Item], ids: Sequence[UUID]) -> dict[UUID, Fitness]:
-    """Why these messages of *batch* wait, for whose devices there is no account: it stands with them, too."""
-    if not ids:
-        return {}
-    reasons = {id: _NO_ACCOUNT.format(batch.rows[id]["whose"]) for id in ids}
-    await routing.explain(connection, reasons)
-    return {id: Fitness(reason, _MUCH_LATER) for id, reason in reasons.items()}
 
 
 def _draw(id: UUID) -> float:

@@ -17,12 +17,13 @@ from clarion.templates.compiled import CompiledBundle, compile_bundle
 from clarion.templates.source import Bundle
 
 #: What happens when nobody can know whether a message was taken, unless the workflow says otherwise: a mail twice is
-#: a nuisance, a mail never is a loss; an SMS twice is paid for twice (PROMISES P4); a push message that comes again
-#: takes the place of the first on the screen. `verify.sql` has the same rule.
+#: a nuisance, a mail never is a loss, and so it is in a chat; an SMS twice is paid for twice (PROMISES P4); a push
+#: message that comes again takes the place of the first on the screen. `verify.sql` has the same rule.
 _ON_UNCERTAIN = {
     Channel.EMAIL: OnUncertain.RETRY,
     Channel.SMS: OnUncertain.HOLD,
     Channel.PUSH: OnUncertain.RETRY,
+    Channel.CHAT: OnUncertain.RETRY,
     Channel.IN_APP: OnUncertain.RETRY,
 }
 
@@ -40,6 +41,8 @@ class Version:
     has_expressions: bool
     #: How many steps go to the recipients' devices, which are looked up only for these.
     pushes: int = 0
+    #: … and to their chats.
+    chats: int = 0
 
     def policy(self, channel: Channel) -> Policy:
         """How often and how long to try on *channel*."""
@@ -83,4 +86,5 @@ class Published:
             content=compile_bundle(Bundle.from_json(row["bundle"]), self._default_locale),
             has_expressions=any(ready.when or ready.until for ready in steps),
             pushes=sum(step.channel is Channel.PUSH for step in workflow.channel_steps),
+            chats=sum(step.channel is Channel.CHAT for step in workflow.channel_steps),
         )

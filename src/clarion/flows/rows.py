@@ -144,8 +144,8 @@ class Rows:
                 self.counts[key] = (queued - 1, skipped + 1)  # type: ignore[index]
 
 
-def recipient_of(row: Mapping[str, Any], devices: Sequence[str] | None = None) -> Recipient:
-    """The recipient in a row of `triggers.page` or `runs.load`, with the *devices* where they matter."""
+def recipient_of(row: Mapping[str, Any], devices: Sequence[str] | None = None, chats: Sequence[str] = ()) -> Recipient:
+    """The recipient in a row of `triggers.page` or `runs.load`, with the *devices* and *chats* where they matter."""
     return Recipient(
         id=row["recipient_id"],
         name=row["name"],
@@ -154,5 +154,6 @@ def recipient_of(row: Mapping[str, Any], devices: Sequence[str] | None = None) -
         email=row["email"],
         phone=row["phone"],
         devices=tuple(devices or ()),
+        chats=tuple(chats),
         data=row["data"],
     )

@@ -125,6 +125,8 @@ class Client:
     def _broken_off(self, error: Exception, progress: _Progress) -> Retry | Uncertain:
         seconds = self._patience.total.total_seconds()
         why = f"no answer within {seconds:g} s" if isinstance(error, TimeoutError) else str(error)
+        if isinstance(error, aiohttp.ClientResponseError):
+            why = error.message  # without the URL, which may have a secret in it
         why = printable(why or type(error).__name__)
         return Uncertain(why) if progress.sent else Retry(why)
 

@@ -17,7 +17,7 @@ from clarion.project.routes import mischosen as routes_mischosen
 from clarion.project.setting_types import rate
 
 #: The channels that accounts carry, and what they carry then.
-_CARRIED: Final = {"email": "mail", "sms": "text messages", "push": "push messages"}
+_CARRIED: Final = {"email": "mail", "sms": "text messages", "push": "push messages", "chat": "messages to chats"}
 
 _FILE = "_file"
 _LARGEST_FILE = 64 * 1024
@@ -78,8 +78,8 @@ def _mischosen(
     if len(set(several)) < len(several):
         yield f"{channel}.providers", f"{channel}.providers names one twice", "name each once, in order"
     own = several or ((one,) if isinstance(one, str) else ())
-    # The token of a device says which kind of account it is for: only among those of one kind must be chosen.
-    alike = {account.kind.name if channel == "push" else "" for account in accounts if account.name in fit}
+    # A device's token, or a chat, says which kind of account it is for: only among those of one kind must be chosen.
+    alike = {account.kind.name if channel in ("push", "chat") else "" for account in accounts if account.name in fit}
     alone = by_itself and len(alike) == len(fit)
     for number, why, hint in routes_mischosen(channel, routes, fit, own, alone=alone and bool(fit)):
         yield f"routes.{channel}.{number}", f"routes.{channel}: {why}", hint

@@ -81,6 +81,25 @@ class Worker(Group):
     expand_page: int = a(1_000, "recipients that one step of an expansion reads", ge=10, le=10_000)
 
 
+class Chat(Group):
+    """Messages to chats: through which providers, and how fast."""
+
+    provider: str | None = a(
+        None,
+        "the account that alone carries them, by the name of its table `[providers.NAME]`; absent: each one there is "
+        "for chats, those of its kind",
+        max_length=64,
+    )
+    providers: Names = a(
+        (),
+        "some of them instead: of those of a kind the first is used, and each of the others where those before it "
+        "cannot be",
+    )
+    rate: RateText | None = a(
+        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
+    )
+
+
 class Api(Group):
     """What one HTTP request may bring, and how many one tenant may send to each API process."""
 

@@ -18,6 +18,7 @@ from clarion.project.mail_settings import BounceAddress, Bounces
 from clarion.project.setting_groups import (
     Api,
     Breaker,
+    Chat,
     Database,
     Defaults,
     Names,
@@ -199,6 +200,7 @@ class Settings(Group):
     email: Email = Email()
     sms: Sms = Sms()
     push: Push = Push()
+    chat: Chat = Chat()
     api: Api = Api()
     database: Database = Database()
     retention: Retention = Retention()

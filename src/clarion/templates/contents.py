@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from clarion.domain.content import Content, EmailContent, InAppContent, PushContent, SmsContent
+from clarion.domain.content import ChatContent, Content, EmailContent, InAppContent, PushContent, SmsContent
 from clarion.domain.sms_text import MOST_SEGMENTS, measure
 from clarion.domain.step import Channel
+from clarion.templates.chatting import chat, check_chat
 from clarion.templates.errors import refused
 from clarion.templates.limits import Limits, Run
 from clarion.templates.program import Program
@@ -53,6 +54,7 @@ MAKE: Mapping[Channel, Callable[[Words, Mapping[str, object], Run], Content]] = 
     Channel.EMAIL: _email,
     Channel.SMS: _sms,
     Channel.PUSH: push,
+    Channel.CHAT: chat,
     Channel.IN_APP: _in_app,
 }
 
@@ -70,6 +72,10 @@ def check(content: Content, choice: Choice, limits: Limits) -> None:
             _check_url(content.url, choice)
             check_push(content, choice)
             _check_line("title", content.title, choice)
+        case ChatContent():
+            _check_size((content.text, content.title or "", content.url or "", content.image or ""), choice, limits)
+            check_chat(content, choice)
+            _check_line("title", content.title or "", choice)
         case InAppContent():
             _check_url(content.url, choice)
             _check_line("title", content.title, choice)

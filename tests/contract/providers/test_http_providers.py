@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.support import providers
+from tests.support.chats import CHAT_CASES
 from tests.support.endpoint import Answer, EndpointServer, cut, hang, raw, status
 from tests.support.providers import SHORT, Case
 from tests.support.push import PUSH_CASES
@@ -29,7 +30,7 @@ from clarion.http.client import MOST_READ
 from clarion.http.outcome import LONGEST_WAIT
 
 ANSWER = How.ANSWER
-CASES = {**providers.CASES, **PUSH_CASES}
+CASES = {**providers.CASES, **PUSH_CASES, **CHAT_CASES}
 
 
 @pytest.fixture(params=sorted(CASES))

@@ -15,7 +15,7 @@ from clarion.config import Settings
 from clarion.connections import accounts_of
 from clarion.domain.workflow import Channel
 
-_CHANNELS = (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value)
+_CHANNELS = (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value, Channel.CHAT.value)
 
 
 async def check_providers(settings: Settings) -> AsyncIterator[Finding]:

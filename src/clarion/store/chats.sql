@@ -1,0 +1,59 @@
+-- name: lock_recipient
+-- Those who register chats of one recipient come one after the other, so that they can be counted.
+SELECT 1 FROM recipient WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
+
+-- name: put
+-- One that was disabled takes messages again: the application says that it is there.
+INSERT INTO chat AS c (tenant_id, recipient_id, id, provider, account, address)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (tenant_id, recipient_id, id) DO UPDATE
+SET provider = excluded.provider, account = excluded.account, address = excluded.address, seen_at = clock_timestamp(),
+    disabled_at = NULL, disabled_reason = NULL
+RETURNING id, provider, account, address, created_at, seen_at, disabled_at, disabled_reason, (xmax = 0) AS created
+
+-- name: trim
+-- $3 how many a recipient may have: the others were not seen for longer.
+DELETE FROM chat c WHERE tenant_id = $1 AND recipient_id = $2 AND id IN (
+    SELECT id FROM chat WHERE tenant_id = $1 AND recipient_id = $2 ORDER BY seen_at DESC, id OFFSET $3
+)
+
+-- name: known
+SELECT EXISTS (SELECT FROM recipient WHERE tenant_id = $1 AND id = $2)
+
+-- name: list
+SELECT id, provider, account, address, created_at, seen_at, disabled_at, disabled_reason
+FROM chat WHERE tenant_id = $1 AND recipient_id = $2 ORDER BY seen_at DESC, id
+
+-- name: get
+SELECT id, provider, account, address, created_at, seen_at, disabled_at, disabled_reason
+FROM chat WHERE tenant_id = $1 AND recipient_id = $2 AND id = $3
+
+-- name: delete
+DELETE FROM chat WHERE tenant_id = $1 AND recipient_id = $2 AND id = $3 RETURNING 1
+
+-- name: of_people
+-- Which chats of each recipient take messages, by its place in what was asked; those without any are left out.
+SELECT n.place, array_agg(c.id ORDER BY c.id) AS chats
+FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS n (tenant_id, recipient_id, place)
+JOIN chat c ON c.tenant_id = n.tenant_id AND c.recipient_id = n.recipient_id COLLATE "C" AND c.disabled_at IS NULL
+GROUP BY n.place
+
+-- name: of_messages
+-- Those of the chats that messages name that still take some.
+SELECT n.message_id, c.provider AS whose, c.account, c.address AS token
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS n (message_id, tenant_id, recipient_id, id)
+JOIN chat c ON c.tenant_id = n.tenant_id AND c.recipient_id = n.recipient_id COLLATE "C" AND c.id = n.id COLLATE "C"
+WHERE c.disabled_at IS NULL
+
+-- name: disable
+-- By the address that was used at that kind of provider, whoever has it. In order, as others may disable the same at the
+-- same time.
+WITH dead AS MATERIALIZED (
+    SELECT c.tenant_id, c.recipient_id, c.id, n.reason
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS n (tenant_id, provider, address, reason)
+    JOIN chat c ON c.tenant_id = n.tenant_id AND c.address = n.address COLLATE "C" AND c.provider = n.provider COLLATE "C"
+    WHERE c.disabled_at IS NULL ORDER BY c.tenant_id, c.recipient_id, c.id FOR UPDATE OF c
+)
+UPDATE chat c SET disabled_at = clock_timestamp(), disabled_reason = dead.reason
+FROM dead WHERE c.tenant_id = dead.tenant_id AND c.recipient_id = dead.recipient_id AND c.id = dead.id
+RETURNING c.id
