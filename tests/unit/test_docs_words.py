@@ -11,10 +11,14 @@ from tests.support.docs import ROOT, SOURCE, blocks, calls, page, rows, section,
 
 from clarion.api.gate import CALLBACKS
 from clarion.channels.account import LARGEST_CALLBACK
+from clarion.channels.email import resend_callbacks
 from clarion.channels.kinds import kinds
+from clarion.channels.options import OLDEST
 from clarion.domain.callback import TOLD, Fate
+from clarion.domain.duration import parse_duration
 from clarion.domain.status import MOVES, OPEN, RETRYABLE, Status, mermaid
 from clarion.domain.workflow import Channel
+from clarion.flows import retention
 from clarion.flows.verify import SAYS
 
 STATUSES = page("reference/statuses.md")
@@ -91,6 +95,20 @@ def test_what_providers_tell_is_told() -> None:
         if kind.callbacks is not None and kind.largest_callback != LARGEST_CALLBACK:
             assert f"`{kind.name}` {kind.largest_callback // 1024} KiB" in told.replace("\n", " ")
     assert f"{CALLBACKS:,} requests a second" in told
+
+
+def test_what_is_signed_is_believed_as_long_as_it_is_said_and_its_keys_are_kept_for_longer() -> None:
+    believed = {cells[0].partition("`")[0]: cells[-1].strip("`") for cells in rows(page("explanation/callbacks.md"))}
+    believed = {name: age for name, age in believed.items() if name in kinds()}
+    asked = {
+        kind.name: option.default
+        for kind in kinds().values()
+        for option in kind.options
+        if option.key == "callback_age"
+    }
+    assert asked and asked.items() <= believed.items()
+    assert parse_duration(believed["resend"]) == resend_callbacks.AGE
+    assert max(OLDEST, *map(parse_duration, believed.values())) < retention._SEEN
 
 
 def _logged() -> dict[str, str]:

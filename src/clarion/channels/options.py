@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from clarion.http.url_guard import Destination
 
 MOST_CONNECTIONS = 200
-_YOUNGEST, _OLDEST = timedelta(minutes=1), timedelta(days=2)
+#: How old what a provider signs may be: the least, and the most.
+YOUNGEST, OLDEST = timedelta(minutes=1), timedelta(days=2)
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
@@ -39,7 +40,7 @@ def read_connections(text: str) -> str:
 
 def read_age(text: str) -> str:
     """How old what a provider signs may be."""
-    if not _YOUNGEST <= parse_duration(text) <= _OLDEST:
+    if not YOUNGEST <= parse_duration(text) <= OLDEST:
         raise Invalid("expected a length from 1m to 2d")
     return text
 

@@ -213,7 +213,7 @@ def test_what_is_not_signed_so_is_refused(fake: SendGridFake) -> None:
         (body, headers | {proof: headers[proof][:-4]}),
         (body, headers | {stamp: str(int(headers[stamp]) + 1)}),
         (body, stranger.callback([_event("delivered")])[1]),
-        fake.callback([_event("delivered")], at=clock.now().timestamp() - 901),
+        fake.callback([_event("delivered")], at=clock.now().timestamp() - 25 * 3600 - 1),
         fake.callback([_event("delivered")], at=clock.now().timestamp() + 1_000),
         fake.callback([_event("delivered")], at=0),
     ]

@@ -118,7 +118,7 @@ _ON_SIGHT: dict[str, Callable[[SesFake, str], bytes]] = {
     "no signature": lambda fake, _: _changed(_note(fake), Signature=None),
     "a signature that is none": lambda fake, _: _changed(_note(fake), Signature="é"),
     "too old": lambda fake, _: _note(fake, Timestamp=timestamp(clock.now() - timedelta(minutes=61))),
-    "not yet": lambda fake, _: _note(fake, Timestamp=timestamp(clock.now() + timedelta(minutes=61))),
+    "not yet": lambda fake, _: _note(fake, Timestamp=timestamp(clock.now() + timedelta(minutes=6))),
     "no time": lambda fake, _: _note(fake, Timestamp="soon"),
     "no zone": lambda fake, _: _note(fake, Timestamp="2026-11-26T07:00:00"),
     "a certificate elsewhere": lambda fake, evil: _note(fake, SigningCertURL=f"{evil}{fake.topic.certificate_path}"),

@@ -202,7 +202,7 @@ def _receipt(status: str = "delivered", **more: Any) -> tuple[bytes, dict[str, s
         (0, lambda body: body, True),
         (24 * 3600, lambda body: body, True),
         (26 * 3600, lambda body: body, False),
-        (-26 * 3600, lambda body: body, False),
+        (-301, lambda body: body, False),
         (0, lambda body: body + b"&extra=1", False),
         (0, lambda body: body + b"&status=failed", False),
         (0, lambda body: body.replace(b"delivered", b"failed"), False),

@@ -79,7 +79,7 @@ MAILGUN = Kind(
             key="callback_age",
             says="how old what Mailgun tells may be, by the time that it signs: `1m` to `2d`",
             read=read_age,
-            default="15m",
+            default="9h",
         ),
         CONNECTIONS,
         FAKE,

@@ -5,7 +5,8 @@ signature also from Mailgun's own library for Python (1.10), whose check must ag
 
 Mailgun signs a time and a token, and not what it says: whoever saw one request could put any other words into it. So a
 token counts once (it is the report's key, and keys are kept), for as long as its time is recent, and a report moves
-nothing but a mail that was sent through this account, under the id that it names.
+nothing but a mail that was sent through this account, under the id that it names. An event of such a mail that says
+nothing more says that Mailgun has it: so its token is used up, too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from clarion import ids
 from clarion.channels.base import Callback, Callbacks, Report
 from clarion.channels.email.mailgun import MESSAGE
 from clarion.channels.email.mailgun_answer import bare_id
-from clarion.channels.email.mailgun_events import Event, meaning_of
+from clarion.channels.email.mailgun_events import TAKEN, Event, meaning_of
+from clarion.channels.freshness import is_fresh
 from clarion.errors import BadId, Forged
 
 #: Time and token are signed without anything between them: of so many digits, neither can pass for a part of the other.
@@ -34,19 +36,19 @@ _UNSIGNED = "the signature of Mailgun is missing or does not match"
 class MailgunCallbacks(Callbacks):
     """Believes what is signed with the account's HTTP webhook signing key."""
 
-    def __init__(self, signing_key: str, *, age: timedelta = timedelta(minutes=15)) -> None:
-        """*age* is how far what is signed may lie from now: unless given, as far as Mailgun's own library lets it."""
+    def __init__(self, signing_key: str, *, age: timedelta = timedelta(hours=9)) -> None:
+        """*age* is how old what is signed may be: Mailgun calls again for eight hours, and may not sign anew."""
         self._key = signing_key.encode()
-        self._age_s = age.total_seconds()
+        self._age = age
 
     def read(self, callback: Callback, now: datetime) -> Sequence[Report]:
         """The signature stands in the body, which is JSON: nothing else of it is looked at before that holds."""
         told = _object(_json(callback.body))
         token = self._genuine(_object(told.get("signature")), now)
         event = _object(told.get("event-data"))
-        meaning, taken_as = meaning_of(event), _taken_as(event)
+        meaning, taken_as = meaning_of(event) or TAKEN, _taken_as(event)
         id = _message_id(event, taken_as)
-        if meaning is None or taken_as is None or id is None:
+        if taken_as is None or id is None:
             return ()
         return [
             Report(
@@ -67,7 +69,7 @@ class MailgunCallbacks(Callbacks):
             raise Forged(_UNSIGNED)
         if not _TIME.fullmatch(at) or not _TOKEN.fullmatch(token):
             raise Forged(_UNSIGNED)
-        if abs(now.timestamp() - int(at)) > self._age_s:
+        if not is_fresh(int(at), now, self._age):
             raise Forged("Mailgun signed it too long ago, or the clocks differ")
         return token
 

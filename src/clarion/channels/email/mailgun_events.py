@@ -17,11 +17,11 @@ failed, permanent, 4xx or 4.x.x or 5.2.2           bounced, soft bounce: a full 
 failed, permanent, 5.1.x or 5.2.1                  bounced, hard bounce: no such address, or one that is closed
 failed, permanent, bounce without such a code      bounced, hard bounce: Mailgun itself says that it is the address
 failed, permanent, anything else                   bounced: a policy, a filter, a size; it says nothing of the address
-failed, temporary                                  nothing: Mailgun tries again
+failed, temporary                                  nothing more than that it was taken: Mailgun tries again
 rejected                                           failed: Mailgun would not send it
 complained                                         delivered, complaint
 unsubscribed                                       delivered, unsubscribe
-opened, clicked, stored, and what is unknown       nothing
+opened, clicked, stored, and what is unknown       nothing more than that it was taken
 """
 
 from __future__ import annotations
@@ -46,9 +46,12 @@ class Meaning(NamedTuple):
     reason: str | None = None
 
 
+#: What every event of a mail says, whatever else it does.
+TAKEN = Meaning(Status.SENT)
+
 _PLAIN: Mapping[str, Meaning] = MappingProxyType(
     {
-        "accepted": Meaning(Status.SENT),
+        "accepted": TAKEN,
         "delivered": Meaning(Status.DELIVERED),
         "complained": Meaning(Status.DELIVERED, Feedback.COMPLAINT),
         "unsubscribed": Meaning(Status.DELIVERED, Feedback.UNSUBSCRIBE),

@@ -23,7 +23,7 @@ import base64
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
@@ -33,13 +33,14 @@ from clarion import ids
 from clarion.channels.base import Callback, Callbacks, Report
 from clarion.channels.email.resend import MESSAGE
 from clarion.channels.email.resend_account import key_of
+from clarion.channels.freshness import is_fresh
 from clarion.domain.feedback import Feedback
 from clarion.domain.status import Status
 from clarion.errors import BadId, Forged
 from clarion.http.reply import printable
 
-#: How far what is signed may lie from now. Whoever calls again signs anew.
-_AGE_S = 300
+#: How old what is signed may be. Whoever calls again signs anew.
+AGE = timedelta(minutes=5)
 _TIME = re.compile(r"[0-9]{10}")
 _UNSIGNED = "the signature of Resend is missing or does not match"
 
@@ -98,7 +99,7 @@ class ResendCallbacks(Callbacks):
         ]
         if True not in matches or not id or not _TIME.fullmatch(at):
             raise Forged(_UNSIGNED)
-        if abs(now.timestamp() - int(at)) > _AGE_S:
+        if not is_fresh(int(at), now, AGE):
             raise Forged("Resend signed it too long ago, or the clocks differ")
         return printable(id)
 

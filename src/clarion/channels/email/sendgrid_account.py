@@ -84,7 +84,7 @@ SENDGRID = Kind(
             key="callback_age",
             says="how old what SendGrid tells may be, by the time that it signs: `1m` to `2d`",
             read=read_age,
-            default="15m",
+            default="25h",
         ),
         CONNECTIONS,
         FAKE,

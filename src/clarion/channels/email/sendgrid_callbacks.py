@@ -38,6 +38,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from clarion import ids
 from clarion.channels.base import Callback, Callbacks, Report
 from clarion.channels.email.sendgrid import MESSAGE
+from clarion.channels.freshness import is_fresh
 from clarion.domain.feedback import Feedback
 from clarion.domain.status import Status
 from clarion.errors import BadId, Forged
@@ -75,12 +76,12 @@ _DROPPED: Mapping[str, Feedback] = MappingProxyType(
 class SendGridCallbacks(Callbacks):
     """Believes what is signed for the verification key of the Signed Event Webhook."""
 
-    def __init__(self, verification_key: str, *, age: timedelta = timedelta(minutes=15)) -> None:
-        """*age* is how far what is signed may lie from now."""
+    def __init__(self, verification_key: str, *, age: timedelta = timedelta(hours=25)) -> None:
+        """*age* is how old what is signed may be: SendGrid calls again for a day, and may not sign anew."""
         key = load_der_public_key(base64.b64decode(verification_key))
         assert isinstance(key, ec.EllipticCurvePublicKey)
         self._key = key
-        self._age_s = age.total_seconds()
+        self._age = age
 
     def read(self, callback: Callback, now: datetime) -> Sequence[Report]:
         self._check(callback, now)
@@ -99,7 +100,7 @@ class SendGridCallbacks(Callbacks):
             self._key.verify(proof, at.encode("utf-8", "replace") + callback.body, ec.ECDSA(hashes.SHA256()))
         except (ValueError, InvalidSignature):
             raise Forged("the signature of SendGrid is missing or does not match") from None
-        if not _TIME.fullmatch(at) or abs(now.timestamp() - int(at)) > self._age_s:
+        if not _TIME.fullmatch(at) or not is_fresh(int(at), now, self._age):
             raise Forged("SendGrid signed it too long ago, or the clocks differ")
 
 

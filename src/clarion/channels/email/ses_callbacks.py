@@ -16,6 +16,7 @@ from clarion.channels.aws.sns_authority import Authority
 from clarion.channels.aws.sns_message import NOTIFICATION, SUBSCRIPTION, UNSUBSCRIPTION, SnsMessage, read_message
 from clarion.channels.base import Callback, Callbacks, Report
 from clarion.channels.email.ses_events import report_of
+from clarion.channels.freshness import is_fresh
 from clarion.errors import Forged
 from clarion.http.reply import printable
 
@@ -26,7 +27,7 @@ class SesCallbacks(Callbacks):
     """Believes what SNS signs for one topic."""
 
     def __init__(self, topic: str | None, authority: Authority, *, age: timedelta = timedelta(hours=1)) -> None:
-        """*age* is how far what is signed may lie from now: SNS tries again for an hour at most, signed as before.
+        """*age* is how old what is signed may be: SNS tries again for an hour at most, signed as before.
 
         Without a *topic*, nothing is believed.
         """
@@ -75,6 +76,6 @@ class SesCallbacks(Callbacks):
             raise Forged("its certificate is said to be where SNS has none")
         if message.type != NOTIFICATION and not self._authority.is_own(message.subscribe_url):
             raise Forged("it would have us confirm a subscription elsewhere than at SNS")
-        if abs(now - message.at) > self._age:
+        if not is_fresh(message.at.timestamp(), now, self._age):
             raise Forged("SNS signed it too long ago, or the clocks differ")
         return message

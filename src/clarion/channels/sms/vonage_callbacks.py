@@ -29,6 +29,7 @@ import orjson
 
 from clarion import ids
 from clarion.channels.base import Callback, Callbacks, Report
+from clarion.channels.freshness import is_fresh
 from clarion.channels.sms.vonage import REFERENCE
 from clarion.channels.sms.vonage_signature import signature
 from clarion.domain.feedback import Feedback
@@ -75,10 +76,10 @@ class VonageCallbacks(Callbacks):
     """Believes what is signed with the account's signature secret."""
 
     def __init__(self, secret: str | None, *, method: str = "sha256", age: timedelta = timedelta(hours=25)) -> None:
-        """*age* is how far what is signed may lie from now. Without a *secret*, nothing is believed."""
+        """*age* is how old what is signed may be. Without a *secret*, nothing is believed."""
         self._secret = None if secret is None else secret.encode()
         self._method = method
-        self._age_s = age.total_seconds()
+        self._age = age
 
     def read(self, callback: Callback, now: datetime) -> Sequence[Report]:
         """The key of a report is the message's id at Vonage with what is told of it."""
@@ -110,7 +111,7 @@ class VonageCallbacks(Callbacks):
         if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
             raise Forged(_UNSIGNED)
         at = told.get("timestamp", "")
-        if not _TIME.fullmatch(at) or abs(now.timestamp() - int(at)) > self._age_s:
+        if not _TIME.fullmatch(at) or not is_fresh(int(at), now, self._age):
             raise Forged("Vonage signed it too long ago, or the clocks differ")
         return told
 
