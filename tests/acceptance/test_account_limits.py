@@ -11,6 +11,8 @@ from tests.support.two_accounts import A, B, two_accounts
 
 from clarion.app import open_worker
 from clarion.config import load_settings
+from clarion.domain.breaker import Limits
+from clarion.flows.accounts import Accounts
 from clarion.flows.rates import channel_pace, provider_pace
 from clarion.queue import limits
 
@@ -42,6 +44,18 @@ async def test_each_keeps_to_its_own_and_together_they_are_faster(database: str,
         assert len(rows) == COUNT, "one attempt each: a wait costs none"
         assert rows[-1]["intended_at"] - rows[0]["intended_at"] < timedelta(seconds=COUNT / 30 * 1.6)
         await two.house.check()
+
+
+async def test_what_an_account_keeps_for_the_urgent_is_theirs(database: str, tmp_path: Path) -> None:
+    async with two_accounts(database, tmp_path, run=False) as two, two.house.api.pool.acquire() as connection:
+        await limits.define(connection, provider_pace(A), 10, reserve=0.5)
+        accounts = Accounts([A, B], limits=Limits(), places=1)
+        await accounts.look(connection)
+        assert await accounts.within_limit(connection, A, 100) == 1
+        assert accounts.fitness()[A].reason is not None
+        assert await accounts.within_limit(connection, A, 100) == 0, "the rest has no place for more"
+        assert await accounts.within_limit(connection, A, 100, urgent=True) >= 1, "and what is kept has one"
+        assert await accounts.within_limit(connection, B, 100, urgent=True) == 100
 
 
 def most_within(times: Sequence[datetime]) -> int:

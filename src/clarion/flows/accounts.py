@@ -21,7 +21,7 @@ from clarion.domain.route import Fitness
 from clarion.flows.rates import provider_pace
 from clarion.queue import breakers, limits
 from clarion.queue.breakers import Moved, Seen
-from clarion.queue.limits import Refused, Reserved
+from clarion.queue.limits import Pace, Refused, Reserved
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -57,8 +57,8 @@ class _Account:
     tally: Tally = field(default_factory=Tally)
     told_at: float = float("-inf")
     paused: Refused | None = None
-    #: Whether it has a rate of its own to keep to, and until when (monotonic) that has no place for more.
-    is_limited: bool = False
+    #: The rate of its own that it keeps to, and until when (monotonic) that has no place for more.
+    limit: Pace | None = None
     spent_until: float = float("-inf")
     seen: Seen | None = None
     #: On the monotonic clock: when these two were asked for.
@@ -97,17 +97,19 @@ class Accounts:
             self._limits_known_until = now + _LIMITS_KNOWN_FOR_S
             found = await limits.find(connection, [provider_pace(label) for label in self._accounts])
             for label, account in self._accounts.items():
-                account.is_limited = provider_pace(label) in found
+                account.limit = found.get(provider_pace(label))
         return self.fitness()
 
-    async def within_limit(self, connection: Connection, label: str, count: int) -> int:
-        """How many of *count* messages the account has a place for now: so many are theirs. `fitness` says how long not
-        for more.
+    async def within_limit(self, connection: Connection, label: str, count: int, *, urgent: bool = False) -> int:
+        """How many of *count* messages, all of them *urgent* or none, the account has a place for now: so many are
+        theirs. `fitness` says how long not for more.
         """
         account = self._accounts[label]
-        if not account.is_limited:
+        if account.limit is None:
             return count
-        answer = await limits.reserve(connection, provider_pace(label), count, horizon=_AT_ONCE)
+        # Of a limit that keeps nothing for them, the urgent take the next places by being the first who are asked for.
+        kept = urgent and account.limit.reserve > 0
+        answer = await limits.reserve(connection, provider_pace(label), count, horizon=_AT_ONCE, urgent=kept)
         granted = len(answer.delays) if isinstance(answer, Reserved) else 0
         if granted < count:
             wait = answer.wait.total_seconds() if isinstance(answer, Refused) else 1 / answer.per_second

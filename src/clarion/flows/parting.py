@@ -10,7 +10,7 @@ from uuid import UUID
 
 from clarion.channels.base import Item, label_of
 from clarion.domain.route import Choice, Fitness, Route, Try, choose, narrow, route_of
-from clarion.domain.workflow import Channel
+from clarion.domain.workflow import Channel, Priority
 from clarion.flows.accounts import Accounts
 from clarion.flows.balance import Balance
 from clarion.flows.deliver import PIECE, Batch
@@ -113,7 +113,7 @@ class Parting:
         waiting |= await without_account(connection, batch, [id for id in batch.items if id not in plans])
         left = list(plans)
         while left:  # what an account has no place for now another may take
-            chosen: dict[str, list[tuple[UUID, Choice]]] = {}
+            chosen: dict[tuple[bool, str], list[tuple[UUID, Choice]]] = {}
             for number, id in enumerate(left, 1):
                 if number % PIECE == 0:
                     await self._turns.take()
@@ -126,7 +126,8 @@ class Parting:
                     probes.append(Part(choice.account, _none_of(batch), probe=probe))
                     probes[-1].take(id, choice, batch)
                 else:
-                    chosen.setdefault(choice.account, []).append((id, choice))
+                    place = (jobs[id].priority > Priority.HIGH, choice.account)
+                    chosen.setdefault(place, []).append((id, choice))
             left = await self._place(connection, batch, chosen, parts, fit)
         found = [*probes, *parts.values()]
         if not found and (batch.endings or batch.idle):
@@ -152,14 +153,14 @@ class Parting:
         self,
         connection: Connection,
         batch: Batch[Item],
-        chosen: Mapping[str, Sequence[tuple[UUID, Choice]]],
+        chosen: Mapping[tuple[bool, str], Sequence[tuple[UUID, Choice]]],
         parts: dict[str, Part[Item]],
         fit: dict[str, Fitness],
     ) -> list[UUID]:
-        """Give the messages *chosen* for accounts to these, as far as their limits have places; those that are left."""
+        """Give messages to the accounts *chosen*, the urgent first, as far as limits have places; those left over."""
         left: list[UUID] = []
-        for label, some in chosen.items():
-            places = await self._accounts.within_limit(connection, label, len(some))
+        for (usual, label), some in sorted(chosen.items()):
+            places = await self._accounts.within_limit(connection, label, len(some), urgent=not usual)
             for id, choice in some[:places]:
                 parts.setdefault(label, Part(label, _none_of(batch))).take(id, choice, batch)
             if places < len(some):
