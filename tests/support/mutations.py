@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -173,11 +174,17 @@ def _poison_page(recipient: str) -> None:
 
 
 def _impatient() -> None:
-    """Come back to a server that asked for a pause after a third of a second: a test cannot wait for a minute."""
+    """Come back to a server, or a domain, that asked for a pause after a third of a second: a test cannot wait for a
+    minute."""
     from clarion.channels.email import opening, outcome
+    from clarion.domain import destination
+    from clarion.flows import destinations
 
     for module, name in ((outcome, "CLOSING"), (outcome, "LOCKED_OUT"), (opening, "LOCKED_OUT")):
         replace(module, name, lambda _original: timedelta(seconds=0.3))
+    quick = {"park_for": timedelta(seconds=0.3), "longest": timedelta(seconds=1), "step": timedelta(0)}
+    replace(destinations, "Limits", lambda original: partial(original, slowed=1_000.0, least=1_000.0, **quick))
+    replace(destination, "PROBE", lambda _original: 10.0)
 
 
 MUTATIONS: dict[str, Callable[..., None]] = {
