@@ -61,7 +61,7 @@ async def post(database: str, folder: Path, toml: str) -> AsyncIterator[Post]:
         c = await stack.enter_async_context(MailgunFake(domain=MAIL_DOMAIN, api_key=MAIL_KEY, signing_key=SIGNING_KEY))
         mailgun = {"kind": "mailgun", "domain": MAIL_DOMAIN, "api_key": MAIL_KEY, "signing_key": SIGNING_KEY}
         accounts = {
-            "a": {"kind": "smtp", "url": f"smtp://shop@127.0.0.1:{a.port}", "password": PASSWORD},
+            "a": {"kind": "smtp", "url": f"smtp://shop@127.0.0.1:{a.port}?greeting_timeout=3s", "password": PASSWORD},
             "b": {"kind": "smtp", "url": f"smtp://127.0.0.1:{b.port}?connections=2"},
             "c": mailgun | {"base_url": c.url},
         }
@@ -69,6 +69,7 @@ async def post(database: str, folder: Path, toml: str) -> AsyncIterator[Post]:
             "CLARION_PROVIDERS": json.dumps(accounts),
             "CLARION_BREAKER_CALLS": "5",
             "CLARION_BREAKER_OPEN_FOR": "300ms",
+            "CLARION_BREAKER_SLOW": "500ms",
             "CLARION_BREAKER_LONGEST": "1s",
             "CLARION_BREAKER_PROBE_FOR": "3s",
         }
@@ -125,6 +126,23 @@ async def test_what_the_server_fails_a_provider_carries_and_doubt_goes_nowhere(d
         two.a.faults = [Fault(at="accepted", do="reset", times=1)]
         assert await two.send(1, first=1) == {"unknown": 1}
         assert (len(two.a.accepted), len(two.c.taken)) == (1, 1)
+        await two.house.check()
+
+
+async def test_one_that_hangs_is_left_alone_for_being_slow_and_the_other_goes_on(database: str, tmp_path: Path) -> None:
+    async with post(database, tmp_path, '[email]\nproviders = ["a", "b"]\n[rates]\nemail = "100/s"\n') as two:
+        two.a.faults = [Fault(at="greeting", do="hang")]
+        trigger = await two.trigger(100)
+
+        async def opened() -> str:
+            row = await two.house.api.pool.fetchrow("SELECT state, reason FROM breaker WHERE name = 'smtp:a'")
+            return str(row["reason"]) if row and row["state"] != "closed" else ""
+
+        await wait_until(opened, 20, "its breaker is open")
+        assert "took longer than 0.5 s" in await opened() or "timed out" in await opened()
+        done = await two.house.finished(trigger)
+        assert done["by_channel"]["email"]["sent"] == 100
+        assert len(set(two.b.recipients())) == len(two.b.accepted) == 100
         await two.house.check()
 
 
