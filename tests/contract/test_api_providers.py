@@ -53,6 +53,18 @@ async def test_domains_that_asked_an_account_for_patience_are_counted_and_forgot
     limits_now = {one["limit"]: one for one in (await api.call("GET", "/v1/limits")).json["items"]}
     assert limits_now["destination:twilio:main/a.example"]["reason"] == "421"
     assert limits_now["destination:twilio:main/b.example"]["rate"] == "5/s"
+    one = "/v1/providers/main/domains/a.example"
+    assert (await api.call("DELETE", one)).status == 204
+    assert "email" in api.rung
+    assert [(await api.call("DELETE", path)).status for path in (one, one.replace("main", "no"))] == [404, 404]
+    assert (await _list(api))["main"]["domains_slowed"] == 1
+    where = ("--url", f"http://127.0.0.1:{api.port}", "--api-key", api.keys["one"])
+    assert (await clarion("limits", "lift", "destination:twilio:main/b.example", *where)).code == 0
+    assert (await _list(api))["main"]["domains_slowed"] == 0
+    async with api.pool.acquire() as connection:
+        await destinations.hear(
+            connection, "destination:twilio:main/c.example", Heard(away=1, reason="421"), DestinationLimits()
+        )
     await api.call("POST", "/v1/providers/main/resume")
     assert (await _list(api))["main"]["domains_parked"] == 0
     left = [one["limit"] for one in (await api.call("GET", "/v1/limits")).json["items"]]

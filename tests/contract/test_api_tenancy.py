@@ -35,6 +35,7 @@ SHARED = {
     "getProvider",
     "pauseProvider",
     "resumeProvider",
+    "forgetDomain",
 }
 
 #: Bodies that ask for something that exists, so that only the tenant stands in the way.

@@ -109,6 +109,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "tenants": tenant,
             "categories": "news",
             "providers": "main",
+            "domains": "gmail.example",
             "schedules": await _make_schedule(api, f"report{suffix}", welcome, tenant),
             "jobs": job,
             "quarantine": ids.show(Prefix.QUARANTINE, put_aside),

@@ -17,12 +17,13 @@ from clarion.api.services import Services
 from clarion.domain.rate import parse_rate, show_rate
 from clarion.domain.scope import Scope
 from clarion.domain.suggest import did_you_mean
+from clarion.domain.workflow import Channel
 from clarion.errors import Invalid, NotFound
 from clarion.flows.limit_list import Limit, list_limits
 from clarion.flows.queues import NAMES
-from clarion.flows.rates import CATEGORY, PROVIDER, TENANT, category_pace, provider_pace, tenant_pace
+from clarion.flows.rates import CATEGORY, PROVIDER, TENANT, category_pace, destination_pace, provider_pace, tenant_pace
 from clarion.project.name import checked_name
-from clarion.queue import limits
+from clarion.queue import destinations, limits
 from clarion.store import tenants
 from clarion.store.database import Connection
 
@@ -57,6 +58,17 @@ async def lift_rate(services: Services, call: Call[None], *, find: Find) -> Answ
         await limits.free(connection, name)
     for queue in NAMES:
         services.wake(queue)
+    return Answer()
+
+
+async def forget_domain(services: Services, call: Call[None]) -> Answer:
+    """Whatever a domain answered through an account is forgotten: it gets as much mail as there is."""
+    domain = call.path["domain"].lower()
+    async with services.connection() as connection:
+        label, _ = await _account(services, connection, call.path["name"])
+        if not await destinations.lift(connection, destination_pace(label, domain)):
+            raise NotFound(f"the domain {domain} has not asked {call.path['name']} for patience")
+    services.wake(Channel.EMAIL.value)
     return Answer()
 
 
@@ -134,6 +146,15 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         scope=Scope.QUEUES_READ,
         run=list_all,
         answers={200: LimitsReply},
+    ),
+    Operation(
+        id="forgetDomain",
+        method="DELETE",
+        path="/v1/providers/{name}/domains/{domain}",
+        summary="Forget that a domain asked an account for patience",
+        scope=Scope.SYSTEM_WRITE,
+        run=forget_domain,
+        answers={204: None},
     ),
     *_set(TENANT, "tenants", _tenant, "the messages of a tenant"),
     *_set(CATEGORY, "categories", _category, "the messages of a category"),

@@ -58,11 +58,22 @@ def set_(
 def lift(
     name: _Name, url: Url = None, api_key: ApiKey = None, project: Project = None, data_dir: DataDir = None
 ) -> None:
-    """Lift a limit; what settings say counts again when a worker starts."""
+    """Lift a limit; what settings say counts again when a worker starts.
+
+    Of a domain that asked for patience (destination:…) all is forgotten.
+    """
     from clarion.cli.address import remote
 
-    _, *path = _path(name)
+    path = _domain(name) if name.startswith("destination:") else _path(name)[1:]
     remote(url, api_key, project, data_dir).call("DELETE", *path)
+
+
+def _domain(name: str) -> tuple[str, ...]:
+    """Where the API has a domain that asked an account for patience, as the list names it."""
+    label, slash, domain = name.partition(":")[2].rpartition("/")
+    if not slash or not label or not domain:
+        raise typer.BadParameter(f"{name!r} is no destination:ACCOUNT/DOMAIN", param_hint="KIND:NAME")
+    return "providers", label.rpartition(":")[2], "domains", domain
 
 
 def _path(name: str) -> tuple[str, ...]:

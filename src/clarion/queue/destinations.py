@@ -69,6 +69,12 @@ async def free(connection: Connection, prefix: str) -> list[str]:
     return await _gone(connection, [name for name, _, _ in await listed(connection, prefix)])
 
 
+async def lift(connection: Connection, name: str) -> bool:
+    """Forget the one of this name, whatever is known of it; whether it was slowed or parked."""
+    limited = [one for one, _, _ in await listed(connection, name) if one == name]
+    return bool(await _gone(connection, limited))
+
+
 async def _gone(connection: Connection, names: Sequence[str]) -> list[str]:
     if names:
         async with connection.transaction():
