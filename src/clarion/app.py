@@ -94,6 +94,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             critical=settings.suppression.critical_categories,
             old_secrets=[one.get_secret_value().encode() for one in settings.suppression.old_secrets],
             soft=soft_rule(settings),
+            machine_within=settings.tracking.machine_within,
             hearing=Hearing(Bindings(pool), wake=notifier.ring),
             access_log=settings.log_level == "debug",
         )
@@ -217,9 +218,7 @@ def _bounces(
     doors: list[Door] = []
     looks = []
     if own.listen is not None:
-        host, _, port = own.listen.rpartition(":")
-        bare = host.removeprefix("[").removesuffix("]")
-        doors.append(Listener(paths, take, host=bare, port=int(port), max_size=own.max_size, rate=own.rate))
+        doors.append(Listener(paths, take, at=own.listen, max_size=own.max_size, rate=own.rate))
     if own.imap_url is not None:
         mailbox = parse_imap_url(own.imap_url.get_secret_value(), done=own.imap_done)
         poller = Poller(mailbox, paths, take, max_size=own.max_size)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clarion.domain.return_path import ReturnPaths
     from clarion.domain.suppression import SoftRule
     from clarion.flows.retention import What
+    from clarion.flows.tracking import Tracking
     from clarion.flows.unsubscribe import Offers
 
 #: Where mail goes when no SMTP server is configured and no catcher runs.
@@ -196,6 +197,18 @@ def offers_of(settings: Settings) -> Offers | None:
     own = settings.suppression
     links = Links(secret_of(settings).encode())
     return Offers(links, settings.public_url, critical=own.critical_categories, one_click=own.one_click)
+
+
+def tracking_of(settings: Settings) -> Tracking | None:
+    """What makes mails tell of opens and clicks; None where nobody could hear of it."""
+    if settings.public_url is None:
+        return None
+    from clarion.config import secret_of
+    from clarion.domain.engagement import Traces
+    from clarion.flows.tracking import Tracking
+
+    own, traces = settings.tracking, Traces(secret_of(settings).encode())
+    return Tracking(traces, settings.public_url, opens=own.opens, clicks=own.clicks)
 
 
 def return_paths_of(settings: Settings) -> ReturnPaths | None:

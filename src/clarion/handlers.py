@@ -23,6 +23,7 @@ from clarion.connections import (
     signer_of,
     smtp_settings,
     soft_rule,
+    tracking_of,
 )
 from clarion.domain.publishing import Patience
 from clarion.domain.workflow import Channel
@@ -115,7 +116,7 @@ def build_handlers(
         "suppressed": suppressed,
     }
     routed = partial(_routed, stack, settings, pool, contexts, balancing, **given)
-    compose = compose_email(settings.email.sender or "", offers)
+    compose = compose_email(settings.email.sender or "", offers, tracking_of(settings))
     email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations)
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.support.command import HOTEL, clarion
+from tests.support.dns_server import dns_server
 from tests.support.smtp_server import SmtpServer
 
 from clarion.dev.fakes.fcm import FcmFake
@@ -162,3 +163,26 @@ async def test_schedules_that_nobody_is_there_for(settings: dict[str, str]) -> N
         async with connection.transaction():
             await schedules.pause(connection, tenant, "report")
         assert (await examine(settings))[1]["schedules"]["level"] == "ok"
+
+
+async def test_dns_is_asked_what_receivers_will_ask(settings: dict[str, str]) -> None:
+    domain = "shop-of-tests.com"
+    records = {
+        domain: {"TXT": ['"v=spf1 ip4:198.51.100.7 -all"']},
+        f"_dmarc.{domain}": {"TXT": ['"v=DMARC1; p=reject"']},
+    }
+    async with SmtpServer() as server, dns_server(records) as names:
+        given = {
+            **settings,
+            "CLARION_SMTP_URL": f"smtp://127.0.0.1:{server.port}",
+            "CLARION_EMAIL_FROM": f"orders@{domain}",
+            "CLARION_EMAIL_FROM_DOMAINS": domain,
+        }
+        done = await clarion("doctor", "--json", "--nameserver", names.address, settings=given)
+    found = {one["what"]: one for one in done.lines}
+    assert done.code == 0, done.err
+    assert {what: one["level"] for what, one in found.items() if domain in what} == {
+        **{f"SPF of {domain}": "ok", f"DKIM of {domain}": "warn"},
+        **{f"DMARC of {domain}": "ok", f"From {domain}": "ok"},
+    }
+    assert f"clarion dkim create {domain}" in found[f"DKIM of {domain}"]["how"]

@@ -13,7 +13,7 @@ from tests.support.postgres import Databases
 from tests.support.providers import twilio_account
 from tests.support.things import make_things
 
-from clarion.api import callbacks, unsubscribe
+from clarion.api import callbacks, engagement, unsubscribe
 from clarion.api.app import OPERATIONS, build_api
 from clarion.api.openapi import describe
 from clarion.api.schema.base import Problem
@@ -22,6 +22,7 @@ from clarion.api.services import Services
 
 #: Operations for who has no key.
 KEYLESS = {callbacks.ID, *(id for _, id, _ in unsubscribe.OPERATIONS)}
+KEYLESS |= {id for id, *_ in engagement.OPERATIONS.values()}
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from tests.support.api import SECRET
 from tests.support.bounces import ADDRESS, bounce, complaint
+from tests.support.house import open_house
 from tests.support.imap import imap_server
+from tests.support.wait import wait_until
 
 from clarion import ids
 from clarion.channels.bounces.imap import Poller
@@ -58,6 +61,31 @@ async def test_each_mail_is_read_once_and_put_away_when_that_is_kept(done: str |
         await asyncio.to_thread(server.put, mails[:1])
         assert await poller.run_once() == 1
         assert books.read[-1].report == books.read[0].report, "the same mail again is the same report"
+
+
+async def test_a_worker_looks_into_the_mailbox(database: str) -> None:
+    async with imap_server() as server:
+        await asyncio.to_thread(server.put, [])
+        settings = {
+            "CLARION_SECRET": SECRET.decode(),
+            "CLARION_EMAIL_BOUNCE_ADDRESS": ADDRESS,
+            "CLARION_BOUNCES_IMAP_URL": server.url,
+            "CLARION_BOUNCES_IMAP_DONE": "Done",
+            "CLARION_BOUNCES_IMAP_EVERY": "1s",
+            "CLARION_WORKER_BOUNCES": "true",
+        }
+        async with open_house(database, env=settings) as house:
+            trigger = await house.trigger({"recipients": [{"email": "ann@example.org"}], "channels": ["email"]})
+            await house.finished(trigger)
+            await asyncio.to_thread(server.put, [bounce(house.smtp.accepted[0].sender, "5.1.1", "550 5.1.1 nobody")])
+
+            async def reason() -> object:
+                (found,) = (await house.messages(trigger)).values()
+                return found["status"] == "bounced" and found["reason"]
+
+            assert await wait_until(reason, 20, "a bounce") == "550 5.1.1 nobody"
+            await wait_until(lambda: asyncio.to_thread(server.count, "ALL", "Done"), 20, "the mail in its folder")
+            await house.check()
 
 
 async def test_of_a_mail_that_is_too_large_the_beginning_is_read() -> None:

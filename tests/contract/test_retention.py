@@ -103,7 +103,7 @@ async def test_messages_go_as_whole_weeks_while_others_read_and_write(board: Boa
     """A transaction that reads all messages is neither cut off nor waited for by writers; the week goes after it."""
     async with board.pool.acquire() as connection, board.pool.acquire() as other:
         _, week = await _week(connection, 20)
-        assert len(await _names(connection, week)) == 4
+        assert len(await _names(connection, week)) == 5
         async with other.transaction():
             await other.fetch("SELECT count(*) FROM message")
             await connection.execute("SET statement_timeout = '300ms'")

@@ -12,7 +12,7 @@ from tests.support.docs import calls, page, rows, section, source_files, texts, 
 from tools import openapi
 
 from clarion import errors
-from clarion.api import callbacks, faults, unsubscribe
+from clarion.api import callbacks, engagement, faults, unsubscribe
 from clarion.api.app import OPERATIONS
 from clarion.api.limits import BODY_TIMEOUT_S, MAX_HEADERS
 from clarion.api.operation import Operation
@@ -42,8 +42,11 @@ def test_names_no_route_that_is_not_there() -> None:
     named = {(cells[0], cells[1].strip("`")) for cells in rows(HTTP) if cells[0] in {"GET", "PUT", "POST", "DELETE"}}
     keyless = {("GET", path) for path in ("/readyz", "/openapi.json", "/livez`, `/healthz")}
     keyless |= {("POST", callbacks.PATH), *((method, unsubscribe.PATH) for method, _, _ in unsubscribe.OPERATIONS)}
+    keyless |= {("GET", path) for _, path, _, _ in engagement.OPERATIONS.values()}
     assert named == {(operation.method, operation.path) for operation in OPERATIONS} | keyless
     assert f"| `POST` | `{callbacks.PATH}` | {callbacks.SUMMARY} |" in HTTP.splitlines()
+    for _, path, summary, _ in engagement.OPERATIONS.values():
+        assert f"| `GET` | `{path}` | {summary} |" in HTTP.splitlines()
     for method, _, summary in unsubscribe.OPERATIONS:
         assert f"| `{method}` | `{unsubscribe.PATH}` | {summary} |" in HTTP.splitlines()
 

@@ -21,6 +21,7 @@ from clarion.api import (
     callbacks,
     chats,
     devices,
+    engagement,
     feed,
     health,
     jobs,
@@ -88,6 +89,10 @@ def build_api(services: Services) -> ASGIApp:
     leave = unsubscribe.Exit(services)
     for route in unsubscribe.routes():
         _add(app, unsubscribe.PATH, leave.answer, route)
+    traced = engagement.Traced(services)
+    for (path, route), answer in zip(engagement.routes(), (traced.open, traced.click), strict=True):
+        _add(app, path, answer, route)
+        app.add_route(path, answer, methods=["HEAD"], include_in_schema=False)
     openapi.install(app, OPERATIONS)
     for path in ("/livez", "/healthz"):
         app.add_route(path, health.live, include_in_schema=False)

@@ -21,6 +21,7 @@ from clarion.api import problem
 from clarion.api.problem import Refusal
 from clarion.channels.account import LARGEST_CALLBACK
 from clarion.channels.base import CALLBACKS_PATH
+from clarion.domain.engagement import CLICKS_PATH, OPENS_PATH
 from clarion.domain.unsubscribe import PATH as LINKS_PATH
 from clarion.errors import ClarionError
 
@@ -43,6 +44,8 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
 _BULK: Final = re.compile(r"/bulk$|/members$|/members/remove$")
 _CALLBACKS: Final = f"{CALLBACKS_PATH}/"
 _LINKS: Final = f"{LINKS_PATH}/"
+#: Paths of which the log shows the beginning alone: what follows is a token.
+_SEALED: Final = (_LINKS, f"{OPENS_PATH}/", f"{CLICKS_PATH}/")
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
 _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 
@@ -92,7 +95,7 @@ class Limits:
                 "http.answered",
                 request_id=exchange.request_id,
                 method=scope["method"],
-                path=f"{_LINKS}…" if scope["path"].startswith(_LINKS) else scope["path"],
+                path=_shown(scope["path"]),
                 status=exchange.status,
                 ms=round((clock.monotonic() - started) * 1000, 1),
             )
@@ -105,6 +108,11 @@ class Limits:
         if path.startswith(_LINKS):
             return min(MAX_VISIT, self._max_body)
         return self._max_bulk_body if _BULK.search(path) else self._max_body
+
+
+def _shown(path: str) -> str:
+    """*path* as the log may have it."""
+    return next((f"{start}…" for start in _SEALED if path.startswith(start)), path)
 
 
 class _Exchange:

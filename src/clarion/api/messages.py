@@ -15,7 +15,7 @@ from clarion.domain.status import Status
 from clarion.errors import BadId, NotFound
 from clarion.flows import retry
 from clarion.ids import Prefix
-from clarion.store import messages
+from clarion.store import engagement, messages
 
 _COPIED = (
     "channel",
@@ -31,6 +31,7 @@ _COPIED = (
     "ended_at",
     "seen_at",
     "read_at",
+    "opened_at",
     "clicked_at",
     "archived_at",
 )
@@ -79,7 +80,8 @@ async def _load(services: Services, call: Call[Any]) -> dict[str, object]:
             raise NotFound(f"there is no message {call.path['id']}")
         attempts = await messages.attempts(connection, call.tenant_id, id)
         events = await messages.events(connection, call.tenant_id, id)
-    return {**_summary(row), "timeline": _timeline(row, attempts, events)}
+        done = await engagement.of_message(connection, call.tenant_id, id)
+    return {**_summary(row), "engagement": [dict(one) for one in done], "timeline": _timeline(row, attempts, events)}
 
 
 def _summary(row: _Row) -> dict[str, object]:

@@ -41,9 +41,20 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._engaged = Counter(
+            "clarion_engagement",
+            "Pictures of mails that were asked for, and links that were followed, by people and by machines.",
+            ("kind", "by"),
+            registry=self._registry,
+        )
+
     def told(self, integration: str, outcome: str) -> None:
         """Count one report of a configured integration, or one request that was none of its own."""
         self._callbacks.labels(integration, outcome).inc()
+
+    def engaged(self, kind: str, *, machine: bool) -> None:
+        """Count one open or click."""
+        self._engaged.labels(kind, "machine" if machine else "person").inc()
 
     def answered(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""

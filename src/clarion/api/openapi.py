@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from clarion import __version__
-from clarion.api import callbacks, unsubscribe
+from clarion.api import callbacks, engagement, unsubscribe
 from clarion.api.operation import Operation
 from clarion.api.problem import MEDIA_TYPE
 from clarion.api.schema.base import Problem
@@ -68,6 +68,8 @@ def describe(operations: Iterable[Operation[Any]]) -> dict[str, Any]:
     app.add_api_route(callbacks.PATH, _nothing, **callbacks.ROUTE)
     for route in unsubscribe.routes():
         app.add_api_route(unsubscribe.PATH, _nothing, **route)
+    for path, route in engagement.routes():
+        app.add_api_route(path, _nothing, **route)
     return _document(app, table)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clarion.api.gate import CALLBACKS, FAILED_KEYS, Gate, Quota, Strangers, Tellers, Visitors
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
+from clarion.domain.engagement import Traces
 from clarion.domain.suppression import SoftRule
 from clarion.domain.unsubscribe import Links
 from clarion.flows.definitions import Definitions
@@ -67,6 +68,8 @@ class Services:
     #: The categories that nobody can unsubscribe from, and when soft bounces suppress an address.
     critical: Collection[str] = ()
     soft: SoftRule = field(default_factory=SoftRule)
+    #: So soon after a mail was sent, whoever opens it or follows a link counts as a machine.
+    machine_within: timedelta = timedelta(seconds=3)
     #: Tells bindings of what happens here; None: nobody listens.
     hearing: Hearing | None = None
     #: How long what is kept that is finished.
@@ -89,6 +92,11 @@ class Services:
     def links(self) -> Links:
         """What makes and reads the links by which recipients unsubscribe."""
         return Links(self.secret, *self.old_secrets)
+
+    @property
+    def traces(self) -> Traces:
+        """What reads the tokens by which opens and clicks are known."""
+        return Traces(self.secret, *self.old_secrets)
 
     @property
     def pepper(self) -> bytes:

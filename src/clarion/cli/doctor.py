@@ -17,13 +17,23 @@ _ShowSettings = Annotated[
 ]
 
 
+_Nameserver = Annotated[
+    str | None,
+    typer.Option("--nameserver", metavar="ADDRESS", help="Ask this name server, not those that the machine uses."),
+]
+
+
 def doctor(
-    project: Project = None, data_dir: DataDir = None, settings: _ShowSettings = False, json: Json = False
+    project: Project = None,
+    data_dir: DataDir = None,
+    settings: _ShowSettings = False,
+    nameserver: _Nameserver = None,
+    json: Json = False,
 ) -> None:
     """Look at everything Clarion stands on; say how to mend it.
 
-    Database, workers, mail server, providers, brokers, clocks, folders, disk, project and settings. Exits with 1 when
-    something fails.
+    Database, workers, mail server, what DNS says of the domains that mail is from (SPF, DKIM, DMARC), providers,
+    brokers, clocks, folders, disk, project and settings. Exits with 1 when something fails.
     """
     import asyncio
 
@@ -33,25 +43,30 @@ def doctor(
 
     loaded = load_settings({"project": project, "data_dir": data_dir})
     configure(format=loaded.log_format, level="error", process="doctor", colour=wants_colour())
-    findings = asyncio.run(_examine(loaded, as_json=json))
+    findings = asyncio.run(_examine(loaded, nameserver, as_json=json))
     if not json:
         _show_settings(loaded, all=settings)
     if any(finding.level is Level.FAIL for finding in findings):
         raise typer.Exit(1)
 
 
-async def _examine(settings: Settings, *, as_json: bool) -> list[Finding]:
+async def _examine(settings: Settings, nameserver: str | None, *, as_json: bool) -> list[Finding]:
     """Everything, each told as soon as it is known."""
     from clarion.cli.checkup.brokers import check_brokers
     from clarion.cli.checkup.database import check_database
     from clarion.cli.checkup.machine import check_machine
     from clarion.cli.checkup.mail import check_mail
+    from clarion.cli.checkup.names import check_names
     from clarion.cli.checkup.providers import check_providers
 
     findings = list(check_machine(settings))
     for finding in findings:
         _tell(finding, as_json=as_json)
-    for check in (check_database(settings), check_mail(settings), check_providers(settings), check_brokers(settings)):
+    checks = (
+        *(check_database(settings), check_mail(settings), check_names(settings, nameserver)),
+        *(check_providers(settings), check_brokers(settings)),
+    )
+    for check in checks:
         async for finding in check:
             _tell(finding, as_json=as_json)
             findings.append(finding)

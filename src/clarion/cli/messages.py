@@ -58,6 +58,9 @@ def messages(
         Column("possibly twice", lambda one: "yes" if one["possible_duplicate"] else None),
         Column("sent", moment("sent_at")),
         Column("read", moment("read_at")),
+        Column("opened", moment("opened_at")),
+        Column("clicked", moment("clicked_at")),
+        Column("by machines", _by_machines),
         Column("expires", moment("expires_at")),
     ]
     message = system.get("messages", id)
@@ -66,6 +69,12 @@ def messages(
         print()
         timeline = [Column("at", moment("at")), Column("what", _what), Column("detail", "detail")]
         write_list(message["timeline"], timeline, as_json=False, empty="")
+
+
+def _by_machines(message: Any) -> str | None:
+    """How often programs did what looks like reading it."""
+    done = [f"{one['kind']} {one['hits']} times" for one in message["engagement"] if one["machine"]]
+    return ", ".join(done) or None
 
 
 def _what(entry: Any) -> str:

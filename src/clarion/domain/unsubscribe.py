@@ -7,11 +7,10 @@ keeps its secret, as RFC 8058 wants it to be.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 from dataclasses import dataclass
 from uuid import UUID
+
+from clarion.domain.sealed import Seals
 
 #: The path under which the API takes them, before the token.
 PATH = "/u"
@@ -34,50 +33,19 @@ class Links:
     """Makes links under the *secret* of an installation, and reads those under *old* ones as well."""
 
     def __init__(self, secret: bytes, *old: bytes) -> None:
-        self._key = _Key(secret)
-        self._keys = (self._key, *map(_Key, old))
+        self._seals = Seals(b"unsubscribe", secret, *old, longest=_LONGEST)
 
     def token(self, link: Link) -> str:
         """What stands for *link* in a path: letters, digits, ``-`` and ``_``."""
         said = _VERSION + link.tenant_id.bytes + "\0".join((link.channel, link.category, link.address)).encode()
-        return base64.urlsafe_b64encode(self._key.seal(said)).decode().rstrip("=")
+        token = self._seals.token(said)
+        assert token is not None, "an address and a category have their limits"
+        return token
 
     def read(self, token: str) -> Link | None:
         """What *token* says; None when it was not made under one of the secrets, letter by letter."""
-        if len(token) > _LONGEST:
-            return None
-        try:
-            sealed = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        opened = [said for key in self._keys if (said := key.unseal(sealed)) is not None]
-        if not opened or opened[0][:1] != _VERSION:
-            return None
-        said = opened[0]
-        if base64.urlsafe_b64encode(sealed).decode().rstrip("=") != token:  # the last letter has bits to spare
+        said = self._seals.read(token)
+        if said is None or said[:1] != _VERSION:
             return None
         channel, category, address = said[17:].decode().split("\0")
         return Link(tenant_id=UUID(bytes=said[1:17]), channel=channel, address=address, category=category)
-
-
-class _Key:
-    """What closes and opens."""
-
-    __slots__ = ("_siv",)
-
-    def __init__(self, secret: bytes) -> None:
-        from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # only where there are links: it takes a while
-
-        self._siv = AESSIV(hmac.digest(secret, b"unsubscribe", "sha512"))
-
-    def seal(self, said: bytes) -> bytes:
-        return self._siv.encrypt(said, None)
-
-    def unseal(self, sealed: bytes) -> bytes | None:
-        """What was closed with this key; None when it was not."""
-        from cryptography.exceptions import InvalidTag
-
-        try:
-            return self._siv.decrypt(sealed, None)
-        except InvalidTag:
-            return None

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 
 from clarion.domain import step
 from clarion.domain.cap import Cap
+from clarion.domain.engagement import Kind
 from clarion.domain.rate import Rate
 from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
 
@@ -69,6 +70,8 @@ class Workflow:
     sender: str | None = None
     #: How fast its messages leave, on all channels together; None is as fast as can be.
     rate: Rate | None = None
+    #: What its mails tell of, opens and clicks; None: as the settings say of its category.
+    track: frozenset[Kind] | None = None
     #: How many of its messages one recipient gets in a while. A critical workflow keeps to none.
     caps: tuple[Cap, ...] = ()
     #: Whether its messages go to verified addresses alone.
@@ -98,6 +101,7 @@ class Workflow:
             "steps": [step.to_json(one) for one in self.steps],
             # Only where there is one, so that what was published without stays the same.
             **({"rate": _rate_to_json(self.rate)} if self.rate else {}),
+            **({} if self.track is None else {"track": sorted(self.track)}),
             **({"caps": [_cap_to_json(cap) for cap in self.caps]} if self.caps else {}),
             **({"require_verified": True} if self.require_verified else {}),
         }
@@ -123,9 +127,14 @@ class Workflow:
             sender=_optional(data["sender"]),
             steps=tuple(step.from_json(_mapping(one)) for one in _sequence(data["steps"])),
             rate=_rate(data.get("rate")),
+            track=None if data.get("track") is None else frozenset(map(Kind, _texts(data["track"]))),
             caps=tuple(_cap(_mapping(one)) for one in _sequence(data.get("caps", ()))),
             require_verified=data.get("require_verified") is True,
         )
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in _sequence(value)]
 
 
 def _cap(data: Mapping[str, object]) -> Cap:

@@ -12,6 +12,7 @@ from clarion.domain.content import ChatContent, EmailContent, PushContent, SmsCo
 from clarion.domain.verdict import Verdict, not_renderable, out_of_reach
 from clarion.errors import Invalid
 from clarion.flows.contexts import Context
+from clarion.flows.tracking import Tracking
 from clarion.flows.unsubscribe import Offers
 from clarion.store import chats, devices
 from clarion.store.database import Connection
@@ -41,13 +42,16 @@ def not_composed(error: Invalid) -> Verdict:
     return not_renderable(f"{error.code}: {error.message}")
 
 
-def compose_email(sender: str, offers: Offers | None = None) -> Compose[Email]:
-    """Mails from *sender*, where their workflow names none; *offers* says which can be unsubscribed from, and where."""
+def compose_email(sender: str, offers: Offers | None = None, tracking: Tracking | None = None) -> Compose[Email]:
+    """Mails from *sender*, where their workflow names none; *offers* says which can be unsubscribed from, and where;
+    *tracking* which tell of it when they are read."""
 
     def compose(row: Mapping[str, Any], context: Context) -> Email:
         url = offers.url(row, context) if offers is not None else None
         content = context.render(row, url)
         assert isinstance(content, EmailContent)
+        if tracking is not None and (wanted := tracking.wanted(context.version.workflow)):
+            content = tracking.mark(content, row, wanted)
         return Email(
             message_id=row["id"],
             to=row["address"],

@@ -8,7 +8,7 @@ from clarion.domain.suggest import did_you_mean
 from clarion.project.mistake import Mistake, Severity
 from clarion.project.settings_file import NAME
 
-_SETTINGS = ("caps", "category_rates")
+_SETTINGS = ("caps", "category_rates", "tracking.opens", "tracking.clicks")
 
 
 def unknown_categories(
@@ -17,7 +17,7 @@ def unknown_categories(
     """A warning for each; *values* and *lines* are those of the settings file, *known* the workflows' categories."""
     for setting in _SETTINGS:
         named = values.get(setting)
-        for name in sorted(set(named) - set(known)) if isinstance(named, Mapping) else ():
+        for name in sorted(set(named) - {*known, "*"}) if isinstance(named, Mapping | tuple) else ():
             hint = did_you_mean(name, known) if known else f"write `category: {name}` into one"
             message = f"`{setting}`: no workflow here has the category `{name}`"
             line = lines.get(f"{setting}.{name}")

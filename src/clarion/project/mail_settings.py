@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, SecretStr
 
 from clarion.errors import ConfigError, Invalid
+from clarion.project import setting_types as types
 from clarion.project.mistake import Mistake
 from clarion.project.setting_kinds import HOUR, KIB, MIB, MINUTE, SECOND, Duration, Group, a
 
@@ -48,6 +49,7 @@ def imap_url(value: object) -> SecretStr:
     return SecretStr(text)
 
 
+Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
 BounceAddress = Annotated[str, BeforeValidator(bounce_address)]
 Listen = Annotated[str, BeforeValidator(listen)]
 ImapUrl = Annotated[SecretStr, BeforeValidator(imap_url)]
@@ -76,6 +78,19 @@ class Bounces(Group):
     rate: int = a(600, "mails a minute that are taken, from all servers together", ge=1, le=1_000_000)
 
 
+class Tracking(Group):
+    """Which mails tell of it when they are opened and their links followed; none, unless a workflow says so itself."""
+
+    opens: Names = a((), "categories, separated by commas, whose mails tell when they are opened; `*` is every mail")
+    clicks: Names = a((), "categories whose mails tell when a link in them is followed; `*` is every mail")
+    machine_within: Duration = a(
+        3 * SECOND,
+        "an open or a click so soon after a mail was sent is counted as one by a machine",
+        ge=0 * SECOND,
+        le=HOUR,
+    )
+
+
 def lacking(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> Iterator[Mistake]:
     """What is set and of no use without something else."""
     from clarion.project.settings_file import place_of  # which needs the settings themselves
@@ -84,3 +99,7 @@ def lacking(values: Mapping[str, object], origins: Mapping[str, str], lines: Map
         if values.get(name) and not values.get("email.bounce_address"):
             message = f"{name} is of no use without email.bounce_address"
             yield Mistake(**place_of(name, origins, lines), message=message, hint="set where mails come back to")
+    for name in ("tracking.opens", "tracking.clicks"):
+        if values.get(name) and not values.get("public_url"):
+            message = f"{name} is of no use without public_url"
+            yield Mistake(**place_of(name, origins, lines), message=message, hint="set where the API is reached")

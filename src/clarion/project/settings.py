@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from clarion.project import broker_urls, category_types, domain_types
 from clarion.project import setting_types as types
-from clarion.project.mail_settings import BounceAddress, Bounces
+from clarion.project.mail_settings import BounceAddress, Bounces, Tracking
 from clarion.project.setting_groups import (
     Api,
     Breaker,
@@ -208,6 +208,7 @@ class Settings(Group):
     publish: Publish = Publish()
     breaker: Breaker = Breaker()
     bounces: Bounces = Bounces()
+    tracking: Tracking = Tracking()
     suppression: Suppression = Suppression()
 
     #: Where each setting that is not a default came from, by its dotted name: for the table of effective settings.

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import yaml
 
+from clarion.domain.engagement import Kind
 from clarion.domain.rate import FASTEST, MOST_BURST, MOST_RESERVE, Rate, parse_rate
 from clarion.domain.workflow import Backoff, OnUncertain, Priority, Workflow
 from clarion.project.defaults import WorkflowDefaults
@@ -20,7 +21,7 @@ from clarion.project.yaml_text import compose
 
 KEYS = frozenset(
     {"key", "cap", "category", "priority", "attempts", "backoff", "expires_after", "on_uncertain"}
-    | {"rate", "require_verified", "sender", "steps"}
+    | {"rate", "require_verified", "sender", "steps", "track"}
 )
 RATE_KEYS = frozenset({"per_second", "burst", "reserve"})
 BACKOFF_KEYS = frozenset({"waits", "factor", "longest", "jitter"})
@@ -31,6 +32,7 @@ SECOND = timedelta(seconds=1)
 YEAR = timedelta(days=366)
 
 _PRIORITIES = {priority.label: priority for priority in Priority}
+_TRACKED, _UNTRACKED = {"opens": Kind.OPENED, "clicks": Kind.CLICKED}, "none"
 _POLICIES = {policy.value: policy for policy in OnUncertain}
 
 
@@ -87,6 +89,7 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
         on_uncertain=table.choice("on_uncertain", _POLICIES),
         sender=table.checked("sender", defaults.check_sender),
         rate=_rate(table, notes),
+        track=_track(table, notes),
         caps=read_caps(table, notes),
         require_verified=table.flag("require_verified") or False,
     )
@@ -94,6 +97,21 @@ def _workflow(table: Table, notes: Notes, key: str, defaults: WorkflowDefaults) 
         notes.add(table.at("cap"), "`cap` does nothing: the priority is critical", severity=Severity.WARNING)
     places = tuple(place for _, place in steps)
     return WorkflowFile(workflow=workflow, file=notes.file, says_sender=table.has("sender"), places=places)
+
+
+def _track(table: Table, notes: Notes) -> frozenset[Kind] | None:
+    """``track: opens``, ``track: [opens, clicks]`` or ``track: none``."""
+    said = table.texts("track")
+    if said is None:
+        return None
+    if said == (_UNTRACKED,):
+        return frozenset()
+    for name in said:
+        if name not in _TRACKED:
+            notes.add(
+                table.at("track"), f"`track` knows no `{name[:32]}`", "write opens, clicks, both in a list, or none"
+            )
+    return frozenset(_TRACKED[name] for name in said if name in _TRACKED)
 
 
 def _rate(table: Table, notes: Notes) -> Rate | None:

@@ -1,6 +1,6 @@
 """Weeks of runs, messages, attempts and events: made ahead, dropped when they are old.
 
-A partition holds the ids made in one ISO week (UUIDv7 carries its time). All four tables have the same bounds, so that
+A partition holds the ids made in one ISO week (UUIDv7 carries its time). All five tables have the same bounds, so that
 a message and everything that hangs from it leave together. There is no DEFAULT partition: it would forbid
 DETACH CONCURRENTLY.
 """
@@ -16,7 +16,7 @@ from clarion import ids
 from clarion.store.database import Connection
 
 #: Partitioned table → its key, and how full its pages are packed (room for HOT updates).
-TABLES = {"run": 100, "message": 50, "attempt": 50, "message_event": 100}
+TABLES = {"run": 100, "message": 50, "attempt": 50, "message_event": 100, "engagement": 80}
 
 WEEK = timedelta(days=7)
 

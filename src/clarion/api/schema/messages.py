@@ -45,7 +45,8 @@ class MessageSummary(Reply):
     ended_at: Moment | None
     seen_at: Moment | None
     read_at: Moment | None
-    clicked_at: Moment | None
+    opened_at: Moment | None = Field(description="When a person opened it first, as far as that can be known.")
+    clicked_at: Moment | None = Field(description="When a person followed a link in it first.")
     archived_at: Moment | None
 
 
@@ -62,8 +63,20 @@ class TimelineEntry(Reply):
     ended_at: Moment | None
 
 
+class Engagement(Reply):
+    """What was done with a mail, by people or by machines."""
+
+    kind: Literal["opened", "clicked"]
+    machine: bool = Field(description="By a program, as far as that shows.")
+    first_at: Moment
+    last_at: Moment
+    hits: int
+
+
 class MessageReply(MessageSummary):
     """A message with all that happened to it, first to last."""
+
+    engagement: list[Engagement]
 
     timeline: list[TimelineEntry]
 

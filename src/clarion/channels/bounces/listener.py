@@ -33,11 +33,12 @@ _BURST: Final = 50
 
 
 class Listener:
-    """The server, on *host* and *port* (0: a free one)."""
+    """The server, at a host and a port (0: a free one), such as ``0.0.0.0:25``."""
 
-    def __init__(self, paths: ReturnPaths, take: Take, *, host: str, port: int, max_size: int, rate: int) -> None:
+    def __init__(self, paths: ReturnPaths, take: Take, *, at: str, max_size: int, rate: int) -> None:
         """*max_size* is the largest mail in octets, *rate* how many mails a minute are taken from all clients."""
-        self._host, self.port = host, port
+        host, _, port = at.rpartition(":")
+        self._host, self.port = host.removeprefix("[").removesuffix("]"), int(port)
         self._intake = _Intake(Reader(paths), take)
         # What comes back is about one mail: a second recipient is for a mail of its own.
         self._limits = Limits(size=max_size, idle_s=_IDLE_S, recipients=1, connections=_CONNECTIONS)
