@@ -11,6 +11,7 @@ from bench.scenarios.mails import Mails
 from bench.scenarios.memory import Memory
 from bench.scenarios.noop import Noop
 from bench.scenarios.providers import ThroughFcm, ThroughTwilio
+from bench.scenarios.sealing import Dkim, DkimEd25519, WebPushEncryption
 from bench.scenarios.singles import SingleTriggers
 from bench.scenarios.taking_in import FromBullMQ, FromNats, FromRabbitMQ
 from bench.scenarios.tenants import Tenants
@@ -32,6 +33,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     FromNats(),
     ThroughTwilio(),
     ThroughFcm(),
+    Dkim(),
+    DkimEd25519(),
+    WebPushEncryption(),
     Timers(),
     Memory(),
 )
