@@ -1,0 +1,193 @@
+"""Every kind of provider through a hundred bad answers and two deaths of the worker: its ledger and the database agree.
+
+A kind joins by its case. One runs with all tests, the others by ``make torture``; ``TORTURE_SEED`` repeats a round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import providers
+from tests.support.clock import pass_time_for_jobs
+from tests.support.house import House, open_house
+from tests.support.project import build
+from tests.support.providers import Case
+from tests.support.push import PUSH_CASES
+from tests.support.wait import wait_until
+
+from clarion.app import open_worker
+from clarion.channels import kinds
+from clarion.channels.base import Push
+from clarion.config import Settings, load_settings
+from clarion.dev.fakes.faults import Fault, How
+from clarion.flows.verify import verify
+from clarion.http.client import Patience
+from clarion.store import devices
+
+CASES = {**providers.CASES, **PUSH_CASES}
+ALWAYS = "twilio"
+KINDS = [pytest.param(name, marks=() if name == ALWAYS else pytest.mark.torture) for name in sorted(CASES)]
+
+EACH = 40
+PROMPT = Patience(connect=timedelta(seconds=1), total=timedelta(seconds=1))
+WORDS = {
+    "email": "---\nsubject: Order\n---\nIt is ready, {{ recipient.name }}.",
+    "sms": "It is ready, {{ recipient.name }}.",
+    "push": "---\ntitle: Order\n---\nIt is ready, {{ recipient.name }}.",
+}
+#: What a provider and a network may do, each as it is when the message was not taken, and when it was (PROMISES).
+SPOILT = [
+    *(Fault(how=how, taken=taken) for how in (How.RESET, How.CLOSE, How.HANG) for taken in (False, True)),
+    *(Fault(how=How.ANSWER, status=code, taken=taken) for code in (500, 502, 504) for taken in (False, True)),
+    *(Fault(how=How.ANSWER, status=code) for code in (301, 400, 401, 403, 404, 405, 409, 413, 429, 503)),
+    *(Fault(how=How.ANSWER, status=code, taken=True, body=body) for code in (200, 202) for body in ("", "{}", "no")),
+    *(
+        Fault(how=How.ANSWER, status=429, headers={"retry-after": after})
+        for after in ("1", "-5", "soon", "1000000000", "Thu, 26 Nov 2099 00:00:00 GMT")
+    ),
+    *(Fault(how=how, status=code, taken=code == 201) for how in (How.ENDLESS, How.HUGE) for code in (201, 503)),
+    Fault(how=How.GZIP_BOMB, status=503),
+    Fault(how=How.LATE, delay_s=0.3),
+]
+FINE = Fault(how=How.LATE)
+_OPEN = "SELECT count(*) FROM message WHERE status IN ('queued', 'sending')"
+_MESSAGES = """
+SELECT m.workflow_key, m.status, m.reason, m.possible_duplicate, m.provider_message_id,
+       (SELECT array_agg(a.status ORDER BY a.number) FROM attempt a WHERE a.message_id = m.id) AS outcomes
+FROM message m
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_ledger_and_database_agree_after_bad_days(
+    kind: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
+    print(f"seed {seed}")
+    chance, case = random.Random(seed), CASES[kind]()
+    async with case.running():
+        ours = kinds.find_kind(kind)
+        assert ours is not None
+        theirs = replace(ours, options=(), check=lambda _: (), open=lambda _: case.provider(patience=PROMPT))
+        monkeypatch.setitem(kinds._OURS, kind, theirs)  # type: ignore[arg-type]
+        project = build(tmp_path / "project", _files(ours.channel))
+        async with open_house(database, project=project, run=False) as house:
+            for workflow in ("again", "held"):
+                await _trigger(house, case, kind, workflow)
+            requests = [*SPOILT, *SPOILT, *(FINE for _ in range(len(SPOILT)))]
+            chance.shuffle(requests)
+            case.faults.add(*requests)
+            settings = load_settings(
+                {"project": project, "worker.poll_interval": "50ms", "worker.lease": "1s"},
+                {"CLARION_PROVIDERS": json.dumps({"main": {"kind": kind}})},
+            )
+            for _ in range(2):
+                async with _worker(settings, database):
+                    await asyncio.sleep(chance.uniform(0.1, 1.0))  # and it dies, wherever it is
+            async with _worker(settings, database), _hurried(house):
+                await wait_until(lambda: _is_at_rest(house), 240, "all messages come to an end")
+            await _judge(house, case)
+
+
+async def _judge(house: House, case: Case) -> None:
+    rows = await house.api.pool.fetch(_MESSAGES)
+    table = "\n".join(sorted(f"{dict(row)}" for row in rows))
+    assert len(rows) == 2 * EACH
+    assert {row["status"] for row in rows} <= {"sent", "failed", "unknown"}, table
+    taken, sent = case.taken(), [row["provider_message_id"] for row in rows if row["status"] == "sent"]
+    assert len(set(sent)) == len(sent) > EACH / 2, table
+    uncertain = sum(list(row["outcomes"] or ()).count("uncertain") for row in rows)
+    if not case.is_theirs:  # others give their messages no id
+        assert set(sent) <= set(taken), "what is sent was taken, under its id"
+    assert len(taken) - len(sent) <= uncertain, f"{len(taken)} taken, {len(sent)} sent, {uncertain} uncertain\n{table}"
+    for row in rows:
+        outcomes = list(row["outcomes"] or ())
+        doubtful = "uncertain" in outcomes[:-1]
+        if row["workflow_key"] == "held":
+            assert not doubtful, f"it was tried again although nobody could know: {dict(row)}"
+            assert row["status"] != "unknown" or outcomes[-1:] == ["uncertain"], dict(row)
+        else:
+            assert row["possible_duplicate"] or not doubtful, f"it may have come twice, and does not say so: {dict(row)}"
+    async with house.api.pool.acquire() as connection:
+        assert await verify(connection) == []
+
+
+async def _trigger(house: House, case: Case, kind: str, workflow: str) -> None:
+    """Trigger *workflow* for `EACH`, one in ten of whom the provider refuses for good."""
+    people: list[Any] = []
+    for number in range(EACH):
+        id = f"{workflow}{number}"
+        item = case.item(refused=number % 10 == 0)
+        if isinstance(item, Push):
+            await house.put(f"/v1/recipients/{id}", {"name": "Ann"})
+            async with house.api.pool.acquire() as connection, connection.transaction():
+                tenant = house.api.tenants["one"]
+                await devices.put(connection, tenant, id, "phone", provider=kind, token=item.to, platform=None)
+            people.append(id)
+        else:
+            people.append({"id": id, "name": "Ann", "phone" if item.to.startswith("+") else "email": item.to})
+    await house.trigger({"recipients": people}, workflow)
+
+
+@asynccontextmanager
+async def _worker(settings: Settings, url: str) -> AsyncIterator[None]:
+    """A worker that is cut off in the middle of what it does when the block ends."""
+    async with open_worker(settings, url) as worker:
+        running = asyncio.create_task(worker.run(asyncio.Event(), timedelta(seconds=5)))
+        try:
+            yield
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+
+@asynccontextmanager
+async def _hurried(house: House) -> AsyncIterator[None]:
+    """Nothing waits longer than a moment: not for its next try, not for a pause or a breaker."""
+
+    async def hurry() -> None:
+        pool = house.api.pool
+        while True:
+            await asyncio.sleep(0.2)
+            await pool.execute("UPDATE rate_limit SET paused_until = now() WHERE paused_until > now()")
+            await pool.execute("UPDATE breaker SET until = now() WHERE until > now()")
+            await pass_time_for_jobs(pool, timedelta(days=2))
+
+    hurrying = asyncio.create_task(hurry())
+    try:
+        yield
+    finally:
+        hurrying.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await hurrying
+
+
+async def _is_at_rest(house: House) -> bool:
+    return await house.api.pool.fetchval(_OPEN) == 0
+
+
+def _files(channel: str) -> dict[str, str | bytes | None]:
+    files: dict[str, str | bytes | None] = {
+        "clarion.toml": '[email]\nfrom = "Shop <shop@shop.example>"\n',
+        **{name: None for name in ("workflows/hello.yaml", "templates/hello/email.html", "templates/hello/email.txt")},
+        "templates/hello/in_app.txt": None,
+    }
+    for workflow, policy in (("again", "retry"), ("held", "hold")):
+        files[f"workflows/{workflow}.yaml"] = (
+            f"attempts: 30\nexpires_after: 30d\nbackoff: {{waits: [50ms]}}\non_uncertain: {policy}\n"
+            f"steps: [{{channel: {channel}}}]\n"
+        )
+        files[f"templates/{workflow}/{channel}.txt"] = WORDS[channel]
+    return files
