@@ -198,6 +198,16 @@ async def test_a_subscription_that_cannot_be_used_is_refused(api: Api, token: ob
     assert await api.pool.fetchval("SELECT count(*) FROM device") == 0
 
 
+async def test_a_token_of_apples_is_hexadecimal(api: Api) -> None:
+    path, token = "/v1/recipients/ann/devices/phone", "AB" * 32
+    put = await api.call("PUT", path, {"token": token, "provider": "apns", "platform": "ios"})
+    assert put.status == 201
+    assert await api.pool.fetchval("SELECT token FROM device") == token.lower()
+    for wrong in (TOKEN, "ab" * 31, "ab" * 101, "xy" * 32):
+        reply = await api.call("PUT", path, {"token": wrong, "provider": "apns"})
+        assert (reply.status, reply.code, reply.pointers) == (422, "invalid_token", ["/token"])
+
+
 async def test_the_command_line_lists_and_forgets_them(api: Api) -> None:
     where = ("--url", f"http://127.0.0.1:{api.port}", "--api-key", api.keys["one"])
     await api.call("PUT", "/v1/recipients/ann/devices/phone", {"token": TOKEN, "platform": "ios"})

@@ -23,7 +23,7 @@ from clarion.brokers.endpoint import Endpoint, read_secret
 from clarion.brokers.webhook import WebhookSink
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
-from clarion.http.client import MOST_READ
+from clarion.http.progress import MOST_READ
 from clarion.http.url_guard import UrlGuard, parse_url
 
 NEW = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -26,6 +26,8 @@ class Case(ABC):
     is_theirs: bool = False
     #: The code of a recipient who is refused for good.
     refused_as: str = "invalid_recipient"
+    #: Whether its server speaks first, so that nothing is sent to one that says something else.
+    greets: bool = False
     faults: Faults
     url: str
 

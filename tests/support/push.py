@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,9 +12,11 @@ from tests.support.providers import PROMPT, Case, push_message
 
 from clarion.channels.account import Account
 from clarion.channels.base import Push
+from clarion.channels.push.apns import Apns
 from clarion.channels.push.subscription import parse_subscription
 from clarion.channels.push.vapid import load_key, public_text
 from clarion.channels.push.webpush import WebPush
+from clarion.dev.fakes.apns import KEY_ID, TEAM_ID, TOPIC, ApnsFake
 from clarion.dev.fakes.webpush import WebPushFake
 from clarion.http.client import Patience
 from clarion.project.providers import read_accounts
@@ -53,7 +56,37 @@ class WebPushCase(Case):
         raise NotImplementedError  # the status alone decides
 
 
+class ApnsCase(Case):
+    """APNs: no idempotency key that is promised, our own id, HTTP/2, and access that runs out."""
+
+    secrets = ("PRIVATE KEY", "eyJ")
+    refused_as = "unregistered"
+    greets = True
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with ApnsFake() as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Apns:
+        return Apns(apns_account(self.fake, base_url=base_url or self.url, connections="20"), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Push:
+        token = apple_token()
+        if refused:
+            self.fake.dead.add(token)
+        return push_message(token)
+
+    def taken(self) -> list[str]:
+        return [message.id for message in self.fake.taken]
+
+    def error(self) -> str:
+        return '{"reason": "Unregistered", "timestamp": 1700000000000}'
+
+
 PUSH_CASES: Mapping[str, type[Case]] = {
+    "apns": ApnsCase,
     "webpush": WebPushCase,
 }
 
@@ -62,6 +95,18 @@ def webpush_account(name: str = "browsers", *, base_url: str | None = None, **mo
     """An account for Web Push; *base_url* may lead anywhere, as the settings do not let it."""
     (account,) = read_accounts({name: {"kind": "webpush", "private_key": VAPID_KEY, "subject": SUBJECT, **more}})
     return replace(account, values=dict(account.values) | ({} if base_url is None else {"base_url": base_url}))
+
+
+def apns_account(fake: ApnsFake, name: str = "apple", **more: str) -> Account:
+    """An account at *fake* as the settings would have it."""
+    table = {"kind": "apns", "key": fake.key, "key_id": KEY_ID, "team_id": TEAM_ID, "topic": TOPIC}
+    (account,) = read_accounts({name: {**table, "base_url": fake.url, **more}})
+    return account
+
+
+def apple_token() -> str:
+    """A token such as a device gets of Apple's."""
+    return secrets.token_hex(32)
 
 
 def subscribed(fake: WebPushFake) -> str:

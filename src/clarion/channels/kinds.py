@@ -13,6 +13,7 @@ from clarion.channels.email.resend_account import RESEND
 from clarion.channels.email.sendgrid_account import SENDGRID
 from clarion.channels.email.ses_account import SES
 from clarion.channels.email.smtp_account import SMTP
+from clarion.channels.push.apns_account import APNS
 from clarion.channels.push.fcm_account import FCM
 from clarion.channels.push.webpush_account import WEBPUSH
 from clarion.channels.sms.sns_account import SNS
@@ -24,6 +25,7 @@ from clarion.errors import ConfigError
 GROUP = "clarion.providers"
 
 _KINDS = (
+    APNS,
     FCM,
     MAILGUN,
     POSTMARK,

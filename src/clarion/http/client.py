@@ -20,11 +20,9 @@ from clarion import __version__, clock
 from clarion.domain.outcome import Reject, Retry, Uncertain
 from clarion.errors import Invalid
 from clarion.http.outcome import parse_retry_after
+from clarion.http.progress import MOST_READ, Progress
 from clarion.http.reply import Reply, printable
 from clarion.http.url_guard import Destination, UrlGuard
-
-#: More of an answer is not read.
-MOST_READ = 64 * 1024
 
 #: After so many requests in a row without an answer, all wait so long: a dead server must not hold up what else there
 #: is to do.
@@ -44,16 +42,6 @@ class Patience:
 
     connect: timedelta = timedelta(seconds=5)  #: to an address, without TLS
     total: timedelta = timedelta(seconds=15)  #: from the look-up of the name to the end of the answer
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far an exchange came: what is known of it when it breaks off."""
-
-    sent: bool = False
-    status: int | None = None
-    headers: Mapping[str, str] | None = None
-    body: bytes = b""
 
 
 class Client:
@@ -93,7 +81,7 @@ class Client:
         return await self._request("GET", to, None, headers)
 
     async def _request(self, method: str, to: Destination, body: bytes | None, headers: Headers) -> Answer:
-        progress = _Progress()
+        progress = Progress()
         async with self._at_once:
             if self._silent >= _MOST_SILENT and clock.monotonic() < self._silent_at + _REST.total_seconds():
                 return Retry(f"not tried: {self._silent} requests got no answer", after=_REST, pause_provider=True)
@@ -105,7 +93,7 @@ class Client:
                 return Reject(error.message, code=error.code)
             except (OSError, aiohttp.ClientError, ValueError) as error:
                 if progress.status is None:
-                    self._silent, self._silent_at = self._silent + 1, clock.monotonic()
+                    self._count_silence(error)
                     return self._broken_off(error, progress)
         self._silent = 0
         assert progress.status is not None and progress.headers is not None
@@ -122,7 +110,11 @@ class Client:
             session, self._session = self._session, None
             await session.close()
 
-    def _broken_off(self, error: Exception, progress: _Progress) -> Retry | Uncertain:
+    def _count_silence(self, _: Exception) -> None:
+        """One more request got no answer."""
+        self._silent, self._silent_at = self._silent + 1, clock.monotonic()
+
+    def _broken_off(self, error: Exception, progress: Progress) -> Retry | Uncertain:
         seconds = self._patience.total.total_seconds()
         why = f"no answer within {seconds:g} s" if isinstance(error, TimeoutError) else str(error)
         if isinstance(error, aiohttp.ClientResponseError):
@@ -131,7 +123,7 @@ class Client:
         return Uncertain(why) if progress.sent else Retry(why)
 
     async def _exchange(
-        self, method: str, to: Destination, body: bytes | None, headers: Mapping[str, str], progress: _Progress
+        self, method: str, to: Destination, body: bytes | None, headers: Mapping[str, str], progress: Progress
     ) -> None:
         """Ask the first address that can be connected to, and read what it answers into *progress*."""
         hosts: Sequence[str] = [to.host]
@@ -152,7 +144,7 @@ class Client:
         to: Destination,
         body: bytes | None,
         headers: Mapping[str, str],
-        progress: _Progress,
+        progress: Progress,
     ) -> None:
         async with self._open().request(
             method,
@@ -189,11 +181,11 @@ _OWN = {"user-agent": f"Clarion/{__version__}", "accept": "*/*", "accept-encodin
 
 async def _note_sent(_session: aiohttp.ClientSession, context: object, _params: object) -> None:
     progress = getattr(context, "trace_request_ctx", None)
-    if isinstance(progress, _Progress):
+    if isinstance(progress, Progress):
         progress.sent = True
 
 
-async def _read(response: aiohttp.ClientResponse, progress: _Progress) -> None:
+async def _read(response: aiohttp.ClientResponse, progress: Progress) -> None:
     """Read the body as far as it is of use; leave a connection that would bring more."""
     while len(progress.body) < MOST_READ:
         chunk = await response.content.read(MOST_READ - len(progress.body))

@@ -21,7 +21,7 @@ class Reply:
     status: int
     #: Names in lower case.
     headers: Mapping[str, str]
-    #: At most `clarion.http.client.MOST_READ`, as it came: nothing is unpacked.
+    #: At most `clarion.http.progress.MOST_READ`, as it came: nothing is unpacked.
     body: bytes
     #: What ``Retry-After`` asks for; None for none, and for what is no wait at all.
     retry_after: timedelta | None = None

@@ -28,6 +28,10 @@ class How(StrEnum):
     ENDLESS = "endless"  #: answered with chunks without end
     HUGE = "huge"  #: answered with a body of a thousand million bytes
     GZIP_BOMB = "gzip_bomb"  #: answered with few bytes that unpack to very many
+    REFUSE = "refuse"  #: HTTP/2 alone: the stream is refused, as not begun
+    CANCEL = "cancel"  #: HTTP/2 alone: the stream is reset
+    GO_AWAY = "go_away"  #: HTTP/2 alone: the connection takes no more, this one is answered all the same
+    GO_AWAY_UNHEARD = "go_away_unheard"  #: HTTP/2 alone: the same, and this one was not begun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +71,13 @@ class Faults:
         self.add(*faults)
         self.lasting = always
 
+    def next(self) -> Fault | None:
+        """What goes wrong with the next request."""
+        return self._queue.popleft() if self._queue else self.lasting
+
     async def handle(self, request: web.Request, take: Handler) -> web.StreamResponse:
         """Answer *request*: by *take*, which does what the provider does, or as the next fault says."""
-        fault = self._queue.popleft() if self._queue else self.lasting
+        fault = self.next()
         if fault is None:
             return await take()
         await asyncio.sleep(fault.delay_s)

@@ -1,0 +1,55 @@
+"""A push message as APNs takes it: pure functions.
+
+Sources, as of November 2026:
+https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns,
+https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification.
+
+What a device is given twice (see `on_uncertain`) is shown once: unless there is a collapse key, the message's id is
+what APNs collapses by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+
+import orjson
+
+from clarion import ids
+from clarion.channels.base import Push
+from clarion.domain.workflow import Priority
+
+#: Of the payload, in octets; and of what is collapsed by.
+MOST_BYTES = 4_096
+_AT_ONCE, _SPARING = "10", "5"
+
+
+def payload_of(item: Push) -> bytes:
+    """What the device is given."""
+    content, id = item.content, ids.show(ids.Prefix.MESSAGE, item.message_id)
+    aps: dict[str, object] = {"alert": {"title": content.title, "body": content.body}}
+    said: dict[str, object] = {"url": content.url} if content.url else {}
+    if content.image:  # the application's extension fetches it
+        aps["mutable-content"] = 1
+        said["image"] = content.image
+    return orjson.dumps({**said, **content.data, "clarion_id": id, "aps": aps})
+
+
+def headers_of(item: Push, topic: str, now: datetime) -> Mapping[str, str]:
+    """How it is carried to the application *topic*, where it is handed over at *now*."""
+    id = ids.show(ids.Prefix.MESSAGE, item.message_id)
+    return {
+        "apns-topic": topic,
+        "apns-push-type": "alert",
+        "apns-id": str(item.message_id),
+        "apns-expiration": str(int((now + item.ttl).timestamp())),
+        "apns-priority": _SPARING if item.priority is Priority.LOW else _AT_ONCE,
+        "apns-collapse-id": _header(item.content.collapse_key or id),
+        "content-type": "application/json",
+    }
+
+
+def _header(key: str) -> str:
+    """*key*, or what stands for one that no header takes: as long as the longest that one may be."""
+    return key if key.isascii() else sha256(key.encode()).hexdigest()
