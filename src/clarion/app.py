@@ -28,6 +28,7 @@ from clarion.connections import (
 )
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
+from clarion.project.attachments import taken_in
 from clarion.queue.notify import Notifier
 from clarion.store.database import Pool
 
@@ -81,8 +82,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             pool=pool,
             secret=secret_of(settings).encode(),
             wake=notifier.ring,
-            max_body=api.max_body,
-            max_bulk_body=api.max_bulk_body,
+            **taken_in(settings),
             gate=Gate(quota),
             strangers=Strangers(api.failed_keys),
             ages=ages(settings),

@@ -9,6 +9,7 @@ from typing import Any
 
 from clarion.brokers.open_sink import Sinks
 from clarion.channels.base import Provider
+from clarion.channels.email.enclosing import Enclosing, enclose
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
 from clarion.config import Settings, broker_url
@@ -51,6 +52,7 @@ from clarion.flows.deliver_routed import DeliverRouted
 from clarion.flows.destinations import Destinations
 from clarion.flows.do_runs import DoRuns
 from clarion.flows.early_callbacks import EarlyCallbacks
+from clarion.flows.enclosures import Enclosures
 from clarion.flows.fire import Fire
 from clarion.flows.handover import Handover
 from clarion.flows.hearing import Hearing
@@ -63,6 +65,8 @@ from clarion.flows.slots import Slots
 from clarion.flows.suppressed import Suppressed
 from clarion.flows.system_schedules import Duties
 from clarion.flows.verified import Verified
+from clarion.http.download import Downloads
+from clarion.project.attachments import guard_of, rules_of
 from clarion.store.database import Pool
 from clarion.turns import Turns
 from clarion.worker.consumer import Handler
@@ -117,7 +121,8 @@ def build_handlers(
     }
     routed = partial(_routed, stack, settings, pool, contexts, balancing, **given)
     compose = compose_email(settings.email.sender or "", offers, tracking_of(settings))
-    email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations)
+    files = _enclosing(stack, settings, pool)
+    email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations, around=files)
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
     chat = routed(channel=Channel.CHAT, compose=compose_chat, reach=reach_chats)
@@ -159,9 +164,13 @@ def _routed(
     *,
     channel: Channel,
     compose: Compose[Any],
+    around: Callable[[Provider[Any]], Provider[Any]] = lambda provider: provider,
     **given: Any,
 ) -> Deliver[Any]:
-    """What delivers the messages of *channel*: through accounts that carry it, or else as `_without_accounts` says."""
+    """What delivers the messages of *channel*: through accounts that carry it, or else as `_without_accounts` says.
+
+    *around* is put around each provider.
+    """
     deliver = partial(Deliver, pool, contexts, compose=compose, channel=channel, **given)
     delivers: dict[str, Deliver[Any]] = {}
     turns, paths = given["turns"], return_paths_of(settings)
@@ -177,11 +186,11 @@ def _routed(
             turns=turns,
         )
         stack.push_async_callback(provider.close)
-        delivers[account.label] = deliver(provider=provider)
+        delivers[account.label] = deliver(provider=around(provider))
     if not delivers:
         provider = _without_accounts(settings, channel, turns)
         stack.push_async_callback(provider.close)
-        return deliver(provider=provider)
+        return deliver(provider=around(provider))
     # One list more than the senders have, for the one that is kept for urgent jobs.
     known = Accounts(delivers, limits=breaker_limits(settings), places=settings.worker.senders + 1)
     usual = {"pool": pool, "contexts": contexts, "provider": provider, "compose": compose, "channel": channel}
@@ -192,6 +201,15 @@ def _routed(
         balancing.append(balance)
     own = balance if balance.is_asked else None
     return DeliverRouted(delivers, routes, known, takes=takes, balance=own, **usual, **given)
+
+
+def _enclosing(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Callable[[Provider[Any]], Provider[Any]]:
+    """What gives mails their files before a provider gets them."""
+    guard = guard_of(settings)
+    downloads = Downloads(guard)
+    stack.push_async_callback(downloads.close)
+    files = Enclosures(pool, downloads, guard, rules_of(settings), enclose)
+    return lambda provider: Enclosing(provider, files.get)
 
 
 def _without_accounts(settings: Settings, channel: Channel, turns: Turns) -> Provider[Any]:

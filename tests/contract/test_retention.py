@@ -23,6 +23,7 @@ AGES = {
     What.FAILED_JOBS: 7 * DAY,
     What.MESSAGES: 90 * DAY,
     What.FEED: 90 * DAY,
+    What.ATTACHMENTS: 7 * DAY,
     What.TIMERS: 7 * DAY,
     What.SCHEDULE_RUNS: 30 * DAY,
 }
@@ -78,6 +79,7 @@ async def test_each_kind_by_its_age(board: Board) -> None:
         "completed_jobs": 2,
         "failed_jobs": 1,
         "feed": 0,
+        "attachments": 0,
         "messages": 0,
         "schedule_runs": 1,
         "timers": 1,

@@ -86,13 +86,15 @@ async def open_house(
     run: bool = True,
     env: Mapping[str, str] | None = None,
     without_smtp: bool = False,
+    services: Mapping[str, Any] | None = None,
     **smtp: Any,
 ) -> AsyncIterator[House]:
     """A house on the database at *url* with *project* published for tenant ``one``; *run* starts its worker.
 
-    *env* are further settings of the worker, *without_smtp* keeps the address of the SMTP server from it.
+    *env* are further settings of the worker, *services* of the API; *without_smtp* keeps the address of the SMTP server
+    from the worker.
     """
-    async with open_api(url) as api, SmtpServer(**smtp) as server:
+    async with open_api(url, **(services or {})) as api, SmtpServer(**smtp) as server:
         found, mistakes = load_project(project)
         assert found is not None, mistakes
         async with api.pool.acquire() as connection:

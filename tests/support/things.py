@@ -93,9 +93,14 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
     set = await api.call("PUT", f"/v1/timers/{timer}", {"in": "1h", "actions": [tell]}, tenant=tenant)
     assert set.status in (200, 201), set
     job = ids.show(Prefix.JOB, ids.parse(Prefix.TRIGGER, trigger))
+    uploaded = await api.call(
+        "POST", "/v1/attachments?name=a.pdf", raw=f"pdf of {tenant}{suffix}".encode(), tenant=tenant
+    )
+    assert uploaded.status in (200, 201), uploaded
     return Things(
         ids={
             "recipients": ana,
+            "attachments": uploaded.json["id"],
             "devices": phone,
             "addresses": listed.json["items"][0]["id"],
             "chats": room,

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from clarion.api import (
     addresses,
+    attachments,
     bindings,
     callbacks,
     chats,
@@ -56,6 +57,7 @@ log = structlog.get_logger("clarion.api")
 #: Every operation there is.
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *triggers.OPERATIONS,
+    *attachments.OPERATIONS,
     *runs.OPERATIONS,
     *messages.OPERATIONS,
     *addresses.OPERATIONS,
@@ -107,6 +109,7 @@ def build_api(services: Services) -> ASGIApp:
         app,
         max_body=services.max_body,
         max_bulk_body=services.max_bulk_body,
+        max_upload=services.attachments.largest,
         access_log=services.access_log,
         callbacks={account.kind.name: account.kind.largest_callback for account in services.accounts},
     )

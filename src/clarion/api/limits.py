@@ -32,6 +32,9 @@ MAX_HEADERS: Final = 16 * 1024
 #: What a mail program sends along when it unsubscribes somebody fits in this.
 MAX_VISIT: Final = 8 * 1024
 BODY_TIMEOUT_S: Final = 30.0
+#: Where files are uploaded, and how long that may take.
+UPLOADS_PATH: Final = "/v1/attachments"
+UPLOAD_TIMEOUT_S: Final = 300.0
 #: Never in the access log: something asks for them every second.
 QUIET: Final = frozenset({"/livez", "/readyz", "/healthz", "/startupz", "/metrics"})
 
@@ -62,12 +65,14 @@ class Limits:
         *,
         max_body: int = MIB,
         max_bulk_body: int = 8 * MIB,
+        max_upload: int = 20 * MIB,
         access_log: bool = True,
         callbacks: Mapping[str, int] = _NONE,
     ) -> None:
         self._app = app
         self._max_body = max_body
         self._max_bulk_body = max_bulk_body
+        self._max_upload = max_upload
         self._access_log = access_log
         self._callbacks = callbacks
 
@@ -82,7 +87,7 @@ class Limits:
         started = clock.monotonic()
         try:
             _check_headers(scope, headers, exchange.limit)
-            if not scope["path"].startswith((_CALLBACKS, _LINKS)):
+            if not scope["path"].startswith((_CALLBACKS, _LINKS)) and scope["path"] != UPLOADS_PATH:
                 _check_kind(headers)
             await self._app(scope, exchange.receive, exchange.send)
         except ClarionError as error:
@@ -107,6 +112,8 @@ class Limits:
             return min(self._callbacks.get(kind, LARGEST_CALLBACK), self._max_body)
         if path.startswith(_LINKS):
             return min(MAX_VISIT, self._max_body)
+        if path == UPLOADS_PATH:
+            return self._max_upload
         return self._max_bulk_body if _BULK.search(path) else self._max_body
 
 
@@ -127,7 +134,8 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._received = 0
-        self._deadline = asyncio.get_running_loop().time() + BODY_TIMEOUT_S
+        allowed_s = UPLOAD_TIMEOUT_S if self._path == UPLOADS_PATH else BODY_TIMEOUT_S
+        self._deadline = asyncio.get_running_loop().time() + allowed_s
         self._expects_continue = any(name == b"expect" for name, _ in scope["headers"])
 
     async def receive(self) -> Message:

@@ -152,7 +152,12 @@ def _input(operation: Operation[Any]) -> dict[str, Any]:
         schema = operation.input.model_json_schema()
         for name, property in schema["properties"].items():
             description = property.pop("description", "")
-            extra["parameters"].append({"name": name, "in": "query", "description": description, "schema": property})
+            required = {"required": True} if name in schema.get("required", ()) else {}
+            extra["parameters"].append(
+                {"name": name, "in": "query", "description": description, **required, "schema": property}
+            )
+        if operation.raw:
+            extra["requestBody"] = {"required": True, "content": {"*/*": {"schema": {}}}}
     elif operation.input is not None:
         reference = {"$ref": _REFERENCE.format(model=operation.input.__name__)}
         extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}

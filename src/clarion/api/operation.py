@@ -98,6 +98,8 @@ class Operation(Generic[I]):
     input: type[BaseModel] | None = None
     #: What it answers when all is well, by status; None where there is no body.
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    #: Whether its body is octets of any media type, which it reads by itself; its input is the query then.
+    raw: bool = False
     #: Headers that it heeds, with what each does.
     headers: Mapping[str, str] = field(default_factory=dict)
 

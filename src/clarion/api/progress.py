@@ -29,6 +29,7 @@ def show(
         "priority": Priority(row["priority"]).label,
         "channels": row["channels"],
         "metadata": row["metadata"],
+        "attachments": row["attachments"],
         "transaction_id": row["transaction_id"],
         "recipients": {"total": row["total"], "expanded": row["expanded"]},
         "runs": {"waiting": waiting},

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from clarion.api.gate import CALLBACKS, FAILED_KEYS, Gate, Quota, Strangers, Tellers, Visitors
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
+from clarion.domain.attachment import Rules
 from clarion.domain.engagement import Traces
 from clarion.domain.suppression import SoftRule
 from clarion.domain.unsubscribe import Links
 from clarion.flows.definitions import Definitions
 from clarion.flows.retention import Ages, What
+from clarion.http.url_guard import UrlGuard
 
 if TYPE_CHECKING:
     import asyncpg
@@ -65,6 +67,11 @@ class Services:
     visitors: Visitors = field(default_factory=Visitors)
     #: Secrets of before, whose links still work.
     old_secrets: Sequence[bytes] = ()
+    #: Which files go with mails, and where they may be fetched from.
+    attachments: Rules = field(default_factory=Rules)
+    attachment_guard: UrlGuard = field(default_factory=UrlGuard)
+    #: Uploads of files that are read at the same time: each is in memory whole.
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     #: The categories that nobody can unsubscribe from, and when soft bounces suppress an address.
     critical: Collection[str] = ()
     soft: SoftRule = field(default_factory=SoftRule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,22 +13,30 @@ import orjson
 from clarion.api import faults
 from clarion.api.operation import Call
 from clarion.api.schema.triggers import InlineRecipient, TopicRecipients, TriggerBody
+from clarion.api.services import Services
+from clarion.domain.attachment import Reference
 from clarion.domain.audience import Audience
 from clarion.domain.moment import faults_of_times
 from clarion.domain.workflow import Priority
-from clarion.flows import trigger
+from clarion.flows import enclosures, trigger
 
 _TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-async def read(call: Call[TriggerBody], now: datetime) -> tuple[trigger.Request, int]:
+async def read(services: Services, call: Call[TriggerBody], now: datetime) -> tuple[trigger.Request, int]:
     """The flow's request, and how many recipients were named more than once.
 
-    Raises `Invalid` for times out of range and for one id that is given to two different people.
+    Raises `Invalid` for times out of range, for one id that is given to two different people, and for files that may
+    not be sent or fetched.
     """
     body = call.input
     named = _sort_out(body)
     wrong = faults_of_times(body.send_at, body.expires_at, now) + named.faults
+    files: Sequence[Reference] = ()
+    if body.attachments:
+        given = [Reference(**one.model_dump()) for one in body.attachments]
+        files, in_files = enclosures.checked(given, services.attachments, services.attachment_guard)
+        wrong += in_files
     if wrong:
         raise faults.invalid(wrong)
     request = trigger.Request(
@@ -45,6 +54,7 @@ async def read(call: Call[TriggerBody], now: datetime) -> tuple[trigger.Request,
         traceparent=_traceparent(call),
         idempotency_key=call.idempotency_key,
         hash=await _hash(call) if call.idempotency_key is not None else None,
+        attachments=files,
     )
     return request, named.duplicates
 

@@ -24,10 +24,15 @@ from clarion.store.database import Connection
 
 async def accept(services: Services, call: Call[TriggerBody]) -> Answer:
     """Store the trigger; when this is answered it is on disk."""
-    request, duplicates = await trigger_request.read(call, clock.now())
+    request, duplicates = await trigger_request.read(services, call, clock.now())
     async with services.connection() as connection:
         accepted = await trigger.trigger(
-            connection, call.tenant_id, request, definitions=services.definitions, wake=services.wake
+            connection,
+            call.tenant_id,
+            request,
+            definitions=services.definitions,
+            wake=services.wake,
+            rules=services.attachments,
         )
     id = ids.show(Prefix.TRIGGER, accepted.id)
     href = f"/v1/triggers/{id}"

@@ -6,14 +6,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from clarion.domain.attachment import Reference
 from clarion.domain.content import ChatContent, EmailContent, PushContent, SmsContent
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome
 from clarion.domain.status import Status
 from clarion.domain.workflow import Priority
+
+if TYPE_CHECKING:
+    from clarion.channels.email.enclosed import Enclosed
+
+
+class Wanted(NamedTuple):
+    """Files that are to go with mails: the same value for all mails of a trigger that have the same ones."""
+
+    tenant_id: UUID
+    trigger_id: UUID
+    references: tuple[Reference, ...]
 
 
 class Email(NamedTuple):
@@ -29,6 +41,9 @@ class Email(NamedTuple):
     content: EmailContent
     #: Further headers, e.g. ``X-Order``; names and values are checked by the builder.
     headers: tuple[tuple[str, str], ...] = ()
+    #: Files that are to go with it, and, once they are there, these.
+    wanted: Wanted | None = None
+    enclosed: Enclosed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

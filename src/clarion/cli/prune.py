@@ -22,7 +22,8 @@ _What = Annotated[
     typer.Option(
         "--what",
         metavar="KIND",
-        help="completed_jobs, failed_jobs, messages, feed, timers, schedule_runs, caught_mails; all unless said."
+        help="completed_jobs, failed_jobs, messages, feed, attachments, timers, schedule_runs, caught_mails; all "
+        "unless said."
         " May be repeated.",
     ),
 ]

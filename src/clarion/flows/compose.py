@@ -59,6 +59,7 @@ def compose_email(sender: str, offers: Offers | None = None, tracking: Tracking 
             sender=context.version.workflow.sender or sender,
             content=content,
             headers=offers.headers(url) if offers is not None and url is not None else (),
+            wanted=context.wanted,
         )
 
     return compose

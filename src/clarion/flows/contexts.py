@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from clarion import ids
+from clarion.channels.base import Wanted
+from clarion.domain.attachment import Reference
 from clarion.domain.content import Content
 from clarion.domain.verdict import Policy
 from clarion.domain.workflow import Channel, ChannelStep
@@ -21,13 +23,16 @@ from clarion.templates.prepared import Prepared
 class Context:
     """One trigger, ready to render for any of its recipients."""
 
-    __slots__ = ("_prepared", "_shared", "category", "trigger_id", "version", "workflow_key")
+    __slots__ = ("_prepared", "_shared", "category", "trigger_id", "version", "wanted", "workflow_key")
 
     def __init__(self, row: Mapping[str, Any], version: Version) -> None:
         self.version = version
         self.workflow_key: str = row["workflow_key"]
         self.trigger_id: UUID = row["id"]
         self.category = version.workflow.category
+        files = tuple(map(Reference.from_json, row["attachments"]))
+        #: The files that go with its mails; None for none.
+        self.wanted = Wanted(row["tenant_id"], row["id"], files) if files else None
         self._shared = shared_variables(row)
         self._prepared: dict[int, Prepared] = {}
 

@@ -16,7 +16,7 @@ import structlog
 from clarion import clock
 from clarion.queue import retention as jobs
 from clarion.queue import workers
-from clarion.store import callbacks, cap_uses, partitions, quarantine, retention, sources, suppressions
+from clarion.store import attachments, callbacks, cap_uses, partitions, quarantine, retention, sources, suppressions
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -42,6 +42,7 @@ class What(StrEnum):
     FAILED_JOBS = "failed_jobs"  #: buried jobs
     MESSAGES = "messages"  #: weeks of messages with runs, attempts and timelines; then their triggers
     FEED = "feed"  #: items of feeds
+    ATTACHMENTS = "attachments"  #: files that were uploaded
     TIMERS = "timers"  #: timers that fired or were cancelled
     SCHEDULE_RUNS = "schedule_runs"  #: what schedules did
 
@@ -68,6 +69,7 @@ _ROWS: Mapping[What, _Prune] = {
     What.COMPLETED_JOBS: jobs.prune_done,
     What.FAILED_JOBS: jobs.prune_buried,
     What.FEED: retention.prune_feed,
+    What.ATTACHMENTS: attachments.prune,
     What.TIMERS: retention.prune_timers,
     What.SCHEDULE_RUNS: retention.prune_schedule_runs,
 }
@@ -75,6 +77,7 @@ _COUNT: Mapping[What, Callable[[Connection, timedelta], Awaitable[int]]] = {
     What.COMPLETED_JOBS: jobs.count_done,
     What.FAILED_JOBS: jobs.count_buried,
     What.FEED: retention.count_feed,
+    What.ATTACHMENTS: attachments.count,
     What.TIMERS: retention.count_timers,
     What.SCHEDULE_RUNS: retention.count_schedule_runs,
 }

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 
 from clarion import clock, ids
+from clarion.domain.attachment import Reference, Rules, digest_of
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Priority, Workflow
 from clarion.errors import Conflict, Fault, Invalid, NotFound, Unavailable
 from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, QUEUE
 from clarion.queue.job import lane_of
-from clarion.store import recipients, triggers
+from clarion.store import attachments, recipients, triggers
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
 
 #: How often names are looked up when what was found is gone again a moment later.
 _LOOKS = 3
+_RULES = Rules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,10 @@ class Request:
     idempotency_key: str | None = None
     #: Of the request as a whole; two with one key must have the same.
     hash: bytes | None = None
+    #: Files that go with its mails, each checked by itself.
+    attachments: Sequence[Reference] = ()
+    #: What the trigger is to be called; None is a new id.
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +73,17 @@ async def trigger(
     *,
     definitions: Definitions,
     wake: Callable[[str], None],
+    rules: Rules = _RULES,
 ) -> Accepted:
     """Store *request* and its job. When this has returned, it will be delivered or say why not.
 
-    Raises `NotFound` for a workflow that is not published; `Invalid` with all faults for recipients, topics and
-    channels that nobody knows; `Conflict` for an idempotency key in use with another request
-    (``idempotency_mismatch``) or by one in flight (``idempotency_in_flight``).
+    Raises `NotFound` for a workflow that is not published; `Invalid` with all faults for recipients, topics, channels
+    and files that nobody knows, and for files that are too large together by *rules*; `Conflict` for an idempotency key
+    in use with another request (``idempotency_mismatch``) or by one in flight (``idempotency_in_flight``).
     """
     # One statement writes the trigger and its job; a transaction is only needed around more than that. Of what has been
     # merged when the request turns out to be wrong, nothing stays.
-    alone = request.idempotency_key is None and not request.inline
+    alone = request.idempotency_key is None and not request.inline and not request.attachments
     async with nullcontext() if alone else connection.transaction():
         if request.idempotency_key is not None:
             earlier = await _earlier(connection, tenant_id, request.idempotency_key, request.hash)
@@ -84,6 +91,8 @@ async def trigger(
                 return earlier
         if request.inline:
             await recipients.merge_many(connection, tenant_id, request.inline)
+        if request.attachments:
+            request = await attach(connection, tenant_id, request, rules)
         guess = definitions.latest(tenant_id, request.workflow)
         id = None if guess is None else await _guessed(connection, tenant_id, request, guess, definitions)
         if id is None:
@@ -91,6 +100,31 @@ async def trigger(
     log.info("trigger.accepted", trigger=ids.show(ids.Prefix.TRIGGER, id), workflow=request.workflow)
     wake(QUEUE)
     return Accepted(id, "accepted")
+
+
+async def attach(connection: Connection, tenant_id: UUID, request: Request, rules: Rules) -> Request:
+    """*request* with its files as they are now, and an id by which they are kept for it. Raises `Invalid`."""
+    id = request.id or ids.new()
+    digests = {one.id: digest_of(one.id) for one in request.attachments if one.id is not None}
+    found = await attachments.use(connection, tenant_id, digests.values(), id)
+    files: list[Reference] = []
+    faults: list[Fault] = []
+    size = 0
+    for index, one in enumerate(request.attachments):
+        if one.id is None:
+            files.append(one)
+        elif (row := found.get(digests[one.id])) is None:
+            detail = f"there is no file {one.id}: upload it first"
+            faults.append(Fault(f"/attachments/{index}/id", detail, "unknown_attachment"))
+        else:
+            size += row["size"]
+            files.append(one._replace(name=one.name or row["name"], type=one.type or row["type"]))
+    if size > rules.largest:
+        detail = f"they have {size:,} bytes together, where {rules.largest:,} are allowed"
+        faults.append(Fault("/attachments", detail, "too_large"))
+    if faults:
+        raise Invalid("The files of the request cannot be sent.", code=faults[0].code, faults=faults)
+    return replace(request, attachments=files, id=id)
 
 
 async def _guessed(
@@ -181,7 +215,7 @@ def new_trigger(
         raise Invalid("The request cannot be delivered in time.", code="out_of_range", faults=[fault])
     ids_given = sorted({*request.recipient_ids, *(recipient.id for recipient in request.inline)})
     return triggers.NewTrigger(
-        id=id or ids.new(),
+        id=id or request.id or ids.new(),
         tenant_id=tenant_id,
         workflow_key=workflow.key,
         workflow_version_id=version_id,
@@ -198,4 +232,5 @@ def new_trigger(
         send_at=request.send_at,
         expires_at=expires_at,
         expires_given=request.expires_at is not None,
+        attachments=[one.to_json() for one in request.attachments],
     )

@@ -149,6 +149,13 @@ class Retention(Group):
         90 * DAY, "triggers, messages and their attempts, what lies in quarantine", ge=DAY, le=366 * DAY
     )
     feed: Duration = a(90 * DAY, "items of the in-app feed", ge=DAY, le=366 * DAY)
+    attachments: Duration = a(
+        7 * DAY,
+        "files that were uploaded, since they were last uploaded or named by a trigger; none goes before its triggers "
+        "have ended",
+        ge=HOUR,
+        le=366 * DAY,
+    )
     timers: Duration = a(7 * DAY, "timers that fired or were cancelled", ge=0 * DAY, le=366 * DAY)
     schedule_runs: Duration = a(30 * DAY, "what schedules did", ge=DAY, le=366 * DAY)
     caught_mails: Duration = a(7 * DAY, "mails that the mail catcher took", ge=HOUR, le=366 * DAY)

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from clarion.project import broker_urls, category_types, domain_types
 from clarion.project import setting_types as types
+from clarion.project.attachments import Attachments
 from clarion.project.mail_settings import BounceAddress, Bounces, Tracking
 from clarion.project.setting_groups import (
     Api,
@@ -210,6 +211,7 @@ class Settings(Group):
     bounces: Bounces = Bounces()
     tracking: Tracking = Tracking()
     suppression: Suppression = Suppression()
+    attachments: Attachments = Attachments()
 
     #: Where each setting that is not a default came from, by its dotted name: for the table of effective settings.
     origins: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True)

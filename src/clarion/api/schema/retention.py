@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from clarion.api.schema.base import Reply, Request
 
-What = Literal["completed_jobs", "failed_jobs", "messages", "feed", "timers", "schedule_runs"]
+What = Literal["completed_jobs", "failed_jobs", "messages", "feed", "attachments", "timers", "schedule_runs"]
 
 _YEAR_S = 366 * 86_400
 

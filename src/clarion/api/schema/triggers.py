@@ -11,6 +11,7 @@ from clarion.api.schema.base import ChannelName, Identifier, Moment, Own, Paged,
 from clarion.api.schema.moment import WrittenMoment
 from clarion.api.schema.recipients import RecipientFields
 from clarion.domain import identifier
+from clarion.domain.attachment import MOST_FILES, check_inline, digest_of
 from clarion.domain.audience import MOST_RECIPIENTS, NAMELESS, TOO_MANY
 
 TriggerStatus = Literal["accepted", "expanding", "running", "completed", "cancelled"]
@@ -59,9 +60,36 @@ def _few_enough(recipients: list[object]) -> list[object]:
     return recipients
 
 
+def _is_id(text: str) -> str:
+    digest_of(text)
+    return text
+
+
 TransactionId = Annotated[
     str, Field(min_length=1, max_length=identifier.LONGEST_REFERENCE), checked(identifier.check_reference)
 ]
+
+
+class AttachedFile(Request):
+    """A file that goes with the mails: one that was uploaded, or one that is fetched when they are sent."""
+
+    id: Annotated[str, checked(_is_id)] | None = Field(None, description="As `POST /v1/attachments` answered it.")
+    url: Annotated[str, Field(max_length=2_000)] | None = Field(
+        None, description="Of a host that `attachments.allowed_hosts` names."
+    )
+    name: Annotated[str, Field(min_length=1, max_length=1_000)] | None = Field(
+        None, description="Under which it arrives; unless said, as it is called where it comes from."
+    )
+    inline: Annotated[str, checked(check_inline)] | None = Field(
+        None, description='By which the mail\'s HTML shows it: `<img src="cid:…">`.'
+    )
+    type: Annotated[str, Field(max_length=128)] | None = Field(None, description="Its media type.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> AttachedFile:
+        if (self.id is None) == (self.url is None):
+            raise PydanticCustomError("missing", "give either `id` or `url`")
+        return self
 
 
 class TriggerBody(Request):
@@ -75,6 +103,9 @@ class TriggerBody(Request):
     )
     transaction_id: TransactionId | None = None
     priority: Literal["critical", "high", "normal", "low"] | None = None
+    attachments: Annotated[list[AttachedFile], Field(max_length=MOST_FILES)] = Field(
+        default_factory=list, description="Files that go with its mails; other channels have none."
+    )
     send_at: WrittenMoment | None = Field(None, description="Not before then. A time of the last 24 h means now.")
     expires_at: WrittenMoment | None = Field(None, description="What is not sent by then is not sent at all.")
 
@@ -143,6 +174,7 @@ class TriggerReply(Reply):
     priority: str
     channels: list[str] | None
     metadata: dict[str, Any]
+    attachments: list[dict[str, str]] = Field(description="Files that go with its mails, as they were named.")
     transaction_id: str | None
     recipients: Recipients
     runs: Runs

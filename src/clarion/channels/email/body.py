@@ -34,7 +34,7 @@ def encode(text: str, *, eight_bit: bool) -> tuple[str, bytes]:
     ascii = data.isascii()
     if (ascii or eight_bit) and b"\0" not in data and not _has_long_line(data):
         return ("7bit" if ascii else "8bit"), data
-    return "base64", _in_lines(b2a_base64(data, newline=False))
+    return "base64", in_lines(b2a_base64(data, newline=False))
 
 
 def _canonical(data: bytes) -> bytes:
@@ -55,7 +55,8 @@ def _has_long_line(data: bytes) -> bool:
     return False
 
 
-def _in_lines(data: bytes) -> bytes:
+def in_lines(data: bytes) -> bytes:
+    """*data*, which is base64, in lines."""
     whole = len(data) - len(data) % _BLOCK.size
     rest = len(data) - len(data) % _LINE.size
     view = memoryview(data)

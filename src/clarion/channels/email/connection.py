@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         #: Whether nothing is awaited, so that whatever arrives is a goodbye (RFC 5321 §3.8: 421 at any time).
         self.idle = False
 
-    def write(self, data: bytes) -> bool:
+    def write(self, data: bytes | memoryview) -> bool:
         """Hand *data* to the operating system, or to a buffer before it. False: nothing of it was, nor will be."""
         transport = self._transport
         if self.broken is not None or transport is None or transport.is_closing():

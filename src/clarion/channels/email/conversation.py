@@ -74,8 +74,8 @@ class Conversation:
             letter, offer = job.letter, connection.offer
             if letter.smtputf8 and not offer.smtputf8:
                 self._work.settle(job, Reject("the server does not offer SMTPUTF8", code="smtputf8_unsupported"))
-            elif 0 < offer.size < len(letter.data):
-                reason = f"the message has {len(letter.data)} octets, the server takes {offer.size}"
+            elif 0 < offer.size < letter.size:
+                reason = f"the message has {letter.size} octets, the server takes {offer.size}"
                 self._work.settle(job, Reject(reason, code="too_large"))
             else:
                 self._taken += 1
@@ -148,8 +148,8 @@ class Conversation:
         if data.rfind(b"\r\n.") >= 0:  # in half the time that `in` takes
             data = data.replace(b"\r\n.", b"\r\n..")
         tail = b".\r\n" if ahead is None else b".\r\n" + self._announcement(ahead)
-        if len(data) > _PIECE:
-            whole = await self._written(data) and connection.write(tail)
+        if len(data) > _PIECE or job.letter.more:
+            whole = await self._written(data) and await self._written(job.letter.more) and connection.write(tail)
         else:
             whole = connection.write(data + tail)
         if not whole:
@@ -169,9 +169,9 @@ class Conversation:
 
     async def _written(self, data: bytes) -> bool:
         """Write a large message up to its final dot; False where the connection broke before all of it was gone."""
-        connection = self._connection
+        connection, view = self._connection, memoryview(data)
         for start in range(0, len(data), _PIECE):
-            connection.write(data[start : start + _PIECE])
+            connection.write(view[start : start + _PIECE])
             if not await connection.drained(self._timeouts.data):
                 return False
         return True
@@ -193,7 +193,7 @@ class Conversation:
 
     def _envelope(self, job: Job) -> tuple[bytes, bytes, bytes]:
         letter = job.letter
-        options = f" SIZE={len(letter.data)}" if self._connection.offer.takes_size else ""
+        options = f" SIZE={letter.size}" if self._connection.offer.takes_size else ""
         if letter.eight_bit or letter.smtputf8:
             options += " BODY=8BITMIME"
         if letter.smtputf8:

@@ -54,16 +54,25 @@ class Signer:
         return ()
 
     def sign(
-        self, data: bytes, keys: Sequence[DkimKey], *, at: int, rewritten: frozenset[bytes] = frozenset()
+        self,
+        data: bytes,
+        keys: Sequence[DkimKey],
+        *,
+        at: int,
+        more: bytes = b"",
+        rewritten: frozenset[bytes] = frozenset(),
     ) -> bytes:
-        """*data*, a whole mail as SMTP carries it, with a signature by each of *keys* before it.
+        """*data*, a mail as SMTP carries it, with a signature by each of *keys* before it.
 
-        *at* is the time, in seconds since 1970. Fields that are *rewritten* on the way, named in lower case, are not
-        signed. The mail must not be changed any more.
+        *more* follows *data* in the mail: base64 and its frames, which are as they are when they are relaxed. *at* is
+        the time, in seconds since 1970. Fields that are *rewritten* on the way, named in lower case, are not signed.
+        The mail must not be changed any more.
         """
         head, _, body = data.partition(b"\r\n\r\n")
         names, lines = _fields(head, rewritten)
-        body_hash = b64encode(sha256(relaxed_body(body)).digest()).decode("ascii")
+        digest = sha256(_one_blank(body) if more else relaxed_body(body))
+        digest.update(more)
+        body_hash = b64encode(digest.digest()).decode("ascii")
         signatures = (_signature(key, names, lines, body_hash, at, rewritten) for key in keys)
         return b"".join((*chain.from_iterable(signatures), data))
 
@@ -71,18 +80,21 @@ class Signer:
 def relaxed_body(body: bytes) -> bytes:
     """*body*, lines ended by CRLF, as §3.4.4 has it: blanks are one each, and none at the ends of lines; no empty lines
     at the end."""
-    if b"\t" in body:
-        body = body.replace(b"\t", b" ")
-    while b"  " in body:
-        body = body.replace(b"  ", b" ")
-    if b" \r\n" in body:
-        body = body.replace(b" \r\n", b"\r\n")
+    body = _one_blank(body)
     end = len(body)
     while body.endswith(b"\r\n", 0, end):
         end -= 2
     if not end:
         return b""
     return body if end == len(body) - 2 else body[:end] + b"\r\n"
+
+
+def _one_blank(body: bytes) -> bytes:
+    if b"\t" in body:
+        body = body.replace(b"\t", b" ")
+    while b"  " in body:
+        body = body.replace(b"  ", b" ")
+    return body.replace(b" \r\n", b"\r\n") if b" \r\n" in body else body
 
 
 def _fields(head: bytes, rewritten: frozenset[bytes]) -> tuple[tuple[bytes, ...], list[bytes]]:

@@ -62,10 +62,10 @@ class Letters:
             if not (self._any_domain or domain in self._from_domains):
                 allowed = ", ".join(sorted(self._from_domains)) or "none is configured"
                 return Reject(f"no mail may be sent from {domain} (allowed: {allowed})", code="sender_not_allowed")
-            size = len(content.text) + len(content.html or "")
+            size = len(content.text) + len(content.html or "") + (len(mail.enclosed.tail) if mail.enclosed else 0)
             if size <= limit:
                 letter = self._build(mail, domain, eight_bit)
-                size = len(letter.data)
+                size = letter.size
             if size > limit:
                 return Reject(f"the message has {size} octets, {limit} are allowed", code="too_large")
         except Invalid as error:
@@ -85,7 +85,9 @@ class Letters:
             return letter
         at = int(self._now().timestamp())
         async with self._hands:
-            data = await asyncio.to_thread(signer.sign, letter.data, letter.keys, at=at, rewritten=self._rewritten)
+            data = await asyncio.to_thread(
+                signer.sign, letter.data, letter.keys, at=at, more=letter.more, rewritten=self._rewritten
+            )
         return letter._replace(data=data, keys=())
 
     def _build(self, mail: Email, domain: str, eight_bit: bool) -> Letter:

@@ -47,7 +47,7 @@ class Mailgun(MailOverHttp):
 
     def _request(self, mail: Email, letter: Letter) -> Request:
         fields = [("to", letter.recipient), (f"v:{MESSAGE}", ids.show(ids.Prefix.MESSAGE, mail.message_id))]
-        kind, body = form_data(fields, ("message", "message/rfc822", letter.data))
+        kind, body = form_data(fields, ("message", "message/rfc822", letter.whole()))
         return Request(body, {**self._headers, "content-type": kind})
 
     def _outcome(self, reply: Reply) -> Outcome:

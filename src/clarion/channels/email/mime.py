@@ -37,6 +37,17 @@ class Letter(NamedTuple):
     eight_bit: bool
     #: What is to sign it before it is handed over; none where it is signed, or is not to be.
     keys: Sequence[DkimKey] = ()
+    #: What follows `data` in the message, shared by many letters: files in base64, with no line that begins with a dot.
+    more: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Octets of the message."""
+        return len(self.data) + len(self.more)
+
+    def whole(self) -> bytes:
+        """The message in one piece."""
+        return self.data + self.more if self.more else self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +99,20 @@ class Builder:
         if content.html is None:
             part = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
             end = b"" if text.endswith(b"\r\n") else b"\r\n"
-            data = b"".join((head, part.encode(), text, end))
+            words, root = b"".join((part.encode(), text, end)), "text/plain"
         else:
             html_encoding, page = body.encode(content.html, eight_bit=eight_bit)
             # Never more for the whole than one of its parts needs (RFC 2045 §6.4).
             whole = "8bit" if "8bit" in (encoding, html_encoding) else "7bit"
-            data = head + _alternatives(hex_id, whole, (encoding, text), (html_encoding, page))
+            words, root = _alternatives(hex_id, whole, (encoding, text), (html_encoding, page)), "multipart/alternative"
             encoding = whole
-        return Letter(sender.address, to, data, utf8, encoding == "8bit")
+        enclosed = mail.enclosed
+        if enclosed is None:
+            return Letter(sender.address, to, head + words, utf8, encoding == "8bit")
+        opening = enclosed.opening("8bit" if encoding == "8bit" else "7bit", root)
+        return Letter(
+            sender.address, to, b"".join((head, opening, words)), utf8, encoding == "8bit", more=enclosed.tail
+        )
 
     def _sender(self, text: str) -> _Sender:
         found = self._senders.get(text)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 PATIENCE = Patience(total=timedelta(seconds=60))
 
 
+#: Mails with files that are on their way at once: each request has a copy of them.
+_HEAVY = 3
+
+
 class Request(NamedTuple):
     """What is posted of one mail."""
 
@@ -56,6 +60,7 @@ class MailOverHttp(Provider[Email]):
         self._http = Client(connections=connections, patience=patience, tls=tls)
         #: A list of large mails does not lie in memory whole.
         self._turns = asyncio.Semaphore(connections)
+        self._heavy = asyncio.Semaphore(min(connections, _HEAVY))
 
     async def send(self, items: Sequence[Email]) -> list[Outcome]:
         return list(await asyncio.gather(*(self._send(item) for item in items)))
@@ -72,7 +77,7 @@ class MailOverHttp(Provider[Email]):
         """What the provider's answer means."""
 
     async def _send(self, mail: Email) -> Outcome:
-        async with self._turns:
+        async with self._turns if mail.enclosed is None else self._heavy:
             letter = self._letters.compose(mail, eight_bit=False)
             if not isinstance(letter, Letter):
                 return letter

@@ -19,6 +19,7 @@ import orjson
 from clarion import ids
 from clarion.channels.account import Account
 from clarion.channels.base import Email
+from clarion.channels.email.enclosed import File
 from clarion.channels.email.mime import Letter
 from clarion.channels.email.over_http import PATIENCE, MailOverHttp, Request, mailbox
 from clarion.channels.email.postmark_account import api_of
@@ -63,7 +64,14 @@ class Postmark(MailOverHttp):
             body["HtmlBody"] = mail.content.html
         if reply_to := dict(mail.headers).get("Reply-To"):
             body["ReplyTo"] = reply_to
+        if mail.enclosed is not None:
+            body["Attachments"] = [_attachment(file) for file in mail.enclosed.files]
         return Request(orjson.dumps(body), self._headers())
 
     def _outcome(self, reply: Reply) -> Outcome:
         return outcome_of(reply)
+
+
+def _attachment(file: File) -> dict[str, str]:
+    named = {"ContentID": f"cid:{file.inline}"} if file.inline else {}
+    return {"Name": file.name, "Content": file.base64, "ContentType": file.type, **named}

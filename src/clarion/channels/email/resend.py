@@ -19,6 +19,7 @@ import orjson
 from clarion import ids
 from clarion.channels.account import Account
 from clarion.channels.base import Email
+from clarion.channels.email.enclosed import File
 from clarion.channels.email.mime import Letter
 from clarion.channels.email.over_http import PATIENCE, MailOverHttp, Request, mailbox
 from clarion.channels.email.resend_account import api_of
@@ -62,6 +63,8 @@ class Resend(MailOverHttp):
             body["html"] = mail.content.html
         if reply_to := dict(mail.headers).get("Reply-To"):
             body["reply_to"] = reply_to
+        if mail.enclosed is not None:
+            body["attachments"] = [_attachment(file) for file in mail.enclosed.files]
         headers = {
             "authorization": self._login(),
             "content-type": "application/json",
@@ -72,3 +75,8 @@ class Resend(MailOverHttp):
 
     def _outcome(self, reply: Reply) -> Outcome:
         return outcome_of(reply)
+
+
+def _attachment(file: File) -> dict[str, str]:
+    named = {"content_id": file.inline} if file.inline else {}
+    return {"filename": file.name, "content": file.base64, "content_type": file.type, **named}

@@ -17,6 +17,7 @@ import orjson
 from clarion import clock, ids
 from clarion.channels.account import Account
 from clarion.channels.base import Email
+from clarion.channels.email.enclosed import File
 from clarion.channels.email.mime import Letter
 from clarion.channels.email.over_http import PATIENCE, MailOverHttp, Request
 from clarion.channels.email.sendgrid_account import api_of
@@ -62,11 +63,18 @@ class SendGrid(MailOverHttp):
         }
         if reply_to is not None:
             body["reply_to"] = _person(*parse_sender(reply_to))
+        if mail.enclosed is not None:
+            body["attachments"] = [_attachment(file) for file in mail.enclosed.files]
         headers = {"authorization": self._login(), "content-type": "application/json", "accept": "application/json"}
         return Request(orjson.dumps(body), headers)
 
     def _outcome(self, reply: Reply) -> Outcome:
         return outcome_of(reply, clock.now())
+
+
+def _attachment(file: File) -> dict[str, str]:
+    named = {"disposition": "inline", "content_id": file.inline} if file.inline else {"disposition": "attachment"}
+    return {"content": file.base64, "filename": file.name, "type": file.type, **named}
 
 
 def _person(name: str | None, address: str) -> dict[str, str]:

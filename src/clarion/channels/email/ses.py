@@ -68,7 +68,7 @@ class Ses(MailOverHttp):
     def _request(self, mail: Email, letter: Letter) -> Request:
         asked: dict[str, object] = {
             "Destination": {"ToAddresses": [letter.recipient]},
-            "Content": {"Raw": {"Data": base64.b64encode(letter.data).decode("ascii")}},
+            "Content": {"Raw": {"Data": base64.b64encode(letter.whole()).decode("ascii")}},
             "EmailTags": [{"Name": MESSAGE, "Value": ids.show(ids.Prefix.MESSAGE, mail.message_id)}],
         }
         if self._set is not None:

@@ -69,7 +69,7 @@ class SmtpSettings:
     #: The domains that may stand in From; ``*`` allows any. None at all allows none.
     from_domains: frozenset[str] = frozenset()
     #: Octets; a larger message is refused before anything is sent. The server's own SIZE counts as well.
-    max_size: int = 25 * 1024 * 1024
+    max_size: int = 30 * 1024 * 1024
     #: Whether to use PIPELINING (RFC 2920) where the server offers it.
     pipelining: bool = True
     #: Whether text that is not ASCII goes as it is to servers that offer 8BITMIME (RFC 6152): a quarter less to carry.

@@ -42,6 +42,7 @@ class Taken:
     stream: str
     metadata: Mapping[str, str]
     headers: list[Mapping[str, str]]
+    attachments: list[Mapping[str, str]] = field(default_factory=list)
     at: str = field(default_factory=lambda: clock.now().isoformat())
 
 
@@ -121,6 +122,7 @@ class PostmarkFake(Fake):
             stream=mail.get("MessageStream", "outbound"),
             metadata=mail.get("Metadata") or {},
             headers=mail.get("Headers") or [],
+            attachments=mail.get("Attachments") or [],
         )
         self.taken.append(taken)
         if self._reports:

@@ -7,6 +7,7 @@ https://postmarkapp.com/support/article/1180-what-does-errorcode-300-mean (what 
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,12 +61,26 @@ def refusal_of(mail: Mapping[str, object], domain: str, streams: frozenset[str])
     if inactive := [one for one in to if one.endswith(f"@{INACTIVE_DOMAIN}")]:
         words = "You tried to send to recipient(s) that have been marked as inactive. Found inactive addresses: "
         return Refusal(422, 406, f"{words}{', '.join(inactive)}.")
-    return _metadata_refused(mail.get("Metadata"))
+    return _attachments_refused(mail.get("Attachments")) or _metadata_refused(mail.get("Metadata"))
 
 
 def recipients(mail: Mapping[str, object]) -> list[str]:
     """The bare addresses of ``To``."""
     return [address for _, address in getaddresses([str(mail.get("To", ""))])]
+
+
+def _attachments_refused(attachments: object) -> Refusal | None:
+    """Each with a name, a type and content in base64; those of the HTML as ``cid:…``. No programs."""
+    for one in attachments if isinstance(attachments, list) else ():
+        try:
+            base64.b64decode(one["Content"], validate=True)
+            if not one["Name"] or not one["ContentType"] or not one.get("ContentID", "cid:").startswith("cid:"):
+                raise ValueError
+        except (KeyError, TypeError, ValueError):
+            return Refusal(422, 300, "Invalid 'Attachments': name, type and base64 content are required.")
+        if one["Name"].lower().endswith((".exe", ".vbs", ".bat")):
+            return Refusal(422, 300, f"Attachments of this type are forbidden: {one['Name']}.")
+    return None
 
 
 def _metadata_refused(metadata: object) -> Refusal | None:

@@ -61,7 +61,7 @@ def refusal_of(mail: Mapping[str, object], domain: str) -> Refusal | None:
     named = sender.rpartition("@")[2]
     if named != domain:
         return Refusal(403, "validation_error", f"The {named} domain is not verified.")
-    return _tags_refused(mail.get("tags"))
+    return _attachments_refused(mail.get("attachments")) or _tags_refused(mail.get("tags"))
 
 
 def recipients(mail: Mapping[str, object]) -> list[str]:
@@ -80,6 +80,17 @@ def signature(secret: str, id: str, timestamp: str, body: bytes) -> str:
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = id.encode() + b"." + timestamp.encode() + b"." + body
     return "v1," + base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+
+
+def _attachments_refused(attachments: object) -> Refusal | None:
+    """Each with a name, and content in base64 or a path of a file that is hosted."""
+    for one in attachments if isinstance(attachments, list) else ():
+        try:
+            if not one["filename"] or ("path" not in one and not base64.b64decode(one["content"], validate=True)):
+                raise ValueError
+        except (KeyError, TypeError, ValueError):
+            return Refusal(422, "invalid_attachment", "Attachment must have either a `content` or `path`.")
+    return None
 
 
 def _tags_refused(tags: object) -> Refusal | None:

@@ -154,6 +154,20 @@ def _wrong(mail: Any, domain: str) -> tuple[int, str, str | None] | None:
     content = mail.get("content") or []
     if not content or not all(part.get("value") for part in content):
         return 400, "The content value must be a string at least one character in length.", "content.0.value"
+    return _wrong_attachment(mail.get("attachments"))
+
+
+def _wrong_attachment(attachments: Any) -> tuple[int, str, str | None] | None:
+    """Content in base64 without line ends, a name, and an id where it is inline."""
+    for number, one in enumerate(attachments or ()):
+        try:
+            base64.b64decode(one["content"], validate=True)
+        except (KeyError, TypeError, ValueError):
+            return 400, "The attachment content must be base64 encoded.", f"attachments.{number}.content"
+        if not one.get("filename"):
+            return 400, "The filename is required.", f"attachments.{number}.filename"
+        if one.get("disposition") == "inline" and not one.get("content_id"):
+            return 400, "The content_id is required for inline attachments.", f"attachments.{number}.content_id"
     return None
 
 

@@ -1,0 +1,43 @@
+-- name: put
+-- The same octets again are the same file: it is called as it was last.
+INSERT INTO attachment (tenant_id, digest, name, type, content) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (tenant_id, digest) DO UPDATE SET name = excluded.name, type = excluded.type, used_at = clock_timestamp()
+RETURNING digest, name, type, size, created_at, xmax = 0 AS is_new
+
+-- name: get
+SELECT digest, name, type, size, created_at FROM attachment WHERE tenant_id = $1 AND digest = $2
+
+-- name: use
+-- From here on they stay until the trigger has ended. Locked in the order of their digests.
+WITH held AS MATERIALIZED (
+    SELECT digest FROM attachment WHERE tenant_id = $1 AND digest = ANY ($2::bytea[]) ORDER BY digest FOR UPDATE
+), used AS (
+    UPDATE attachment a SET used_at = clock_timestamp() FROM held h WHERE a.tenant_id = $1 AND a.digest = h.digest
+    RETURNING a.digest, a.name, a.type, a.size
+), noted AS (
+    INSERT INTO attachment_use (tenant_id, digest, trigger_id) SELECT $1, digest, $3::uuid FROM held
+)
+SELECT digest, name, type, size FROM used
+
+-- name: contents
+SELECT digest, content FROM attachment WHERE tenant_id = $1 AND digest = ANY ($2::bytea[])
+
+-- name: prune
+WITH gone AS (
+    DELETE FROM attachment WHERE (tenant_id, digest) IN (
+        SELECT a.tenant_id, a.digest FROM attachment a
+        WHERE a.used_at < now() - $1::interval AND NOT EXISTS (
+            SELECT FROM attachment_use u JOIN trigger t ON t.id = u.trigger_id
+            WHERE u.tenant_id = a.tenant_id AND u.digest = a.digest AND t.status IN ('accepted', 'expanding', 'running')
+        )
+        ORDER BY a.used_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED
+    ) RETURNING 1
+)
+SELECT count(*) FROM gone
+
+-- name: count
+SELECT count(*) FROM attachment a
+WHERE a.used_at < now() - $1::interval AND NOT EXISTS (
+    SELECT FROM attachment_use u JOIN trigger t ON t.id = u.trigger_id
+    WHERE u.tenant_id = a.tenant_id AND u.digest = a.digest AND t.status IN ('accepted', 'expanding', 'running')
+)

@@ -1,0 +1,164 @@
+"""Files over HTTP: what is kept and under which name, what is refused, and when it goes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.api import Api, open_api
+from tests.support.postgres import Databases
+from tests.support.things import publish
+
+from clarion.domain.attachment import Rules
+from clarion.flows.enclosures import Content, Enclosures
+from clarion.http.download import Downloads
+from clarion.http.url_guard import UrlGuard
+from clarion.store import attachments
+
+DAY = timedelta(days=1)
+PATH = "/v1/workflows/welcome/trigger"
+
+
+@pytest.fixture(scope="module")
+async def api(databases: Databases) -> AsyncIterator[Api]:
+    rules = Rules(largest=1_000, hosts=["files.shop.example"])
+    async with databases.migrated() as url, open_api(url, attachments=rules) as api:
+        for tenant in ("one", "two"):
+            await publish(api, "welcome", tenant)
+        yield api
+
+
+async def upload(api: Api, content: bytes, name: str = "a.pdf", **more: Any) -> Any:
+    given = {"headers": {"content-type": "application/octet-stream"}} | more
+    return await api.call("POST", f"/v1/attachments?name={name}", raw=content, **given)
+
+
+async def test_the_same_content_is_the_same_file_of_its_tenant(api: Api) -> None:
+    first = await upload(api, b"once", headers={"content-type": "application/pdf"})
+    id = f"att_{hashlib.sha256(b'once').hexdigest()}"
+    assert (first.status, first.json["id"], first.headers["location"]) == (201, id, f"/v1/attachments/{id}")
+    again = await upload(api, b"once", "folder/b.png")
+    assert (again.status, again.json["id"], again.json["name"], again.json["type"]) == (200, id, "b.png", "image/png")
+    shown = (await api.call("GET", f"/v1/attachments/{id}")).json
+    assert (shown["name"], shown["size"]) == ("b.png", 4)
+    assert (await api.call("GET", f"/v1/attachments/{id}", tenant="two")).status == 404
+    other = await upload(api, b"once", tenant="two")
+    assert (other.status, other.json["id"]) == (201, id)
+
+
+@pytest.mark.parametrize(
+    ("query", "content", "status", "code"),
+    [
+        ("name=setup.exe", b"x", 422, "forbidden_type"),
+        ("name=a%22%0D%0AX:%20y", b"x", 422, "invalid_name"),
+        ("name=%E2%80%AEgpj.pdf", b"x", 422, "invalid_name"),
+        ("name=..%2F..", b"x", 422, "invalid_name"),
+        ("name=a.pdf", b"", 422, "empty"),
+        ("name=a.pdf", b"x" * 1_001, 413, "too_large"),
+        ("name=a.pdf&more=1", b"x", 422, "unknown_field"),
+    ],
+)
+async def test_what_is_no_file_to_send(api: Api, query: str, content: bytes, status: int, code: str) -> None:
+    reply = await api.call("POST", f"/v1/attachments?{query}", raw=content)
+    assert (reply.status, reply.code) == (status, code)
+    assert reply.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_name_is_cleaned(api: Api) -> None:
+    assert (await upload(api, b"cleaned", "..%2F..%2Fx.zip")).json["name"] == "x.zip"
+
+
+def _fault(reply: Any) -> tuple[int, list[tuple[str, str]]]:
+    return reply.status, [(one["pointer"], one["code"]) for one in reply.json["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("file", "pointer", "code"),
+    [
+        ({"url": "http://169.254.169.254/latest/meta-data"}, "url", "url_not_allowed"),
+        ({"url": "file:" + "///etc/passwd"}, "url", "url_not_allowed"),
+        ({"url": "gopher://files.shop.example/"}, "url", "url_not_allowed"),
+        ({"url": "http://files.shop.example/a.pdf"}, "url", "url_not_allowed"),
+        ({"url": "https://elsewhere.example/a.pdf"}, "url", "url_not_allowed"),
+        ({"url": "https://user:pass@files.shop.example/a.pdf"}, "url", "url_not_allowed"),
+        ({"url": "https://files.shop.example:22/a.pdf"}, "url", "url_not_allowed"),
+        ({"url": "https://files.shop.example/setup.exe"}, "name", "forbidden_type"),
+        ({"url": "https://files.shop.example/a", "name": "a\r\nX: y"}, "name", "invalid_name"),
+        ({"url": "https://files.shop.example/a", "inline": "a b"}, "inline", "invalid_inline"),
+        ({"id": f"att_{'0' * 64}"}, "id", "unknown_attachment"),
+        ({"id": "att_1"}, "id", "invalid_id"),
+        ({"id": f"att_{'0' * 64}", "url": "https://files.shop.example/a"}, "", "missing"),
+        ({"name": "a.pdf"}, "", "missing"),
+    ],
+)
+async def test_what_a_trigger_may_not_name(api: Api, file: dict[str, str], pointer: str, code: str) -> None:
+    body = {"recipients": [{"email": "x@example.com"}], "attachments": [file]}
+    before = await api.pool.fetchval("SELECT count(*) FROM trigger")
+    at = f"/attachments/0/{pointer}".rstrip("/")
+    assert _fault(await api.call("POST", PATH, body)) == (422, [(at, code)])
+    assert await api.pool.fetchval("SELECT count(*) FROM trigger") == before
+
+
+async def test_too_much_together_too_many_and_anothers(api: Api) -> None:
+    ids = [(await upload(api, bytes([number]) * 600)).json["id"] for number in range(2)]
+    people = [{"email": "x@example.com"}]
+
+    async def asked(files: list[dict[str, str]], tenant: str = "one") -> Any:
+        return await api.call("POST", PATH, {"recipients": people, "attachments": files}, tenant=tenant)
+
+    assert _fault(await asked([{"id": id} for id in ids])) == (422, [("/attachments", "too_large")])
+    assert _fault(await asked([{"id": ids[0]}], "two")) == (422, [("/attachments/0/id", "unknown_attachment")])
+    two = [{"url": "https://files.shop.example/a", "inline": "logo"}, {"id": ids[0], "inline": "logo"}]
+    assert _fault(await asked(two)) == (422, [("/attachments", "duplicate_key")])
+    assert (await asked([{"url": "https://files.shop.example/a"}] * 21)).status == 422
+    accepted = await asked([{"id": ids[0], "name": "mine.pdf"}])
+    assert accepted.status == 202
+    shown = (await api.call("GET", accepted.json["href"])).json["attachments"]
+    assert shown == [{"id": ids[0], "name": "mine.pdf", "type": "application/pdf"}]
+
+
+async def test_a_file_stays_until_its_triggers_have_ended(api: Api) -> None:
+    id = (await upload(api, b"kept")).json["id"]
+    body = {"recipients": [{"email": "x@example.com"}], "attachments": [{"id": id}]}
+    trigger = (await api.call("POST", PATH, body)).json["id"]
+    tenant, digest = api.tenants["one"], hashlib.sha256(b"kept").digest()
+    await api.pool.execute("UPDATE attachment SET used_at = now() - interval '30 days'")
+    async with api.pool.acquire() as connection:
+        await attachments.prune(connection, DAY, 1_000)
+        assert await attachments.get(connection, tenant, digest) is not None
+        await connection.execute("UPDATE trigger SET status = 'completed', completed_at = now(), expanded_at = now()")
+        assert await attachments.count(connection, 40 * DAY) == 0
+        assert await attachments.count(connection, DAY) >= 1
+        assert await attachments.prune(connection, DAY, 1_000) >= 1
+        assert await attachments.get(connection, tenant, digest) is None
+    assert trigger
+
+
+async def test_files_of_another_tenant_are_not_read_whatever_a_trigger_says(api: Api) -> None:
+    """A trigger's row names ids: whose they are is the trigger's tenant, and nothing else."""
+    from clarion import ids
+    from clarion.channels.base import Wanted
+    from clarion.domain.attachment import Reference
+    from clarion.domain.outcome import Reject
+
+    id = (await upload(api, b"secret of one")).json["id"]
+    guard = UrlGuard()
+    downloads = Downloads(guard)
+    made: list[list[Content]] = []
+
+    def make(files: Any) -> list[Content]:
+        made.append(list(files))
+        return list(files)
+
+    enclosures = Enclosures(api.pool, downloads, guard, Rules(), make)
+    of_one = Wanted(api.tenants["one"], ids.new(), (Reference(id=id, name="a.pdf"),))
+    assert await enclosures.get(of_one) == [Content("a.pdf", "application/pdf", b"secret of one", None)]
+    assert await enclosures.get(of_one) is not None
+    assert len(made) == 1, "what is there is not made again"
+    refused = await enclosures.get(of_one._replace(tenant_id=api.tenants["two"]))
+    assert isinstance(refused, Reject)
+    assert refused.code == "attachment_unavailable"
+    await downloads.close()
