@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
 from clarion.connections import (
-    accounts_of,
     ages,
     carriers_of,
     notifier_for,
     pool_for,
     rates_of,
     return_paths_of,
+    servers_of,
     soft_rule,
 )
 from clarion.domain.workflow import Channel
@@ -77,13 +77,12 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
         integrations = open_callbacks(settings.providers)
         for believes in integrations.values():
             stack.push_async_callback(believes.close)
-        quota = Quota(rate=api.rate, burst=api.burst, concurrency=api.concurrency, followers=api.followers)
         services = Services(
             pool=pool,
             secret=secret_of(settings).encode(),
             wake=notifier.ring,
             **taken_in(settings),
-            gate=Gate(quota),
+            gate=Gate(Quota(rate=api.rate, burst=api.burst, concurrency=api.concurrency, followers=api.followers)),
             strangers=Strangers(api.failed_keys),
             ages=ages(settings),
             accounts=settings.providers,
@@ -95,6 +94,8 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             old_secrets=[one.get_secret_value().encode() for one in settings.suppression.old_secrets],
             soft=soft_rule(settings),
             machine_within=settings.tracking.machine_within,
+            allow_networks=settings.webhook.allow_networks,
+            overlap=settings.webhook.overlap,
             hearing=Hearing(Bindings(pool), wake=notifier.ring),
             access_log=settings.log_level == "debug",
         )
@@ -156,8 +157,8 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     # wades through what the ones before it took.
     paces = {timers.QUEUE: replace(pace, claim=4_000, batch=1_000, senders=2)}
     # Where there are several accounts, one that hangs holds up its own share of the senders, and the others' go on.
-    for channel in (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value, Channel.CHAT.value):
-        paces[channel] = replace(pace, senders=pace.senders * max(1, len(accounts_of(settings, channel))))
+    for channel, many in servers_of(settings).items():
+        paces[channel] = replace(pace, senders=pace.senders * many)
 
     def told(named: frozenset[str]) -> None:
         marks.learn(named)

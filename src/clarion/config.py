@@ -16,7 +16,7 @@ from pathlib import Path
 from clarion.domain.address import parse_sender
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError
-from clarion.project.aliases import read_aliases
+from clarion.project.aliases import lowered, read_aliases
 from clarion.project.broker_urls import SCHEMES
 from clarion.project.mail_settings import lacking
 from clarion.project.mistake import Mistake
@@ -79,7 +79,8 @@ def read_settings(
     mistakes += _together(values, origins, lines)
     if mistakes:
         return None, mistakes
-    return Settings(**values_by_group(known.values(), values), origins=origins), []
+    too_much = lowered(os.environ if environ is None else environ, origins.values())
+    return Settings(**values_by_group(known.values(), values), origins=origins, lowered=too_much), []
 
 
 def project_folder(flag: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:

@@ -135,6 +135,16 @@ def accounts_of(settings: Settings, channel: str) -> list[Account]:
     return [accounts[label] for label in dict.fromkeys(labels)]
 
 
+def servers_of(settings: Settings) -> dict[str, int]:
+    """How many servers take the messages of each channel, so that one that hangs holds up its own share of the senders.
+
+    Webhooks are many, of which some always hang.
+    """
+    channels = (Channel.EMAIL.value, Channel.SMS.value, Channel.PUSH.value, Channel.CHAT.value)
+    many = {channel: max(1, len(accounts_of(settings, channel))) for channel in channels}
+    return many | {Channel.WEBHOOK.value: 4}
+
+
 def breaker_limits(settings: Settings) -> Limits:
     """When the breaker of an account opens, and for how long."""
     given = settings.breaker.model_dump()
@@ -172,9 +182,11 @@ def carriers_of(settings: Settings) -> dict[str, list[str]]:
     pauses; none where messages wait for one.
     """
     from clarion.channels.email.smtp import SmtpProvider
+    from clarion.channels.webhook import WebhookProvider
 
     channels = (Channel.EMAIL, Channel.SMS, Channel.PUSH, Channel.CHAT)
     carriers = {channel.value: [account.label for account in accounts_of(settings, channel)] for channel in channels}
+    carriers[Channel.WEBHOOK.value] = [WebhookProvider.name]
     return carriers if carriers[Channel.EMAIL] else {**carriers, Channel.EMAIL.value: [SmtpProvider.name]}
 
 

@@ -12,7 +12,8 @@ from clarion.channels.base import Provider
 from clarion.channels.email.enclosing import Enclosing, enclose
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
-from clarion.config import Settings, broker_url
+from clarion.channels.webhook import WebhookProvider
+from clarion.config import Settings, broker_url, secret_of
 from clarion.connections import (
     accounts_of,
     ages,
@@ -27,6 +28,7 @@ from clarion.connections import (
     tracking_of,
 )
 from clarion.domain.publishing import Patience
+from clarion.domain.vault import Vault
 from clarion.domain.workflow import Channel
 from clarion.flows import advance, callback, cancel, expand, publications, rows, schedules, timers
 from clarion.flows import hearing as hear
@@ -49,6 +51,7 @@ from clarion.flows.definitions import Definitions
 from clarion.flows.deliver import Deliver
 from clarion.flows.deliver_in_app import DeliverInApp
 from clarion.flows.deliver_routed import DeliverRouted
+from clarion.flows.deliver_webhooks import DeliverWebhooks, compose_webhook, reach_webhooks
 from clarion.flows.destinations import Destinations
 from clarion.flows.do_runs import DoRuns
 from clarion.flows.early_callbacks import EarlyCallbacks
@@ -65,7 +68,9 @@ from clarion.flows.slots import Slots
 from clarion.flows.suppressed import Suppressed
 from clarion.flows.system_schedules import Duties
 from clarion.flows.verified import Verified
+from clarion.flows.webhooks import Webhooks
 from clarion.http.download import Downloads
+from clarion.http.url_guard import UrlGuard
 from clarion.project.attachments import guard_of, rules_of
 from clarion.store.database import Pool
 from clarion.turns import Turns
@@ -126,6 +131,7 @@ def build_handlers(
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
     chat = routed(channel=Channel.CHAT, compose=compose_chat, reach=reach_chats)
+    webhook = _webhooks(stack, settings, pool, contexts, **given)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
@@ -141,6 +147,7 @@ def build_handlers(
         Channel.SMS.value: {expand.KIND: expanding, rows.DELIVER: sms},
         Channel.PUSH.value: {expand.KIND: expanding, rows.DELIVER: push},
         Channel.CHAT.value: {expand.KIND: expanding, rows.DELIVER: chat},
+        Channel.WEBHOOK.value: {expand.KIND: expanding, rows.DELIVER: webhook},
         Channel.IN_APP.value: {expand.KIND: expanding, rows.DELIVER: in_app},
         rows.WAITING: {rows.ADVANCE: advancing},
         timers.QUEUE: {timers.KIND: firing},
@@ -210,6 +217,27 @@ def _enclosing(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Callabl
     stack.push_async_callback(downloads.close)
     files = Enclosures(pool, downloads, guard, rules_of(settings), enclose)
     return lambda provider: Enclosing(provider, files.get)
+
+
+def webhooks_of(settings: Settings) -> Webhooks:
+    """What registers webhooks of recipients, and reads their secrets."""
+    old = [one.get_secret_value().encode() for one in settings.suppression.old_secrets]
+    return Webhooks(Vault(secret_of(settings).encode(), *old), UrlGuard(settings.webhook.allow_networks))
+
+
+def _webhooks(
+    stack: AsyncExitStack, settings: Settings, pool: Pool, contexts: Contexts, **given: Any
+) -> DeliverWebhooks:
+    """What delivers to webhooks: each is a server of its own, so there is no account that carries them."""
+    provider = WebhookProvider(UrlGuard(settings.webhook.allow_networks))
+    stack.push_async_callback(provider.close)
+    return DeliverWebhooks(
+        *(pool, contexts, provider, compose_webhook(webhooks_of(settings))),
+        channel=Channel.WEBHOOK,
+        reach=reach_webhooks,
+        patience=settings.webhook.disable_after,
+        **given,
+    )
 
 
 def _without_accounts(settings: Settings, channel: Channel, turns: Turns) -> Provider[Any]:

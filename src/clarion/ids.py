@@ -23,6 +23,7 @@ class Prefix(StrEnum):
     FEED = "fed"
     QUARANTINE = "qua"
     SUPPRESSION = "sup"
+    WEBHOOK = "whk"
 
 
 _lock = threading.Lock()

@@ -114,6 +114,32 @@ async def test_one_click_and_no_more_of_that_category(house: House) -> None:
     await house.check()
 
 
+async def test_who_unsubscribes_between_the_look_and_the_intent_gets_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of another category it changes nothing but that the message is decided once more."""
+    await house.post("/v1/suppressions", {"suppressions": [{"address": "bo@example.com"}]})  # else none is looked for
+    look = suppressed.Suppressed.find
+    meanwhile: list[dict[str, str]] = []
+
+    async def look_and_then(self: suppressed.Suppressed, *given: Any) -> Any:
+        found = await look(self, *given)
+        while meanwhile:
+            await house.post("/v1/suppressions", {"suppressions": [meanwhile.pop()]})
+        return found
+
+    monkeypatch.setattr(suppressed.Suppressed, "find", look_and_then)
+    meanwhile.append({"address": "ANN@example.com", "category": "offers", "reason": "unsubscribe"})
+    sent = await send(house, "newsletter")
+    assert (sent["status"], sent["attempts"], meanwhile) == ("sent", 1, [])
+    meanwhile.append({"address": "ANN@example.com", "category": "news", "reason": "unsubscribe"})
+    skipped = await send(house, "newsletter")
+    assert (skipped["status"], skipped["attempts"]) == ("skipped", 0)
+    assert skipped["reason"].startswith("suppressed: unsubscribe of category news")
+    assert len(house.smtp.accepted) == 1
+    await house.check()
+
+
 @pytest.mark.parametrize("workflow", ["receipt", "reset", "alarm"])
 async def test_what_nobody_can_unsubscribe_from_does_not_offer_it(house: House, workflow: str) -> None:
     assert (await send(house, workflow))["status"] == "sent"

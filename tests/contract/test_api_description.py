@@ -113,6 +113,8 @@ async def test_answers_are_as_the_document_says(api: Api) -> None:
         "putRecipient": {"email": "ana@example.com"},
         "addAddress": {"address": "ana@example.com"},
         "changeAddress": {"verified": True},
+        "createWebhook": {"url": "https://hooks.invalid/"},
+        "changeWebhook": {"url": "https://hooks.invalid/"},
         "cleanQueue": {"older_than_s": 1_000_000},
         **{f"set{kind}Rate": {"rate": "20/s"} for kind in ("Queue", "Tenant", "Category", "Provider")},
         "addSuppressions": {"suppressions": [{"address": "x@example.com"}, {"address": "?"}]},

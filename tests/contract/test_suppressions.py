@@ -335,7 +335,8 @@ async def test_that_a_tenant_has_none_is_asked_for_a_few_times_a_second(
     async def look() -> list[str]:
         asked.clear()
         async with scene.api.pool.acquire() as connection:
-            told.update(await looks.find(connection, {job.id: job}, {job.id: row}, {job.id: context}, [job.id]))
+            found, _ = await looks.find(connection, {job.id: job}, {job.id: row}, {job.id: context}, [job.id])
+            told.update(found)
         return list(asked)
 
     told: dict[UUID, Suppression] = {}

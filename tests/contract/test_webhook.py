@@ -19,11 +19,12 @@ from tests.support.smtp_certificate import make_certificate, server_context
 
 from clarion import clock
 from clarion.brokers.base import Publication
-from clarion.brokers.endpoint import Endpoint, read_secret
+from clarion.brokers.endpoint import Endpoint
 from clarion.brokers.webhook import WebhookSink
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
 from clarion.http.progress import MOST_READ
+from clarion.http.standard_webhooks import read_secret
 from clarion.http.url_guard import UrlGuard, parse_url
 
 NEW = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

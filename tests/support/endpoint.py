@@ -50,10 +50,11 @@ async def cut(_: Posted, writer: asyncio.StreamWriter) -> None:
 
 @dataclass(kw_only=True)
 class EndpointServer:
-    """Listens on 127.0.0.1 while the ``async with`` lasts; `answer` may be changed at any time."""
+    """Listens on *host* while the ``async with`` lasts; `answer` may be changed at any time."""
 
     answer: Answer = field(default_factory=lambda: status(200))
     tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
     port: int = 0
     posted: list[Posted] = field(default_factory=list)
     connections: int = 0
@@ -64,7 +65,7 @@ class EndpointServer:
         if self.tls is not None:
             self.tls.sni_callback = lambda _socket, name, _context: self.names.append(name)
         self._writers: set[asyncio.StreamWriter] = set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -30,6 +30,8 @@ class Case(ABC):
     greets: bool = False
     faults: Faults
     url: str
+    #: Whether it is taken once however often it is sent, and a 5xx is therefore simply tried again.
+    idempotent = False
 
     @asynccontextmanager
     @abstractmethod

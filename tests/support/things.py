@@ -47,8 +47,9 @@ class Things:
 
 
 async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
-    """Make one of everything for *tenant*: a recipient with an address, a device, a chat and two items in the feed, a
-    trigger, a failed message of it, a timer, a job, a broker's message in quarantine, and a suppressed address.
+    """Make one of everything for *tenant*: a recipient with an address, a device, a chat, a webhook and two items in
+    the feed, a trigger, a failed message of it, a timer, a job, a broker's message in quarantine, and a suppressed
+    address.
     """
     ana, guests, welcome = f"ana{suffix}", f"guests{suffix}", f"welcome{suffix}"
     tenant_id = api.tenants[tenant]
@@ -104,6 +105,7 @@ async def make_things(api: Api, tenant: str, suffix: str = "") -> Things:
             "devices": phone,
             "addresses": listed.json["items"][0]["id"],
             "chats": room,
+            "webhooks": await _register_webhook(api, ana, tenant),
             "topics": guests,
             "workflows": welcome,
             "triggers": trigger,
@@ -138,6 +140,17 @@ async def _put_a_message_aside(connection: Connection, tenant_id: UUID, workflow
         id=id, inbound_id=key, message_id=id.hex, subject="s", reason="poison: it was not", headers={}, body=b"{}"
     )
     await quarantine.add(connection, tenant_id, number, [kept])
+    return id
+
+
+async def _register_webhook(api: Api, recipient: str, tenant: str) -> str:
+    kept = (await api.call("GET", f"/v1/recipients/{recipient}/webhooks", tenant=tenant)).json["items"]
+    if kept:
+        return str(kept[0]["id"])
+    body = {"url": "https://hooks.invalid/"}
+    reply = await api.call("POST", f"/v1/recipients/{recipient}/webhooks", body, tenant=tenant)
+    assert reply.status == 201, reply
+    id: str = reply.json["id"]
     return id
 
 

@@ -299,3 +299,10 @@ def test_names_of_hand_built_mailers_work(tmp_path: Path) -> None:
     assert broker_url(linked, "bullmq") == "redis://r"
     assert load(tmp_path, REDIS_PORT="6379", REDIS_PASSWORD="x").redis_url is None
     assert problems(tmp_path, JOB_CONCURRENCY="many")[0].startswith("JOB_CONCURRENCY: ")
+    large = load(tmp_path, JOB_CONCURRENCY="200", JOB_ATTEMPT_LIMIT=" 1000000000000")
+    assert (large.worker.senders, large.defaults.attempts) == (64, 50), "as much as there may be, and it is told"
+    assert large.lowered == {"JOB_CONCURRENCY": ("200", 64), "JOB_ATTEMPT_LIMIT": ("1000000000000", 50)}
+    assert load(tmp_path, JOB_CONCURRENCY="64", JOB_ATTEMPT_LIMIT="50").lowered == {}
+    assert load(tmp_path, JOB_CONCURRENCY="200", CLARION_WORKER_SENDERS="2").lowered == {}
+    assert problems(tmp_path, CLARION_WORKER_SENDERS="200")
+    assert problems(tmp_path, JOB_CONCURRENCY="0")

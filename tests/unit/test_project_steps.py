@@ -38,7 +38,7 @@ def test_channels_and_delays() -> None:
 
 
 WAITS = '`delay` is a length of time such as 2h, or {until: "a time in CEL"}'
-SENDS_OR_WAITS = f"`channel` is one of `email`, `sms`, `push`, `chat`, `in_app`; {WAITS}"
+SENDS_OR_WAITS = f"`channel` is one of `email`, `sms`, `push`, `chat`, `in_app`, `webhook`; {WAITS}"
 
 
 @pytest.mark.parametrize(

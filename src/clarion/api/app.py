@@ -43,6 +43,7 @@ from clarion.api import (
     topics,
     triggers,
     unsubscribe,
+    webhooks,
 )
 from clarion.api.auth import Doorkeeper
 from clarion.api.limits import Limits
@@ -63,6 +64,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *addresses.OPERATIONS,
     *devices.OPERATIONS,
     *chats.OPERATIONS,
+    *webhooks.OPERATIONS,
     *recipients.OPERATIONS,
     *suppressions.OPERATIONS,
     *feed.OPERATIONS,

@@ -17,9 +17,11 @@ from clarion.domain.attachment import Rules
 from clarion.domain.engagement import Traces
 from clarion.domain.suppression import SoftRule
 from clarion.domain.unsubscribe import Links
+from clarion.domain.vault import Vault
 from clarion.flows.definitions import Definitions
 from clarion.flows.retention import Ages, What
-from clarion.http.url_guard import UrlGuard
+from clarion.flows.webhooks import Webhooks
+from clarion.http.url_guard import Network, UrlGuard
 
 if TYPE_CHECKING:
     import asyncpg
@@ -77,6 +79,9 @@ class Services:
     soft: SoftRule = field(default_factory=SoftRule)
     #: So soon after a mail was sent, whoever opens it or follows a link counts as a machine.
     machine_within: timedelta = timedelta(seconds=3)
+    #: Where besides the internet webhooks of recipients may be, and for how long an old secret of one signs as well.
+    allow_networks: Sequence[Network] = ()
+    overlap: timedelta = timedelta(days=1)
     #: Tells bindings of what happens here; None: nobody listens.
     hearing: Hearing | None = None
     #: How long what is kept that is finished.
@@ -104,6 +109,11 @@ class Services:
     def traces(self) -> Traces:
         """What reads the tokens by which opens and clicks are known."""
         return Traces(self.secret, *self.old_secrets)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What registers webhooks of recipients, and reads their secrets."""
+        return Webhooks(Vault(self.secret, *self.old_secrets), UrlGuard(self.allow_networks))
 
     @property
     def pepper(self) -> bytes:

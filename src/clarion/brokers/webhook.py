@@ -8,17 +8,14 @@ import ssl
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from clarion import clock
 from clarion.brokers.base import Publication, Sink
-from clarion.brokers.endpoint import Endpoint, signature
+from clarion.brokers.endpoint import Endpoint
 from clarion.domain.outcome import Outcome, Reject
 from clarion.errors import Invalid
 from clarion.http.client import Client, Patience
-from clarion.http.reply import Reply, printable
+from clarion.http.reply import printable
+from clarion.http.standard_webhooks import DEADLINE, post_signed
 from clarion.http.url_guard import UrlGuard
-
-#: What one exchange may take in all, from the look-up of the name to the end of the answer.
-DEADLINE = timedelta(seconds=15)
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _OWN = frozenset({"host", "connection", "upgrade", "te", "trailer", "expect", "cookie", "authorization", "user-agent"})
@@ -50,20 +47,15 @@ class WebhookSink(Sink):
             _check_id(publication.id)
         except Invalid as error:
             return Reject(error.message, code=error.code)
-        answer = await self._http.post(
-            self._endpoint.destination, publication.body, lambda: {**own, **self._headers(publication)}
+        return await post_signed(
+            self._http,
+            self._endpoint.destination,
+            self._endpoint.secrets,
+            publication.id,
+            publication.body,
+            content_type=publication.content_type,
+            headers=own,
         )
-        return answer.outcome if isinstance(answer, Reply) else answer
-
-    def _headers(self, publication: Publication) -> dict[str, str]:
-        """What proves one attempt: the id never changes, the time does."""
-        timestamp = int(clock.now().timestamp())
-        return {
-            "content-type": publication.content_type,
-            "webhook-id": publication.id,
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(self._endpoint.secrets, publication.id, timestamp, publication.body),
-        }
 
 
 def _check_id(id: str) -> None:

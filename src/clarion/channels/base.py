@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -18,6 +18,7 @@ from clarion.domain.workflow import Priority
 
 if TYPE_CHECKING:
     from clarion.channels.email.enclosed import Enclosed
+    from clarion.http.url_guard import Destination
 
 
 class Wanted(NamedTuple):
@@ -85,6 +86,20 @@ class Chat:
     #: account's own room.
     to: str = field(repr=False)
     content: ChatContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """One message to post to a webhook."""
+
+    #: Which webhook, among all: each has connections of its own.
+    place: Hashable
+    #: ``webhook-id``: by it the receiver tells a repetition.
+    id: str
+    to: Destination
+    #: The keys that sign: the new one and, while the receiver changes over, the old one. Never shown.
+    secrets: tuple[bytes, ...] = field(repr=False)
+    body: bytes
 
 
 Item = TypeVar("Item")

@@ -21,6 +21,7 @@ from clarion.cli import (
     devices,
     dkim,
     doctor,
+    endpoints,
     import_,
     keys,
     limits,
@@ -107,6 +108,7 @@ app.add_typer(recipients.app, name="recipients")
 app.add_typer(addresses.app, name="addresses")
 app.add_typer(devices.app, name="devices")
 app.add_typer(chats.app, name="chats")
+app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")

@@ -33,6 +33,8 @@ def run(body: Callable[[asyncio.Event], Awaitable[T]], settings: Settings, *, na
     The event is set by SIGTERM, by SIGINT or, for a *child*, by the end of standard input: then the parent is gone.
     """
     logs.configure(format=settings.log_format, level=settings.log_level, process=name, colour=wants_colour())
+    for name, (asked, most) in settings.lowered.items():
+        log.warning("settings.lowered", setting=name, asked=asked, most=most)
     try:
         import uvloop
 

@@ -30,6 +30,8 @@ from clarion.store.migrate import migrate
 
 log = structlog.get_logger()
 
+#: Hosts at which nobody listens but for this machine.
+_HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 #: Beyond the time that a worker has to finish what it began.
 _MARGIN = timedelta(seconds=5)
 
@@ -94,6 +96,8 @@ class System:
         told = {"CLARION_DATABASE_URL": self.database_url, "CLARION_WORKER_PROCESSES": "1"}
         if caught is not None:
             told |= caught_settings(settings, caught)
+        if not settings.webhook.allow_networks and settings.host in _HERE:  # who has a key is at this machine
+            told["CLARION_WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8,::1/128"
         for child in (*self._workers, api):
             child.tell(told)
         *_, facts = await self._family.start(*self._workers, api)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -11,10 +11,14 @@ from clarion.domain import delay
 from clarion.domain.expression import Expression, Result, Scope
 from clarion.domain.recipient import Recipient
 from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
+from clarion.domain.webhook_body import Body
 
-#: The channels on which a recipient is reached in several places, and why none of them is reached where there are none.
-_MANY = {Channel.PUSH: "no device for push", Channel.CHAT: "no chat"}
-_NO_ADDRESS = {channel: f"no address for {channel.value}" for channel in Channel} | _MANY
+_NO_ADDRESS = {channel: f"no address for {channel.value}" for channel in Channel}
+_NO_ADDRESS |= {
+    Channel.PUSH: "no device for push",
+    Channel.CHAT: "no chat",
+    Channel.WEBHOOK: "no webhook that wants it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +28,24 @@ class Ready:
     step: Step
     when: Expression | None = None
     until: Expression | None = None
+    #: Of a webhook: what it says.
+    body: Body | None = None
 
     @classmethod
     def of(cls, step: Step) -> Ready:
         """*step*, ready to be taken. Raises `Invalid` for an expression that is none."""
         until = step.until if isinstance(step, DelayStep) else None
-        return cls(
-            step, (step.when and Expression.compile(step.when)) or None, (until and Expression.compile(until)) or None
-        )
+        body = Body(step.type, step.data) if isinstance(step, ChannelStep) and step.channel is Channel.WEBHOOK else None
+        when = Expression.compile(step.when) if step.when else None
+        return cls(step, when, Expression.compile(until) if until else None, body)
+
+
+#: The channels on which a recipient is reached in several places, and what these are.
+_PLACES: Mapping[Channel, Callable[[Recipient], tuple[str, ...]]] = {
+    Channel.PUSH: lambda recipient: recipient.devices,
+    Channel.CHAT: lambda recipient: recipient.chats,
+    Channel.WEBHOOK: lambda recipient: recipient.webhooks,
+}
 
 
 class Planned(NamedTuple):
@@ -86,7 +100,7 @@ def plan(
             channel = ready.step.channel
             if channels is not None and channel not in channels:
                 continue
-            if channel in _MANY:
+            if channel in _PLACES:
                 planned += _for_each(number, channel, ready.when, recipient, scope)
                 continue
             address = address_of(recipient, channel)
@@ -120,10 +134,10 @@ def skip_rest(
 
 def address_of(recipient: Recipient, channel: Channel) -> str | None:
     """Where *recipient* is reached on *channel*; a feed is reached by the recipient's id. No one place stands for all
-    devices, or all chats."""
+    devices, chats or webhooks."""
     if channel is Channel.EMAIL:
         return recipient.email
-    if channel in _MANY:
+    if channel in _PLACES:
         return None
     return recipient.phone if channel is Channel.SMS else recipient.id
 
@@ -131,8 +145,8 @@ def address_of(recipient: Recipient, channel: Channel) -> str | None:
 def _for_each(
     number: int, channel: Channel, when: Expression | None, recipient: Recipient, scope: Scope | None
 ) -> list[Planned]:
-    """A message for each device or chat, so that each is tried until it has it, and none of the others has it twice."""
-    places = recipient.devices if channel is Channel.PUSH else recipient.chats
+    """A message for each device, chat or webhook, so that each is tried until it has it, and no other has it twice."""
+    places = _PLACES[channel](recipient)
     skip = _why_not(channel, places[0] if places else None, when, recipient, scope)
     if skip is not None:
         return [Planned(number, channel, None, skip)]

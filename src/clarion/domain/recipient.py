@@ -38,6 +38,8 @@ class Recipient:
     devices: tuple[str, ...] = ()
     #: The ids of the chats that take messages; known only where a workflow writes to chats.
     chats: tuple[str, ...] = ()
+    #: The ids of the webhooks that want what the workflow says; known only where it has a step for them.
+    webhooks: tuple[str, ...] = ()
     #: The application's own fields, as JSON.
     data: Mapping[str, object] = field(default_factory=dict)
 
@@ -64,5 +66,6 @@ class Recipient:
             phone=later.phone or self.phone,
             devices=self.devices,
             chats=self.chats,
+            webhooks=self.webhooks,
             data={**self.data, **later.data},
         )

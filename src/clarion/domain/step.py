@@ -17,6 +17,7 @@ class Channel(StrEnum):
     PUSH = "push"
     CHAT = "chat"
     IN_APP = "in_app"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,10 @@ class ChannelStep:
     template: str
     #: A CEL condition over ``recipient``, ``payload`` and ``trigger``; None means always.
     when: str | None = None
+    #: Of a webhook: what its body says has happened; None is the workflow's key.
+    type: str | None = None
+    #: Of a webhook: JSON whose strings are CEL; None is all that is known.
+    data: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,8 @@ Step = ChannelStep | DelayStep
 def to_json(step: Step) -> dict[str, object]:
     """*step* as it is stored; `from_json` reads it back."""
     if isinstance(step, ChannelStep):
-        return {"key": step.key, "channel": step.channel.value, "template": step.template, "when": step.when}
+        usual = {"key": step.key, "channel": step.channel.value, "template": step.template, "when": step.when}
+        return usual | ({"type": step.type, "data": step.data} if step.channel is Channel.WEBHOOK else {})
     delay = {"until": step.until} if step.length is None else {"seconds": step.length.total_seconds()}
     return {"key": step.key, "delay": delay, "when": step.when}
 
@@ -61,7 +67,8 @@ def from_json(data: Mapping[str, Any]) -> Step:
     delay = data.get("delay")
     if delay is None:
         template = str(data["template"])
-        return ChannelStep(key=str(data["key"]), channel=Channel(data["channel"]), template=template, when=when)
+        own = {"type": data.get("type"), "data": data.get("data")}
+        return ChannelStep(key=str(data["key"]), channel=Channel(data["channel"]), template=template, when=when, **own)
     if "until" in delay:
         return DelayStep(key=str(data["key"]), until=str(delay["until"]), when=when)
     return DelayStep(key=str(data["key"]), length=timedelta(seconds=float(delay["seconds"])), when=when)

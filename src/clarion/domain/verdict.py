@@ -80,6 +80,11 @@ def out_of_reach(reason: str) -> Verdict:
     return Verdict(status=Status.SKIPPED, reason=reason, event="skipped")
 
 
+def not_now(reason: str, after: timedelta) -> Verdict:
+    """Where it is to go takes none for a while: it waits, and spends no attempt on it."""
+    return Verdict(status=Status.QUEUED, reason=reason, after=after, spent=False)
+
+
 def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: timedelta, chance: float) -> Verdict:
     """What the provider's answer means for the message.
 

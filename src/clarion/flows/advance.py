@@ -28,7 +28,7 @@ from clarion.flows.variables import trigger_variables
 from clarion.flows.verified import Verified
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff
-from clarion.store import chats, devices, messages, runs, triggers
+from clarion.store import chats, devices, messages, runs, triggers, webhooks
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
@@ -50,6 +50,8 @@ class _Batch:
     devices: Mapping[UUID, Sequence[str]]
     #: … and of those whose workflow writes to chats.
     chats: Mapping[UUID, Sequence[str]]
+    #: Of those whose workflow has webhooks told, by the run.
+    webhooks: Mapping[UUID, Sequence[UUID]]
 
 
 class Advance:
@@ -99,6 +101,8 @@ class Advance:
         pushing = [row for row in waiting.values() if versions[row["workflow_version_id"]].pushes]
         writing = [row for row in waiting.values() if versions[row["workflow_version_id"]].chats]
         rooms = await chats.of_people(connection, [(row["tenant_id"], row["recipient_id"]) for row in writing])
+        hooking = [row for row in waiting.values() if versions[row["workflow_version_id"]].hooks]
+        keys = {row["id"]: versions[row["workflow_version_id"]].workflow.key for row in hooking}
         return _Batch(
             jobs=by_id,
             waiting=waiting,
@@ -106,6 +110,7 @@ class Advance:
             versions=versions,
             devices=await devices.of_runs(connection, pushing) if pushing else {},
             chats={row["id"]: found for row, found in zip(writing, rooms, strict=True)},
+            webhooks=await webhooks.of_runs(connection, hooking, keys) if hooking else {},
             now=await connection.fetchval("SELECT clock_timestamp()"),
         )
 
@@ -138,7 +143,12 @@ def _plans(batch: _Batch, verified: Verified) -> dict[UUID, Plan]:
         if trigger is None:
             continue
         channels, start = trigger["channels"], row["step"] + 1
-        recipient = recipient_of(row, batch.devices.get(row["id"]), batch.chats.get(row["id"], ()))
+        recipient = recipient_of(
+            row,
+            batch.devices.get(row["id"]),
+            batch.chats.get(row["id"], ()),
+            batch.webhooks.get(row["id"]),
+        )
         if not row["known"]:
             why = "its recipient was deleted"
             plans[row["id"]] = Plan(skip_rest(version.steps, recipient, why, channels=channels, start=start))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from clarion.channels.base import Chat, Email, Item, Push, Sms
 from clarion.domain.content import ChatContent, EmailContent, PushContent, SmsContent
-from clarion.domain.verdict import Verdict, not_renderable, out_of_reach
+from clarion.domain.verdict import Verdict, not_now, not_renderable, out_of_reach
 from clarion.errors import Invalid
 from clarion.flows.contexts import Context
 from clarion.flows.tracking import Tracking
@@ -30,6 +30,14 @@ class OutOfReach(Invalid):
     """Where a message was to go is no more: it is skipped."""
 
 
+class NotNow(Invalid):
+    """Where a message is to go takes none for a while: it is tried then, and no attempt is spent."""
+
+    def __init__(self, message: str, *, after: timedelta) -> None:
+        super().__init__(message)
+        self.after = after
+
+
 async def as_they_say(_: Connection, rows: Rows) -> Rows:
     """Messages go where they themselves say."""
     return rows
@@ -39,6 +47,8 @@ def not_composed(error: Invalid) -> Verdict:
     """What becomes of a message that could not be composed."""
     if isinstance(error, OutOfReach):
         return out_of_reach(error.message)
+    if isinstance(error, NotNow):
+        return not_now(error.message, error.after)
     return not_renderable(f"{error.code}: {error.message}")
 
 

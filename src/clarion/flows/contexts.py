@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from clarion import ids
 from clarion.channels.base import Wanted
 from clarion.domain.attachment import Reference
 from clarion.domain.content import Content
+from clarion.domain.expression import Scope
+from clarion.domain.plan import Ready
 from clarion.domain.verdict import Policy
 from clarion.domain.workflow import Channel, ChannelStep
 from clarion.flows.published import Published, Version
@@ -23,7 +25,7 @@ from clarion.templates.prepared import Prepared
 class Context:
     """One trigger, ready to render for any of its recipients."""
 
-    __slots__ = ("_prepared", "_shared", "category", "trigger_id", "version", "wanted", "workflow_key")
+    __slots__ = ("_prepared", "_scope", "_shared", "category", "trigger_id", "version", "wanted", "workflow_key")
 
     def __init__(self, row: Mapping[str, Any], version: Version) -> None:
         self.version = version
@@ -35,6 +37,7 @@ class Context:
         self.wanted = Wanted(row["tenant_id"], row["id"], files) if files else None
         self._shared = shared_variables(row)
         self._prepared: dict[int, Prepared] = {}
+        self._scope: Scope | None = None
 
     def render(self, message: Mapping[str, Any], unsubscribe_url: str | None = None) -> Content:
         """The words of one message (a row of `messages.load`), with the link that it offers, if it offers one.
@@ -62,6 +65,26 @@ class Context:
             "unsubscribe_url": unsubscribe_url,
         }
         return prepared.render(recipient, variables)
+
+    def body(self, message: Mapping[str, Any], recipient: Mapping[str, object]) -> Mapping[str, object]:
+        """What a webhook is told by one message (a row of `messages.load`) for *recipient* (`Recipient.variables`).
+
+        Raises `Invalid` where its data cannot be worked out.
+        """
+        ready: Ready = self.version.steps[message["step"]]
+        body = ready.body
+        assert body is not None
+        payload, trigger = self._shared["payload"], cast("Mapping[str, object]", self._shared["trigger"])
+        if self._scope is None and not body.is_whole:
+            self._scope = Scope(payload=payload, trigger=trigger)
+        return body.say(
+            self._scope.of(recipient) if self._scope is not None else None,
+            workflow=self.workflow_key,
+            message=ids.show(ids.Prefix.MESSAGE, message["id"]),
+            recipient=message["recipient_id"],
+            payload=payload,
+            trigger=trigger,
+        )
 
     def policy(self, channel: Channel) -> Policy:
         """How often and how long to try."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic
 from uuid import UUID
@@ -23,6 +22,7 @@ from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.verdict import after_attempt, before_sending, suppressed
 from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
+from clarion.flows.batch import Batch
 from clarion.flows.compose import Compose, Reach, Rows, as_they_say, not_composed
 from clarion.flows.contexts import Context, Contexts
 from clarion.flows.destinations import Destinations
@@ -44,28 +44,6 @@ log = structlog.get_logger()
 _MARGIN = timedelta(milliseconds=200)
 #: How many messages are rendered between two looks at whether others should have the loop.
 PIECE = 5
-
-
-@dataclass(slots=True)
-class Batch(Generic[Item]):
-    """What is known of the jobs of one call."""
-
-    #: Rendered and ready to go.
-    items: dict[UUID, Item]
-    contexts: dict[UUID, Context]
-    #: Of `messages.load`.
-    rows: Rows
-    #: Decided without sending.
-    endings: list[Ending]
-    #: Nothing to do for these any more.
-    idle: list[Job]
-    #: On the monotonic clock: when the rows were asked for.
-    loaded_at: float
-
-    def remains(self, id: UUID) -> timedelta:
-        """The time to a message's deadline: by the database's clock, for that of this machine may be wrong."""
-        remained: timedelta = self.rows[id]["remains"]
-        return remained - timedelta(seconds=clock.monotonic() - self.loaded_at)
 
 
 class Deliver(Generic[Item]):
@@ -121,7 +99,11 @@ class Deliver(Generic[Item]):
             soft = self._suppressed.soft
             endings = await spare(self._pool, batch, endings, self._suppressed)
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
-            await self._waits.heed([batch.items[id] for id in numbers], outcomes)
+            await self._heed(batch, dict(zip(numbers, outcomes, strict=True)))
+
+    async def _heed(self, batch: Batch[Item], outcomes: Mapping[UUID, Outcome]) -> None:
+        """Once the *outcomes* are recorded: what follows from them for who comes after."""
+        await self._waits.heed([batch.items[id] for id in outcomes], list(outcomes.values()))
 
     async def _prepare(self, connection: Connection, jobs: Mapping[UUID, Job]) -> Batch[Item]:
         loaded_at = clock.monotonic()
@@ -182,7 +164,7 @@ class Deliver(Generic[Item]):
         """
         asked = clock.monotonic()
         try:
-            stopped = await self._suppressed.find(connection, jobs, batch.rows, batch.contexts, batch.items)
+            stopped, held = await self._suppressed.find(connection, jobs, batch.rows, batch.contexts, batch.items)
             if stopped:
                 stopped = await readdress(connection, jobs, batch, stopped, self._compose, self._suppressed.critical)
             for id, why in stopped.items():
@@ -203,6 +185,7 @@ class Deliver(Generic[Item]):
                 worker=self._worker,
                 slot=slot,
                 margin=_MARGIN,
+                held=held,
             )
         except (*PASSING, asyncpg.LockNotAvailableError) as error:
             log.warning("message.intent_failed", error=str(error), messages=len(batch.items))

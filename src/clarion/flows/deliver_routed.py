@@ -23,8 +23,9 @@ from clarion.domain.status import Status
 from clarion.domain.verdict import goes_elsewhere
 from clarion.flows.accounts import Accounts, OnTheWay
 from clarion.flows.balance import Balance
+from clarion.flows.batch import Batch
 from clarion.flows.compose import Rows
-from clarion.flows.deliver import PIECE, Batch, Deliver
+from clarion.flows.deliver import PIECE, Deliver
 from clarion.flows.destinations import blame
 from clarion.flows.endings import PASSING, Ending, record_surely
 from clarion.flows.parting import LATER, Part, Parting, Plan

@@ -108,7 +108,9 @@ class Expand:
         versions = await self._published.get(connection, {row["workflow_version_id"] for row in group})
         size = self._page if group[0]["cursor"] else self._first_page
         pushes = any(version.pushes for version in versions.values())
-        recipients = await triggers.page(connection, [row["id"] for row in group], size, with_devices=pushes)
+        hooks = any(version.hooks for version in versions.values())
+        names = [row["id"] for row in group]
+        recipients = await triggers.page(connection, names, size, with_devices=pushes, with_webhooks=hooks)
         asking = {
             row["id"]: row["tenant_id"]
             for row in group
@@ -159,11 +161,13 @@ class Expand:
         scope = _scope(row) if version.has_expressions else None
         more = version.pushes * sum(len(r["devices"]) for r in known) if version.pushes else 0
         more += version.chats * sum(len(chats.get((row["id"], r["recipient_id"]), ())) for r in known) if chats else 0
+        more += version.hooks * sum(len(r["webhooks"]) for r in known) if version.hooks else 0
         minted = iter(ids.new_many(len(known) * (len(version.steps) + 1) + more))
         first_job = len(page.rows.jobs)
         waiting, verified = False, self._verified.asks(version.workflow)
         for number, r in enumerate(known, 1):
-            recipient = recipient_of(r, r["devices"], chats.get((row["id"], r["recipient_id"]), ()) if chats else ())
+            rooms = chats.get((row["id"], r["recipient_id"]), ()) if chats else ()
+            recipient = recipient_of(r, r["devices"], rooms, r["webhooks"])
             waiting |= write_run(
                 page.rows, row, version, recipient, scope, minted, self._marks, self._caps, verified=verified
             )

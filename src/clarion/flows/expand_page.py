@@ -22,7 +22,9 @@ from clarion.store import triggers
 #: The queue of first pages; the next ones travel in the queue of a channel.
 QUEUE = "expand"
 KIND = "expand"
-_SLOWEST_FIRST = tuple(each.value for each in (Channel.SMS, Channel.CHAT, Channel.EMAIL, Channel.PUSH, Channel.IN_APP))
+_SLOWEST_FIRST = tuple(
+    each.value for each in (Channel.SMS, Channel.CHAT, Channel.WEBHOOK, Channel.EMAIL, Channel.PUSH, Channel.IN_APP)
+)
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from clarion.domain.own_event import (
     MESSAGE_SENT,
     TIMER_FIRED,
     TRIGGER_COMPLETED,
+    WEBHOOK_DISABLED,
     OwnEvent,
 )
 from clarion.domain.status import Status
@@ -28,6 +29,7 @@ from clarion.queue import add
 from clarion.queue.job import Job, NewJob
 from clarion.store import own_events
 from clarion.store.database import Connection
+from clarion.store.webhooks import Which
 
 if TYPE_CHECKING:
     from clarion.flows.fire import Fired
@@ -127,6 +129,19 @@ class Hearing:
             }
             new += self._jobs(job.tenant_id, JOB_FAILED, {"job": about}, {"queue": job.queue})
         await _add(connection, new)
+
+    async def webhooks(self, connection: Connection, disabled: Mapping[Which, tuple[str, str]]) -> None:
+        """Webhooks were given up, each with its URL and the reason."""
+        jobs: list[NewJob] = []
+        for which, (url, reason) in disabled.items() if self._bindings.hear else ():
+            about = {
+                "id": ids.show(Prefix.WEBHOOK, which.id),
+                "recipient": which.recipient_id,
+                "url": url,
+                "reason": reason,
+            }
+            jobs += self._jobs(which.tenant_id, WEBHOOK_DISABLED, {"webhook": about}, {})
+        await _add(connection, jobs)
 
     def _jobs(self, tenant_id: UUID, type: str, said: Mapping[str, Any], narrow: Mapping[str, str]) -> Iterable[NewJob]:
         """A job for each binding that means it: so that one that fails is redriven without the others."""

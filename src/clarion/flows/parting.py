@@ -13,7 +13,8 @@ from clarion.domain.route import Choice, Fitness, Route, Try, choose, narrow, ro
 from clarion.domain.workflow import Channel, Priority
 from clarion.flows.accounts import Accounts
 from clarion.flows.balance import Balance
-from clarion.flows.deliver import PIECE, Batch
+from clarion.flows.batch import Batch
+from clarion.flows.deliver import PIECE
 from clarion.flows.destinations import Destinations, Held
 from clarion.flows.facts import Facts
 from clarion.flows.unreached import without_account

@@ -18,13 +18,15 @@ from clarion.templates.source import Bundle
 
 #: What happens when nobody can know whether a message was taken, unless the workflow says otherwise: a mail twice is
 #: a nuisance, a mail never is a loss, and so it is in a chat; an SMS twice is paid for twice (PROMISES P4); a push
-#: message that comes again takes the place of the first on the screen. `verify.sql` has the same rule.
+#: message that comes again takes the place of the first on the screen, a webhook has the same id. `verify.sql` has the
+#: same rule.
 _ON_UNCERTAIN = {
     Channel.EMAIL: OnUncertain.RETRY,
     Channel.SMS: OnUncertain.HOLD,
     Channel.PUSH: OnUncertain.RETRY,
     Channel.CHAT: OnUncertain.RETRY,
     Channel.IN_APP: OnUncertain.RETRY,
+    Channel.WEBHOOK: OnUncertain.RETRY,
 }
 
 
@@ -43,6 +45,8 @@ class Version:
     pushes: int = 0
     #: … and to their chats.
     chats: int = 0
+    #: … and how many to their webhooks.
+    hooks: int = 0
 
     def policy(self, channel: Channel) -> Policy:
         """How often and how long to try on *channel*."""
@@ -87,4 +91,5 @@ class Published:
             has_expressions=any(ready.when or ready.until for ready in steps),
             pushes=sum(step.channel is Channel.PUSH for step in workflow.channel_steps),
             chats=sum(step.channel is Channel.CHAT for step in workflow.channel_steps),
+            hooks=sum(step.channel is Channel.WEBHOOK for step in workflow.channel_steps),
         )

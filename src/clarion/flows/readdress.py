@@ -27,7 +27,7 @@ from clarion.store.database import Connection, Pool
 from clarion.store.suppressions import Place
 
 if TYPE_CHECKING:
-    from clarion.flows.deliver import Batch
+    from clarion.flows.batch import Batch
 
 #: These say of an address that it is of no use, and nothing of what the recipient wants.
 BOUNCED: Final = frozenset({Reason.HARD_BOUNCE, Reason.SOFT_BOUNCES})

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from clarion import ids
 from clarion.domain.plan import Planned, Wait
 from clarion.domain.recipient import Recipient
 from clarion.domain.status import Status
@@ -144,8 +145,13 @@ class Rows:
                 self.counts[key] = (queued - 1, skipped + 1)  # type: ignore[index]
 
 
-def recipient_of(row: Mapping[str, Any], devices: Sequence[str] | None = None, chats: Sequence[str] = ()) -> Recipient:
-    """The recipient in a row of `triggers.page` or `runs.load`, with the *devices* and *chats* where they matter."""
+def recipient_of(
+    row: Mapping[str, Any],
+    devices: Sequence[str] | None = None,
+    chats: Sequence[str] = (),
+    webhooks: Sequence[UUID] | None = None,
+) -> Recipient:
+    """The recipient in a row of `triggers.page` or `runs.load`; *devices*, *chats* and *webhooks* where they matter."""
     return Recipient(
         id=row["recipient_id"],
         name=row["name"],
@@ -155,5 +161,6 @@ def recipient_of(row: Mapping[str, Any], devices: Sequence[str] | None = None, c
         phone=row["phone"],
         devices=tuple(devices or ()),
         chats=tuple(chats),
+        webhooks=tuple(ids.show(ids.Prefix.WEBHOOK, one) for one in webhooks) if webhooks else (),
         data=row["data"],
     )

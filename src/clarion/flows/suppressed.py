@@ -2,7 +2,8 @@
 
 Tenants that have no suppression at all pay nothing for it: that they have none is believed for `NONE_FOR_S`, and asked
 for a few times a second, whatever the number of messages. So the very first suppression of a tenant holds after at most
-that time, every further one at once. What has an intent by then goes out (PROMISES P16).
+that time, every further one at once: what is suppressed between the look and the intent is seen by the intent, which
+leaves such messages out. What has an intent by then goes out (PROMISES P16).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from clarion.flows.contexts import Context
 from clarion.queue.job import Job
 from clarion.store import suppressions
 from clarion.store.database import Connection
+from clarion.store.messages import Held
 from clarion.store.suppressions import Place
 
 #: How long it is believed that a tenant has no suppression.
@@ -47,20 +49,24 @@ class Suppressed:
         rows: Mapping[UUID, Mapping[str, Any]],
         contexts: Mapping[UUID, Context],
         ids: Collection[UUID],
-    ) -> Mapping[UUID, Suppression]:
-        """Why those of the messages *ids* that must not go must not; *rows* are those of `messages.load`."""
+    ) -> tuple[Mapping[UUID, Suppression], Held | None]:
+        """Why those of the messages *ids* that must not go must not; *rows* are those of `messages.load`.
+
+        With what was held against the others, for the intent to see what was suppressed since; None where nothing was.
+        """
         guarded = await self._guarded(connection, {job.tenant_id for job in jobs.values()}) if ids else None
         if not guarded:
-            return _NOBODY
+            return _NOBODY, None
         asked = {
             id: Place(row["tenant_id"], mailbox_of(row["channel"], row["address"]), row["channel"])
             for id in ids
             if (row := rows[id])["tenant_id"] in guarded and row["address"]
         }
         if not asked:
-            return _NOBODY
+            return _NOBODY, None
         listed = list(asked)
         stopped: dict[UUID, Suppression] = {}
+        known: set[UUID] = set()
         for number, found in (await suppressions.find(connection, list(asked.values()))).items():
             workflow = contexts[listed[number]].version.workflow
             one = stopping(
@@ -70,7 +76,9 @@ class Suppressed:
             )
             if one is not None:
                 stopped[listed[number]] = one
-        return stopped
+            known.update(id for id, _ in found)
+        mailboxes = {id: place.mailbox for id, place in asked.items() if id not in stopped}
+        return stopped, Held(mailboxes=mailboxes, known=known) if mailboxes else None
 
     def forget(self, tenant_ids: Collection[UUID]) -> None:
         """Something was just learnt of addresses of these tenants: what is known of them is asked for anew."""

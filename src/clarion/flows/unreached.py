@@ -10,7 +10,7 @@ from uuid import UUID
 from clarion.channels.base import Item
 from clarion.domain.route import Fitness
 from clarion.domain.step import Channel
-from clarion.flows.deliver import Batch
+from clarion.flows.batch import Batch
 from clarion.store import routing
 from clarion.store.database import Connection
 

@@ -106,7 +106,7 @@ def _draft(
     # What a spoilt file lacks is not known: nothing follows from it.
     spoilt = {mistake.file.partition(".")[0] for mistake in in_words if mistake.severity is Severity.ERROR}
     for step, place in zip(workflow.steps, file.places, strict=True):
-        if not isinstance(step, ChannelStep):
+        if not isinstance(step, ChannelStep) or step.channel is Channel.WEBHOOK:  # which has no words
             continue
         group = templates.get(step.template)
         whole = f"templates/{workflow.key}/{step.template}" not in spoilt

@@ -7,46 +7,23 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, SecretStr
 
 from clarion.project import setting_types as types
-from clarion.project.setting_kinds import DAY, HOUR, KIB, MIB, MINUTE, SECOND, Duration, Group, a
+from clarion.project.setting_kinds import (
+    DAY,
+    HOUR,
+    KIB,
+    MIB,
+    MINUTE,
+    MOST_ATTEMPTS,
+    MOST_SENDERS,
+    SECOND,
+    Duration,
+    Group,
+    a,
+)
 
-RateText = Annotated[Any, BeforeValidator(types.rate)]
 Names = Annotated[tuple[str, ...], BeforeValidator(types.names)]
 Peppers = Annotated[tuple[SecretStr, ...], BeforeValidator(types.peppers)]
 Networks = Annotated[tuple[Any, ...], BeforeValidator(types.networks)]
-
-
-class Sms(Group):
-    """Text messages: through which provider, and how fast."""
-
-    provider: str | None = a(
-        None,
-        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one there is for "
-        "text messages",
-        max_length=64,
-    )
-    providers: Names = a(
-        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
-    )
-    rate: RateText | None = a(
-        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
-    )
-
-
-class Push(Group):
-    """Push messages: through which provider, and how fast."""
-
-    provider: str | None = a(
-        None,
-        "the account that carries them, by the name of its table `[providers.NAME]`; absent: the only one of each kind "
-        "there is for push messages",
-        max_length=64,
-    )
-    providers: Names = a(
-        (), "several of them instead: the first is used, and each of the others where those before it cannot be"
-    )
-    rate: RateText | None = a(
-        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
-    )
 
 
 class Worker(Group):
@@ -68,7 +45,7 @@ class Worker(Group):
         ge=1,
         le=500,
     )
-    senders: int = a(3, "batches of `intent_size` on their way to a provider at the same time", ge=1, le=64)
+    senders: int = a(3, "batches of `intent_size` on their way to a provider at the same time", ge=1, le=MOST_SENDERS)
     lease: Duration = a(
         60 * SECOND, "how long a job stays with a worker that has stopped answering", ge=SECOND, le=HOUR
     )
@@ -79,25 +56,6 @@ class Worker(Group):
         30 * SECOND, "how long a stopping worker may finish what it has begun", ge=0 * SECOND, le=HOUR
     )
     expand_page: int = a(1_000, "recipients that one step of an expansion reads", ge=10, le=10_000)
-
-
-class Chat(Group):
-    """Messages to chats: through which providers, and how fast."""
-
-    provider: str | None = a(
-        None,
-        "the account that alone carries them, by the name of its table `[providers.NAME]`; absent: each one there is "
-        "for chats, those of its kind",
-        max_length=64,
-    )
-    providers: Names = a(
-        (),
-        "some of them instead: of those of a kind the first is used, and each of the others where those before it "
-        "cannot be",
-    )
-    rate: RateText | None = a(
-        None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
-    )
 
 
 class Api(Group):
@@ -181,7 +139,8 @@ class Suppression(Group):
     )
     old_secrets: Peppers = a(
         (),
-        "earlier values of `secret`, separated by commas: links and bounce addresses made with one still work",
+        "earlier values of `secret`, separated by commas: links and bounce addresses made with one still work, and "
+        "secrets of webhooks that were sealed with one can still be read",
     )
     soft_bounces: int = a(
         5,
@@ -220,7 +179,7 @@ class Breaker(Group):
 class Defaults(Group):
     """What a workflow gets that does not say otherwise."""
 
-    attempts: int = a(8, "tries in all, the first included", ge=1, le=50)
+    attempts: int = a(8, "tries in all, the first included", ge=1, le=MOST_ATTEMPTS)
     expires_after: Duration = a(
         3 * DAY, "a message not sent this long after its trigger expires", ge=SECOND, le=366 * DAY
     )

@@ -16,6 +16,8 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 KIB = 1024
+#: What `worker.senders` and the attempts of a message may be at most.
+MOST_SENDERS, MOST_ATTEMPTS = 64, 50
 MIB = 1024 * KIB
 
 

@@ -1,7 +1,7 @@
 """Every setting there is: its name, its default, its range and what it does.
 
-The tables of ``clarion.toml`` are the groups below and those of `setting_groups`; docs/reference/settings.md is written
-from them.
+The tables of ``clarion.toml`` are the groups below, those of `setting_channels` and those of `setting_groups`;
+docs/reference/settings.md is written from them.
 """
 
 from __future__ import annotations
@@ -16,18 +16,15 @@ from clarion.project import broker_urls, category_types, domain_types
 from clarion.project import setting_types as types
 from clarion.project.attachments import Attachments
 from clarion.project.mail_settings import BounceAddress, Bounces, Tracking
+from clarion.project.setting_channels import Chat, Push, RateText, Sms, Webhook
 from clarion.project.setting_groups import (
     Api,
     Breaker,
-    Chat,
     Database,
     Defaults,
     Names,
     Publish,
-    Push,
-    RateText,
     Retention,
-    Sms,
     Suppression,
     Worker,
 )
@@ -138,8 +135,8 @@ class Settings(Group):
     api_key: ApiKey | None = a(None, "a first API key to create, beginning with `clk_`")
     secret: Pepper | None = a(
         None,
-        "what API keys are hashed with, cursors signed, links and addresses in mails sealed, 32 characters or more, the"
-        " same on all machines; absent: made once and kept in the data folder",
+        "what API keys are hashed with, cursors signed, links and addresses in mails and secrets of webhooks sealed, "
+        "32 characters or more, the same on all machines; absent: made once and kept in the data folder",
     )
     host: str = a("127.0.0.1", "the address the API listens on", min_length=1, max_length=255)
     port: int = a(8000, "the port the API listens on; 0 takes a free one", ge=0, le=65_535)
@@ -202,6 +199,7 @@ class Settings(Group):
     sms: Sms = Sms()
     push: Push = Push()
     chat: Chat = Chat()
+    webhook: Webhook = Webhook()
     api: Api = Api()
     database: Database = Database()
     retention: Retention = Retention()
@@ -215,3 +213,5 @@ class Settings(Group):
 
     #: Where each setting that is not a default came from, by its dotted name: for the table of effective settings.
     origins: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True)
+    #: Names of hand-built mailers in the environment that say more than there may be: what they say, and what counts.
+    lowered: Mapping[str, tuple[str, int]] = Field(default_factory=dict, repr=False, exclude=True)

@@ -28,7 +28,8 @@ In Kubernetes, a Service called `clarion` puts `CLARION_PORT=tcp://…` into the
 `enableServiceLinks: false` there, or give the Service another name.
 
 Names that mailers on Bull and BullMQ use work too, where ours are absent: `REDIS_HOST`, `REDIS_PORT` and
-`REDIS_PASSWORD` make up `redis_url`, `JOB_CONCURRENCY` is `worker.senders`, `JOB_ATTEMPT_LIMIT` is `defaults.attempts`.
+`REDIS_PASSWORD` make up `redis_url`, `JOB_CONCURRENCY` is `worker.senders`, `JOB_ATTEMPT_LIMIT` is `defaults.attempts`
+(where they say more than there may be, the most counts, and the log says so).
 
 ```toml
 # clarion.toml

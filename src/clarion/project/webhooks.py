@@ -7,9 +7,10 @@ from pathlib import Path
 
 import orjson
 
-from clarion.brokers.endpoint import Endpoint, read_secret
+from clarion.brokers.endpoint import Endpoint
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
+from clarion.http.standard_webhooks import read_secret
 from clarion.http.url_guard import Network, UrlGuard, parse_url
 from clarion.project.name import NAME
 

@@ -7,21 +7,27 @@ from datetime import timedelta
 
 import yaml
 
+from clarion.domain.binding_value import PlacedFault
 from clarion.domain.duration import LONGEST
 from clarion.domain.expression import Expression
 from clarion.domain.step import Channel, ChannelStep, DelayStep, Step
 from clarion.domain.suggest import one_of
+from clarion.domain.webhook import check_type
+from clarion.domain.webhook_body import Body
 from clarion.errors import Invalid
 from clarion.project.name import checked_name
+from clarion.project.plain_value import Plain, locate
 from clarion.project.table import Notes, Table, duration, kind, place_in
 
-STEP_KEYS = frozenset({"key", "channel", "delay", "template", "when"})
+STEP_KEYS = frozenset({"key", "channel", "delay", "template", "when", "type", "data"})
 DELAY_KEYS = frozenset({"until"})
 
 MOST_STEPS = 50
 #: A wait of no time at all would be a slip.
 _SHORTEST = timedelta(milliseconds=1)
 
+#: What only steps on `webhook` say.
+_OF_WEBHOOKS = ("type", "data")
 _CHANNELS = {channel.value: channel for channel in Channel}
 _DELAY = '`delay` is a length of time such as 2h, or {until: "a time in CEL"}'
 
@@ -71,11 +77,38 @@ def _step(node: yaml.Node, notes: Notes) -> Step | None:
     when = _expression(table, "when", notes)
     if channel is None:
         return None
+    if channel is Channel.WEBHOOK:
+        return _webhook_step(table, notes, key, template, when)
+    for own in _OF_WEBHOOKS:
+        if table.has(own):
+            notes.add(table.at(own), f"a step on `{channel.value}` has no `{own}`", "only those on `webhook` have")
     return ChannelStep(key=key or channel.value, channel=channel, template=template or channel.value, when=when)
 
 
+def _webhook_step(table: Table, notes: Notes, key: str | None, template: str | None, when: str | None) -> ChannelStep:
+    if template is not None:
+        hint = "say in `data` what is posted"
+        notes.add(table.at("template"), "a step on `webhook` has no words, so no `template`", hint)
+    type, node = table.checked("type", check_type), table.at("data")
+    data = None if node is None else Plain(notes).value(node)
+    if node is not None:
+        if data is None:
+            notes.add(node, "`data` is empty", "leave the line out to post all there is to know")
+        try:
+            Body(type, data)
+        except Invalid as error:
+            for fault in error.faults:
+                assert isinstance(fault, PlacedFault)
+                message, _, hint = fault.detail.partition("; ")
+                line, column = (int(part) for part in fault.place.split(":"))
+                place = place_in(locate(node, fault.pointer)[1], notes, line, column)
+                notes.put(*place, f"`data`: {message}", hint or None)
+    name = Channel.WEBHOOK.value
+    return ChannelStep(key=key or name, channel=Channel.WEBHOOK, template=name, when=when, type=type, data=data)
+
+
 def _delay_step(table: Table, notes: Notes) -> DelayStep | None:
-    for other in ("channel", "template"):
+    for other in ("channel", "template", *_OF_WEBHOOKS):
         if table.has(other):
             hint = "make two steps of it: first `- delay: …`, then `- channel: …`"
             notes.add(table.at(other), f"a step with a `delay` has no `{other}`", hint)

@@ -13,12 +13,21 @@ RETURNING id
 
 -- name: set_many
 -- The same for many, as columns: $1 ids, in whose order rows are locked, as settles and heartbeats do; $10 fences.
+-- Those that are there are locked first, by id. Without that, what looks for the key reads a page of its index and then the
+-- rows: one that a claim or a heartbeat moved in between, to a place that was not on the page yet, is not seen to have the
+-- key, is inserted once more, and fails for its id, which is not the arbiter. A row that is locked is moved by nobody.
+WITH there AS MATERIALIZED (
+    SELECT row.id FROM unnest($1::uuid[]) AS h (id) CROSS JOIN LATERAL (
+        SELECT id FROM job WHERE job.id = h.id FOR UPDATE
+    ) AS row
+)
 INSERT INTO job (id, tenant_id, queue, kind, priority, lane, run_at, key, args, fence)
 SELECT g.id, g.tenant_id, g.queue, g.kind, g.priority, g.lane, greatest(g.run_at, clock_timestamp()), g.key, g.args,
        g.fence
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::smallint[], $7::timestamptz[],
             $8::text[], $9::jsonb[], $10::int[])
     AS g (id, tenant_id, queue, kind, priority, lane, run_at, key, args, fence)
+WHERE (SELECT count(*) FROM there) >= 0 -- before the first is inserted
 ORDER BY g.id
 ON CONFLICT (tenant_id, queue, key) WHERE key IS NOT NULL DO UPDATE
 SET run_at = excluded.run_at, args = excluded.args, kind = excluded.kind, priority = excluded.priority,

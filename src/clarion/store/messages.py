@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -83,6 +83,16 @@ class Intended:
     remains: timedelta
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What was held against messages before their intent."""
+
+    #: Where those go whose tenant has suppressions.
+    mailboxes: Mapping[UUID, str]
+    #: The suppressions that were found of these, and do not stop them.
+    known: Collection[UUID]
+
+
 async def intend(
     connection: Connection,
     claims: Mapping[UUID, int],
@@ -92,26 +102,27 @@ async def intend(
     worker: str,
     slot: int,
     margin: timedelta,
+    held: Held | None = None,
 ) -> Intended:
     """Commit that these messages (id → fence of its job) of *triggers* are about to be handed over.
 
     Left out are those that may not go: their job is somebody else's, cancelled, or leased for less than *margin*; they
-    are no longer queued, cancelled, or past their deadline. It is one round trip and commits by itself, so it must not
-    stand in a transaction: nothing may be handed to a provider before it has returned. Raises asyncpg's
+    are no longer queued, cancelled, or past their deadline; the address of one that *held* names was suppressed since.
+    It is one round trip and commits by itself, so it must not stand in a transaction: nothing may be handed to a
+    provider before it has returned. Raises asyncpg's
     LockNotAvailableError when a lease ran out while locks were waited for; then nothing is intended.
     """
     assert not connection.is_in_transaction()
     ids = sorted(claims)
-    row = await connection.fetchrow(
-        _SQL["intend"],
-        ids,
-        [claims[id] for id in ids],
-        [lock_key(id) for id in triggers],
-        provider,
-        worker,
-        slot,
-        margin,
-    )
+    locks = [lock_key(id) for id in triggers]
+    usual = (ids, [claims[id] for id in ids], locks, provider, worker, slot, margin)
+    if held is None:
+        row = await connection.fetchrow(_SQL["intend"], *usual)
+    else:
+        mailboxes = held.mailboxes
+        row = await connection.fetchrow(
+            _SQL["intend_guarded"], *usual, list(mailboxes), list(mailboxes.values()), list(held.known)
+        )
     assert row is not None
     return Intended(dict(zip(row["ids"], row["numbers"], strict=True)), row["remains"] or timedelta(0))
 

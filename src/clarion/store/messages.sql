@@ -24,6 +24,10 @@ SELECT trigger_id FROM trigger_cancel WHERE trigger_id = ANY ($1::uuid[])
 -- The function locks what must be locked, in order, then reads the clock: see the migration that makes it.
 SELECT ids, numbers, remains FROM intend_1($1, $2, $3, $4, $5, $6, $7)
 
+-- name: intend_guarded
+-- The same where suppressions were held against some of the messages: $8 these, $9 their mailboxes, $10 what was found.
+SELECT ids, numbers, remains FROM intend_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+
 -- name: record
 -- $1-$2 ids and their bounds' low end, $3 high end; per message: $4 the status it must have, $5 the number of attempts it
 -- must have, $6 the new status, $7 reason, $8 provider's id, $9 possible duplicate, $10 what the attempt came to (NULL:

@@ -123,13 +123,18 @@ async def load(connection: Connection, trigger_ids: Iterable[UUID]) -> dict[UUID
 
 
 async def page(
-    connection: Connection, trigger_ids: Sequence[UUID], size: int, *, with_devices: bool = False
+    connection: Connection,
+    trigger_ids: Sequence[UUID],
+    size: int,
+    *,
+    with_devices: bool = False,
+    with_webhooks: bool = False,
 ) -> Sequence[Mapping[str, Any]]:
     """The next at most *size* recipients of each trigger behind its cursor, in the order of trigger and recipient.
 
-    A recipient that was deleted meanwhile comes with `known` false. `devices` are None unless asked for.
+    A recipient that was deleted meanwhile comes with `known` false. `devices` and `webhooks` are None unless asked for.
     """
-    return await connection.fetch(_SQL["page"], trigger_ids, size, with_devices)
+    return await connection.fetch(_SQL["page"], trigger_ids, size, with_devices, with_webhooks)
 
 
 async def expanded(connection: Connection, pages: Sequence[Expanded]) -> bool:

@@ -46,12 +46,16 @@ FROM trigger t LEFT JOIN trigger_cancel c ON c.trigger_id = t.id WHERE t.id = AN
 -- name: page
 -- The next recipients of each trigger, in the order of their ids, each once however many topics name them. Where they are
 -- reached is one look for all channels, on each of which a recipient prefers one address: a look for each took half as long again.
--- Only devices are another table, which is not looked at unless $3 says so.
+-- Only devices and webhooks are other tables, which are not looked at unless $3 and $4 say so.
 SELECT t.id AS trigger_id, p.recipient_id, r.id IS NOT NULL AS known, r.name, r.locale, r.timezone, r.data,
        c.email, c.phone, CASE WHEN $3 THEN array(
            SELECT d.id FROM device d
            WHERE d.tenant_id = t.tenant_id AND d.recipient_id = p.recipient_id AND d.disabled_at IS NULL ORDER BY d.id
-       ) END AS devices
+       ) END AS devices, CASE WHEN $4 THEN array(
+           SELECT w.id FROM webhook w
+           WHERE w.tenant_id = t.tenant_id AND w.recipient_id = p.recipient_id AND w.disabled_at IS NULL
+             AND (w.workflows IS NULL OR t.workflow_key = ANY (w.workflows)) ORDER BY w.id
+       ) END AS webhooks
 FROM trigger t
 CROSS JOIN LATERAL (
     SELECT DISTINCT recipient_id FROM (

@@ -183,3 +183,31 @@ class Race:
                     assert job.key is not None
                     self.ran[job.key] = max(job.args, self.ran.get(job.key, -1))
                     assert await settle.settle(connection, [job]) == set()
+
+
+async def test_one_that_others_move_meanwhile_is_set_as_the_same_one(rig: Rig) -> None:
+    """What looks for a key reads a page of its index first, and the rows then: one that was moved in between, to a
+    place that was not on the page yet, is not seen by it, and stands in the way of its own id."""
+    job = rig.job(key="k")
+    async with rig.pool.acquire() as setter, rig.pool.acquire() as mover, rig.pool.acquire() as elder:
+        await add.set_many(setter, [job])
+        async with elder.transaction(isolation="repeatable_read"):
+            await elder.fetchval("SELECT count(*) FROM job")  # so that the places of before stay, and are looked at
+            moving = asyncio.create_task(mover.execute(_MOVE))
+            sets = 0
+            while not moving.done():
+                await add.set_many(setter, [job])
+                sets += 1
+            await moving
+    assert sets > 10
+    assert await rig.count() == 1
+
+
+#: Claims, leases and retries move rows like this.
+_MOVE = """DO $$ BEGIN
+    FOR number IN 1..3000 LOOP
+        PERFORM set_config('synchronous_commit', 'off', true);
+        UPDATE job SET run_at = run_at + interval '1 microsecond';
+        COMMIT;
+    END LOOP;
+END $$"""

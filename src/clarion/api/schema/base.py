@@ -66,7 +66,7 @@ Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), checked(chec
 Locale = Annotated[str, checked(normalise), Field(json_schema_extra={"examples": ["pt-BR"]})]
 Zone = Annotated[str, checked(check_zone), Field(json_schema_extra={"examples": ["Europe/Lisbon"]})]
 Own = Annotated[dict[str, Any], Field(max_length=MOST_OWN_FIELDS)]
-ChannelName = Literal["email", "sms", "push", "chat", "in_app"]
+ChannelName = Literal["email", "sms", "push", "chat", "in_app", "webhook"]
 
 
 class Paged(Question):

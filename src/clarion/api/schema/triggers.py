@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from clarion.api.schema.base import ChannelName, Identifier, Moment, Own, Paged, Reply, Request, checked
@@ -54,8 +54,9 @@ TriggerRecipient = Annotated[
 ]
 
 
-def _few_enough(recipients: list[object]) -> list[object]:
-    if len(recipients) > MOST_RECIPIENTS:
+def _few_enough(recipients: object) -> object:
+    """A million recipients are refused before any of them is looked at."""
+    if isinstance(recipients, list) and len(recipients) > MOST_RECIPIENTS:
         raise PydanticCustomError("too_many", "{text}", {"text": TOO_MANY})
     return recipients
 
@@ -95,7 +96,7 @@ class AttachedFile(Request):
 class TriggerBody(Request):
     """Who hears of it, and what templates are told."""
 
-    recipients: Annotated[list[TriggerRecipient], Field(min_length=1)]
+    recipients: Annotated[list[TriggerRecipient], Field(min_length=1), BeforeValidator(_few_enough)]
     payload: dict[str, Any] = Field(default_factory=dict, description="What templates and conditions see as `payload`.")
     metadata: Own = Field(default_factory=dict, description="Kept and shown with the trigger; not for templates.")
     channels: Annotated[list[ChannelName], Field(min_length=1)] | None = Field(
@@ -123,14 +124,6 @@ class TriggerBody(Request):
             ]
         },
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _count_first(cls, value: Any) -> Any:
-        """A million recipients are refused before any of them is looked at."""
-        if isinstance(value, dict) and isinstance(value.get("recipients"), list):
-            _few_enough(value["recipients"])
-        return value
 
 
 class TriggersQuestion(Paged):
