@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from tests.support.api import SECRET
+from tests.support.api import SECRET, open_api
 from tests.support.house import House, open_house
 from tests.support.http import Connection, Reply, request
 from tests.support.wait import wait_until
 
 from clarion import ids
+from clarion.api.gate import Visitors
 from clarion.domain.engagement import Trace, Traces
 from clarion.ids import Prefix
 from clarion.store import engagement
@@ -182,3 +183,13 @@ async def test_what_the_database_did_not_take_is_written_with_what_comes_next(
     found = await done(house, id, 2)
     assert {key: one["hits"] for key, one in found.items()} == {("opened", False): 10, ("clicked", False): 10}
     assert statements <= 2, "a statement for all that come within a moment"
+
+
+async def test_who_asks_too_often_is_put_off_and_unsubscribing_goes_on(database: str) -> None:
+    async with open_api(database, readers=Visitors(per_s=1)) as api:
+        statuses = []
+        for path in (*["/o/x"] * 12, "/u/x"):
+            async with await Connection.open(api.port) as connection:
+                await connection.say(request("GET", path))
+                statuses.append((await connection.hear()).status)
+    assert statuses == [*[200] * 10, 429, 429, 404]

@@ -105,7 +105,7 @@ class Traced:
 
     def _answer(self, request: Request, kind: Kind) -> Response:
         client = request.scope["client"]
-        self._services.visitors.enter(client[0] if client else "")
+        self._services.readers.enter(client[0] if client else "")
         trace = self._traces.read(request.path_params["token"])
         if trace is not None and trace.kind is not kind:
             trace = None

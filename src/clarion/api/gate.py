@@ -30,6 +30,8 @@ _CALLBACKS_AT_ONCE: Final = 10
 #: How many links of messages may be followed a second from one address; so many times as many at once.
 VISITS: Final = 100
 _VISITS_AT_ONCE: Final = 10
+#: The same of pictures and links that tell of opens and clicks: behind a proxy all come from its address.
+READS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

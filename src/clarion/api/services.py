@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from clarion.api.gate import CALLBACKS, FAILED_KEYS, Gate, Quota, Strangers, Tellers, Visitors
+from clarion.api.gate import CALLBACKS, FAILED_KEYS, READS, Gate, Quota, Strangers, Tellers, Visitors
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
 from clarion.domain.attachment import Rules
@@ -67,6 +67,9 @@ class Services:
     tellers: Tellers = field(default_factory=lambda: Tellers(CALLBACKS))
     #: Who follows links in messages, and how often.
     visitors: Visitors = field(default_factory=Visitors)
+    #: The same of pictures and links by which opens and clicks are known: apart, so that nobody is kept from
+    #: unsubscribing by them.
+    readers: Visitors = field(default_factory=lambda: Visitors(READS))
     #: Secrets of before, whose links still work.
     old_secrets: Sequence[bytes] = ()
     #: Which files go with mails, and where they may be fetched from.
