@@ -108,6 +108,8 @@ async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path:
         "clarion.toml": "",
         "workflows/ready.yaml": "expires_after: 1h\nsteps: [{channel: sms}]\n",
         "templates/ready/sms.txt": "Order {{ payload.order }} <b>is</b> ready.",
+        "workflows/said.yaml": "expires_after: 1h\nsteps: [{channel: chat}]\n",
+        "templates/said/chat.txt": "---\ntitle: Order {{ payload.order }}\n---\n<b>Ready</b>.",
     }.items():
         file = empty / name
         file.parent.mkdir(exist_ok=True, parents=True)
@@ -145,6 +147,24 @@ async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path:
             return [message["status"] for message in told.lines] == ["delivered"]
 
         await wait_until(delivered, 20, "the message is delivered")
+        for kind in ("telegram", "slack", "discord", "teams"):
+            put = await clarion("chats", "put", "ann", kind, "--provider", kind, "--project", empty)
+            assert put.code == 0, put.err
+        hook = "https://discord.com/api/webhooks/223704706495545344/" + "x" * 68
+        await clarion("chats", "put", "ann", "hook", "--provider", "discord", "--address", hook, "--project", empty)
+        said = await clarion(
+            "trigger", "said", "--to", "ann", "--set", "order=7", "--watch", "--json", "--project", empty
+        )
+        assert said.code == 0, said.err
+
+        def read(path: str) -> str:
+            with urlopen(f"{shown.removesuffix('/texts')}{path}", timeout=5) as response:
+                return str(response.read().decode())
+
+        chats = json.loads(read("/api/chats"))["chats"]
+        assert sorted(one["provider"] for one in chats) == ["discord", "discord", "slack", "teams", "telegram"]
+        assert all("Order 7" in one["text"] for one in chats)
+        assert "&lt;b&gt;Ready" in read("/chats?q=slack")
 
 
 async def test_a_second_one_on_the_same_data_says_so(tmp_path: Path, empty: Path) -> None:

@@ -24,6 +24,8 @@ class Case(ABC):
     secrets: Sequence[str]
     #: Whether users name the server, so that no answer of it may hold up others or say anything of the account.
     is_theirs: bool = False
+    #: Whether a success without the message's id is none.
+    names_messages: bool = True
     #: The code of a recipient who is refused for good.
     refused_as: str = "invalid_recipient"
     #: Whether its server speaks first, so that nothing is sent to one that says something else.

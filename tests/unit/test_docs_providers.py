@@ -12,6 +12,7 @@ from tests.support.endpoint import EndpointServer, status
 from tests.support.providers import text_message
 
 from clarion.channels.account import Account, Kind
+from clarion.channels.chat import discord_answer, slack_answer, teams_answer
 from clarion.channels.email import (
     mailgun_answer,
     mailgun_events,
@@ -111,6 +112,17 @@ def test_what_sns_says_of_a_message_is_told() -> None:
     told = section(PROVIDERS, "`sns`")
     assert [code for code in ("OptedOut", "InvalidParameter") if f"`{code}`" not in told] == []
     assert {"OptedOut", "InvalidParameter"} <= sns_answer.OPTED_OUT | sns_answer.PARAMETERS
+
+
+def test_every_error_of_chats_that_is_known_is_told() -> None:
+    slack = section(PROVIDERS, "`slack`")
+    known = slack_answer.GONE | slack_answer.NOT_ALLOWED | slack_answer.ACCOUNT | slack_answer.BUSY | slack_answer.AWAY
+    assert [one for one in known | slack_answer.UNSURE | slack_answer.TOO_LONG if f"`{one}`" not in slack] == []
+    discord = section(PROVIDERS, "`discord`")
+    codes = discord_answer.GONE | discord_answer.NOT_ALLOWED | discord_answer.ACCOUNT | discord_answer.AWAY
+    assert [one for one in codes if str(one) not in discord] == []
+    teams = section(PROVIDERS, "`teams`")
+    assert [one for one in teams_answer.GONE if f"`{one}`" not in teams] == []
 
 
 def test_the_lengths_are_those_of_the_source() -> None:

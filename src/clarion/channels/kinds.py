@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from clarion.channels.account import Kind
+from clarion.channels.chat.apprise_account import APPRISE
+from clarion.channels.chat.discord_account import DISCORD
+from clarion.channels.chat.slack_account import SLACK
+from clarion.channels.chat.teams_account import TEAMS
 from clarion.channels.chat.telegram_account import TELEGRAM
 from clarion.channels.email.mailgun_account import MAILGUN
 from clarion.channels.email.postmark_account import POSTMARK
@@ -26,14 +30,18 @@ GROUP = "clarion.providers"
 
 _KINDS = (
     APNS,
+    APPRISE,
+    DISCORD,
     FCM,
     MAILGUN,
     POSTMARK,
     RESEND,
     SENDGRID,
     SES,
+    SLACK,
     SMTP,
     SNS,
+    TEAMS,
     TELEGRAM,
     TWILIO,
     VONAGE,

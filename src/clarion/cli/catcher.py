@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 _SmtpPort = Annotated[int, typer.Option("--smtp-port", help="Where to take mail; 0 takes a free port.")]
 _HttpPort = Annotated[int, typer.Option("--http-port", help="Where to show it; 0 takes a free port.")]
 _SmsPort = Annotated[int, typer.Option("--sms-port", help="Where to take text messages; 0 takes a free port.")]
+_ChatPort = Annotated[int, typer.Option("--chat-port", help="Where to take chat messages; 0 takes a free port.")]
 
-#: How many text messages are kept: they are in memory.
+#: How many text and chat messages are kept: they are in memory.
 _KEPT = 10_000
 
 
@@ -25,15 +26,17 @@ def catcher(
     smtp_port: _SmtpPort = 0,
     http_port: _HttpPort = 0,
     sms_port: _SmsPort = 0,
+    chat_port: _ChatPort = 0,
     child: Child = False,
     late: Late = False,
 ) -> None:
-    """Take mails and text messages, and show them instead of delivering them."""
+    """Take mails, text and chat messages, and show them instead of delivering them."""
     from clarion.cli.late import environment
     from clarion.cli.process import run, tell_parent
     from clarion.config import load_settings
     from clarion.dev.catcher import Catcher
     from clarion.dev.catcher.login import login
+    from clarion.dev.fakes.chats import ChatsFake
     from clarion.dev.fakes.twilio import TwilioFake
 
     settings = load_settings({"project": project, "data_dir": data_dir}, environment() if late else None)
@@ -43,13 +46,17 @@ def catcher(
         folder = settings.data_dir / "caught"
         ours = login(folder)
         gateway = TwilioFake(**ours, reports=("sent", "delivered"), port=sms_port, keep=_KEPT)
+        rooms = ChatsFake(port=chat_port, keep=_KEPT)
+        texts, chats = gateway.taken, rooms.taken
         async with (
             gateway,
-            Catcher(folder, "127.0.0.1", smtp_port, http_port, keep_for=keep_for, texts=gateway.taken) as one,
+            rooms,
+            Catcher(folder, "127.0.0.1", smtp_port, http_port, keep_for=keep_for, texts=texts, chats=chats) as one,
         ):
             if child:
                 told = ours | {"base_url": gateway.url}
-                tell_parent(smtp_port=one.smtp_port, http_port=one.http_port, sms_port=gateway.port, sms=told)
+                ports = {"smtp_port": one.smtp_port, "http_port": one.http_port, "sms_port": gateway.port}
+                tell_parent(**ports, sms=told, chat_port=rooms.port, chat=rooms.url)
             else:
                 print(f"Mail to {one.smtp_url} is shown at {one.http_url}", flush=True)
             await stopping.wait()

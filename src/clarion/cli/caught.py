@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from clarion.cli.port import address
 from clarion.config import Settings
+from clarion.dev.fakes.chats import ACCOUNTS
 from clarion.domain.workflow import Channel
 from clarion.project.providers import tables
 
-#: The account that stands for the catcher's gateway; and the sender that its text messages have.
+#: The account that stands for the catcher's gateway, and how those for chats begin; the sender of its text messages.
 _NAME, _SENDER = "caught", "Clarion"
 
 
 def caught_settings(settings: Settings, facts: Mapping[str, Any]) -> dict[str, str]:
     """Variables for workers and API, by what the catcher told of itself (*facts*).
 
-    Text messages are caught where *settings* have no account for them. What the gateway tells of them later comes back
-    to the API on this machine, unless the settings say where that is reached, or it takes a free port.
+    Text messages are caught where *settings* have no account for them, and messages to chats of each kind of which they
+    have none. What the gateway tells of text messages later comes back to the API on this machine, unless the settings
+    say where that is reached, or it takes a free port.
     """
     told = {"CLARION_SMTP_URL": f"smtp://127.0.0.1:{facts['smtp_port']}"}
     accounts = settings.providers
-    if any(account.kind.channel == Channel.SMS for account in accounts):
-        return told
-    name = _NAME
-    while any(account.name == name for account in accounts):
-        name += "_"
-    gateway = {"kind": "twilio", "from": _SENDER, **facts["sms"]}
-    told["CLARION_PROVIDERS"] = json.dumps(tables(accounts) | {name: gateway})
-    if settings.public_url is None and settings.port:
-        told["CLARION_PUBLIC_URL"] = address(settings.host, settings.port)
+    caught: dict[str, dict[str, str]] = {}
+    if all(account.kind.channel != Channel.SMS for account in accounts):
+        caught[_NAME] = {"kind": "twilio", "from": _SENDER, **facts["sms"]}
+        if settings.public_url is None and settings.port:
+            told["CLARION_PUBLIC_URL"] = address(settings.host, settings.port)
+    if not settings.chat.provider and not settings.chat.providers:  # else it is said who carries chats
+        kinds = {account.kind.name for account in accounts}
+        rooms = {kind: account for kind, account in ACCOUNTS.items() if kind not in kinds}
+        for kind, account in rooms.items():
+            caught[f"{_NAME}-{kind}"] = {"kind": kind, "base_url": facts["chat"], **account}
+    taken = {account.name for account in accounts}
+    named = {_free(name, taken): table for name, table in caught.items()}
+    if named:
+        told["CLARION_PROVIDERS"] = json.dumps(tables(accounts) | named)
     return told
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name

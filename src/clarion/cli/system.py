@@ -151,10 +151,11 @@ class System:
 
 
 async def _start_catcher(child: Child | None) -> dict[str, Any] | None:
-    """Its ports ``smtp_port``, ``http_port``, ``sms_port``, which it keeps, and its gateway's account ``sms``."""
+    """Its ports ``smtp_port``, ``http_port``, ``sms_port`` and ``chat_port``, which it keeps, its gateway's account
+    ``sms``, and where chats are, ``chat``."""
     if child is None:
         return None
     facts = await child.start()
-    for port in ("smtp", "http", "sms"):
+    for port in ("smtp", "http", "sms", "chat"):
         child.keep(f"--{port}-port", facts[f"{port}_port"])
     return facts

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from tests.support import providers
+from tests.support.chats import CHAT_CASES
 from tests.support.clock import pass_time_for_jobs
 from tests.support.house import House, open_house
 from tests.support.project import build
@@ -29,21 +30,27 @@ from tests.support.wait import wait_until
 from clarion.app import open_worker
 from clarion.channels import kinds
 from clarion.channels.account import Account, Kind
-from clarion.channels.base import Provider, Push
+from clarion.channels.base import Chat, Provider, Push
 from clarion.config import Settings, load_settings
 from clarion.dev.fakes.faults import Fault, How
 from clarion.flows.verify import verify
 from clarion.http.client import Patience
-from clarion.store import devices
+from clarion.store import chats, devices
 
 pytestmark = pytest.mark.torture
 
-CASES = {**providers.CASES, **PUSH_CASES}
+CASES = {
+    **providers.CASES,
+    **PUSH_CASES,
+    # One whose successes name no message cannot be compared with its ledger.
+    **{kind: case for kind, case in CHAT_CASES.items() if case.names_messages},
+}
 EACH = 40
 PROMPT = Patience(connect=timedelta(seconds=1), total=timedelta(seconds=1))
 WORDS = {
     "email": "---\nsubject: Order\n---\nIt is ready, {{ recipient.name }}.",
     "sms": "It is ready, {{ recipient.name }}.",
+    "chat": "It is ready, {{ recipient.name }}.",
     "push": "---\ntitle: Order\n---\nIt is ready, {{ recipient.name }}.",
 }
 #: What a provider and a network may do, each as it is when the message was not taken, and when it was (PROMISES).
@@ -143,11 +150,14 @@ async def _trigger(house: House, case: Case, kind: str, workflow: str) -> None:
     for number in range(EACH):
         id = f"{workflow}{number}"
         item = case.item(refused=number % 10 == 0)
-        if isinstance(item, Push):
+        if isinstance(item, Push | Chat):
             await house.put(f"/v1/recipients/{id}", {"name": "Ann"})
             async with house.api.pool.acquire() as connection, connection.transaction():
                 tenant = house.api.tenants["one"]
-                await devices.put(connection, tenant, id, "phone", provider=kind, token=item.to, platform=None)
+                if isinstance(item, Chat):
+                    await chats.put(connection, tenant, id, "room", provider=kind, account=None, address=item.to)
+                else:
+                    await devices.put(connection, tenant, id, "phone", provider=kind, token=item.to, platform=None)
             people.append(id)
         else:
             people.append({"id": id, "name": "Ann", "phone" if item.to.startswith("+") else "email": item.to})

@@ -50,6 +50,14 @@ async def own(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
         yield case
 
 
+@pytest.fixture(params=sorted(name for name in CASES if not CASES[name].is_theirs and CASES[name].names_messages))
+async def naming(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
+    """Those of these that name what they have taken."""
+    case = CASES[request.param]()
+    async with case.running():
+        yield case
+
+
 @pytest.fixture(params=sorted(name for name in CASES if CASES[name].is_theirs))
 async def theirs(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
     """And of those whose server is named by users."""
@@ -138,9 +146,9 @@ async def test_what_is_sent_again_is_taken_once_where_that_is_said(case: Case) -
 
 @pytest.mark.parametrize("body", ["", "<html>OK</html>", "{}", "[]", '{"sid": null}', '{"sid": 7}', '{"sid": "no"}'])
 @pytest.mark.parametrize("status", [200, 201, 202])
-async def test_a_success_that_names_no_message_is_none(own: Case, status: int, body: str) -> None:
-    own.faults.add(Fault(how=ANSWER, status=status, taken=True, body=body))
-    assert isinstance(await _outcome(own), Uncertain)
+async def test_a_success_that_names_no_message_is_none(naming: Case, status: int, body: str) -> None:
+    naming.faults.add(Fault(how=ANSWER, status=status, taken=True, body=body))
+    assert isinstance(await _outcome(naming), Uncertain)
 
 
 async def test_no_content_names_no_message(case: Case) -> None:
@@ -148,11 +156,11 @@ async def test_no_content_names_no_message(case: Case) -> None:
     assert isinstance(await _outcome(case), Uncertain)
 
 
-async def test_an_error_inside_a_success_is_the_error(own: Case) -> None:
-    own.faults.add(Fault(how=ANSWER, status=200, body=own.error()))
-    outcome = await _outcome(own)
+async def test_an_error_inside_a_success_is_the_error(naming: Case) -> None:
+    naming.faults.add(Fault(how=ANSWER, status=200, body=naming.error()))
+    outcome = await _outcome(naming)
     assert isinstance(outcome, Reject)
-    assert outcome.code == own.refused_as
+    assert outcome.code == naming.refused_as
 
 
 @pytest.mark.parametrize("status", [400, 409, 410, 413, 415, 422])
@@ -265,7 +273,7 @@ async def test_what_never_arrived_is_tried_again(case: Case) -> None:
 
 async def test_a_certificate_that_nobody_vouches_for_gets_nothing(case: Case, tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)
-    async with EndpointServer(tls=server_context(certificate, key)) as server:
+    async with EndpointServer(tls=server_context(certificate, key), answer=status(206)) as server:
         url = f"https://127.0.0.1:{server.port}"
         assert isinstance(await _outcome(case, case.provider(url)), Retry)
         assert server.posted == []

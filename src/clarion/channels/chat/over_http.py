@@ -113,10 +113,10 @@ def of_webhook(reply: Reply, said: str, *, own: bool) -> Outcome:
 
     404, 410 and, as who has the address may write, 401 and 403 mean that there is none any more.
     """
-    if reply.status == 429:
-        return room_busy(said, reply.retry_after)
     if own:
         return reply.refusal(said, idempotent=False)
+    if reply.status == 429:
+        return room_busy(said, reply.retry_after)
     if reply.status in (401, 403, 404, 410):
         return gone(said)
     if reply.status == 405 or 300 <= reply.status < 400:

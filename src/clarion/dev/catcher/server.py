@@ -16,7 +16,10 @@ import uvicorn
 
 from clarion.dev.catcher.intake import MANNERS, Intake
 from clarion.dev.catcher.spool import Counts, Spool
+from clarion.dev.catcher.texts import chats as caught_chats
+from clarion.dev.catcher.texts import texts as caught_texts
 from clarion.dev.catcher.web import application
+from clarion.dev.fakes.chat_message import Said
 from clarion.dev.fakes.twilio_message import Taken
 from clarion.errors import ConfigError
 from clarion.smtp.intake import Limits
@@ -43,8 +46,9 @@ class Catcher:
         keep_bytes: int = 1 << 30,
         keep_for: timedelta | None = None,
         texts: Sequence[Taken] = (),
+        chats: Sequence[Said] = (),
     ) -> None:
-        """*texts* are the text messages that somebody else takes, to be shown with the mails."""
+        """*texts* and *chats* are the messages that somebody else takes, to be shown with the mails."""
         self.host = host
         self.smtp_port = smtp_port
         self.http_port = http_port
@@ -52,7 +56,7 @@ class Catcher:
         self._limits = limits or Limits()
         self._keep_bytes = keep_bytes
         self._keep_for = keep_for
-        self._texts = texts
+        self._caught = (caught_texts(texts), caught_chats(chats))
         self._connections: set[Connection] = set()
         self._spool: Spool | None = None
         self._intake: Intake | None = None
@@ -94,7 +98,7 @@ class Catcher:
             )
             http = _listen(self.host, self.http_port)
             self.smtp_port, self.http_port = smtp.getsockname()[1], http.getsockname()[1]
-            app = application(self._spool, self.host, self.smtp_url, self._texts)
+            app = application(self._spool, self.host, self.smtp_url, self._caught)
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
             )

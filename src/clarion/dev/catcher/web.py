@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clarion.dev.catcher import api, pages, texts
 from clarion.dev.catcher.spool import Spool
-from clarion.dev.fakes.twilio_message import Taken
 
 #: For every answer that does not bring its own. No script runs on any page, so none is allowed.
 HEADERS: Mapping[str, str] = {
@@ -30,13 +29,13 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def application(spool: Spool, host: str, smtp_address: str, taken: Sequence[Taken]) -> Starlette:
-    """The pages and the JSON over *spool* and the text messages that were *taken*.
+def application(spool: Spool, host: str, smtp_address: str, caught: Sequence[texts.Caught]) -> Starlette:
+    """The pages and the JSON over *spool* and what gateways have *caught*.
 
     For browsers that call us *host*, a loopback name or an address.
     """
     return Starlette(
-        routes=[*pages.routes(spool, smtp_address), *api.routes(spool), *texts.routes(taken)],
+        routes=[*pages.routes(spool, smtp_address), *api.routes(spool), *texts.routes(caught)],
         middleware=[Middleware(_Guard, host=host.lower())],
     )
 

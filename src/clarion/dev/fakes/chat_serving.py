@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -39,6 +40,11 @@ class ChatFake(Fake):
 
     def routes(self, router: web.UrlDispatcher) -> None:
         router.add_put("/_fake/rooms", self._mark)
+        self.speak(router)
+
+    @abstractmethod
+    def speak(self, router: web.UrlDispatcher) -> None:
+        """Add what the provider answers."""
 
     def take(self, id: str, room: str, body: dict[str, object]) -> Said:
         """Keep a message."""

@@ -35,8 +35,7 @@ class TelegramFake(ChatFake):
         super().__init__(port=port, keep=keep)
         self._token = token
 
-    def routes(self, router: web.UrlDispatcher) -> None:
-        super().routes(router)
+    def speak(self, router: web.UrlDispatcher) -> None:
         router.add_route("*", "/bot{token}/{method}", self._call)
 
     @property

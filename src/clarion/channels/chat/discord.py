@@ -1,0 +1,69 @@
+"""Chat messages through Discord: by a bot, or by the address of a webhook.
+
+Written from https://docs.discord.com/developers/resources/message#create-message,
+https://docs.discord.com/developers/resources/webhook#execute-webhook and
+https://docs.discord.com/developers/topics/rate-limits as of November 2026, and discord.py 2.7. Tried against a fake of
+ours, against which discord.py passes; never against the live service.
+
+What a bot sends has the message's id as a nonce that Discord enforces: within some minutes it does not make the message
+a second time. A request that was not answered is `Uncertain` all the same, for nobody says that the next one comes so
+soon. Webhooks know no nonce.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Callable
+
+import orjson
+
+from clarion import __version__
+from clarion.channels.account import Account
+from clarion.channels.base import Chat
+from clarion.channels.chat.discord_account import VERSION, api_of, is_webhook
+from clarion.channels.chat.discord_answer import outcome_of
+from clarion.channels.chat.discord_message import body_of
+from clarion.channels.chat.over_http import JSON, PATIENCE, ChatOverHttp, Request, guard_for, hook_at
+from clarion.domain.outcome import Outcome, Reject
+from clarion.http.client import Patience
+from clarion.http.reply import Reply
+from clarion.http.url_guard import parse_url
+
+#: "Message contents (up to 2000 characters)".
+LONGEST = 2_000
+#: Discord asks bots for a name of this form.
+_AGENT = {"user-agent": f"DiscordBot (clarion, {__version__})"}
+
+
+class Discord(ChatOverHttp):
+    """One bot, or none, where there are webhooks alone."""
+
+    def __init__(self, account: Account, *, patience: Patience = PATIENCE, tls: ssl.SSLContext | None = None) -> None:
+        own = account.get("channel") or account.get("url")
+        super().__init__(account, own_room=own, patience=patience, tls=tls, guard=guard_for(account))
+        self._fake = account.get("base_url")
+        self._api = f"{api_of(account)}/api/{VERSION}"
+        #: Made anew for each request: so the token stands in no attribute, which somebody might print.
+        self._login: Callable[[], str | None] = lambda: account.get("token")
+
+    def _request(self, item: Chat, room: str) -> Request | Outcome:
+        body = body_of(item.content)
+        if len(str(body["content"])) > LONGEST:
+            why = f"it has more than {LONGEST:,} characters, with its title and what keeps it from being markup"
+            return Reject(why, code="too_large")
+        if is_webhook(room):
+            there = hook_at(f"{room}{'&' if '?' in room else '?'}wait=true", self._fake)
+            return Request(there, orjson.dumps(body), {**JSON, **_AGENT})
+        token = self._login()
+        if token is None:
+            return Reject(f"{self.name} has no token, and writes to webhooks alone", code="destination_refused")
+        # A nonce has at most 25 characters.
+        nonce = base64.urlsafe_b64encode(item.message_id.bytes).decode().rstrip("=")
+        headers = {**JSON, **_AGENT, "authorization": f"Bot {token}"}
+        there = parse_url(f"{self._api}/channels/{room}/messages")
+        return Request(there, orjson.dumps({**body, "nonce": nonce, "enforce_nonce": True}), headers)
+
+    def _outcome(self, reply: Reply, room: str, *, own: bool) -> Outcome:
+        hook = is_webhook(room)
+        return outcome_of(reply, room if hook else self._login() or "", webhook=hook, own=own)
