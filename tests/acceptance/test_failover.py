@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from tests.support.command import Program
 from tests.support.two_accounts import A, B, two_accounts
 from tests.support.wait import wait_until
@@ -16,6 +17,7 @@ from tests.support.wait import wait_until
 from clarion.app import open_worker
 from clarion.config import load_settings
 from clarion.dev.fakes.faults import Fault, How
+from clarion.flows import balance
 
 AWAY = Fault(how=How.ANSWER, status=503)
 NOT_LET_IN = Fault(how=How.ANSWER, status=401, body='{"code": 20003, "message": "Authenticate", "status": 401}')
@@ -226,3 +228,31 @@ async def test_a_worker_killed_with_the_probe_does_not_leave_the_breaker_stuck(d
             await wait_until(is_well, 60, "another probe has closed it")
             assert (await two.breaker())["probe"] >= 2
             assert two.a.taken
+
+
+async def test_weights_give_way_to_an_account_that_is_slow(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balance, "EVERY", timedelta(seconds=0.2))
+    route = '[[routes.sms]]\nproviders = ["a", "b"]\nweights = [80, 20]\nbalance = {slow = "300ms", points = 80}\n'
+    async with two_accounts(database, tmp_path, route) as two:
+        two.a.faults.lasting = Fault(how=How.LATE, delay_s=0.4)
+        assert await two.send(100) == {"sent": 100}
+
+        async def moved() -> bool:
+            return bool(await two.house.api.pool.fetchval("SELECT count(*) FROM balance WHERE points <> base"))
+
+        await wait_until(moved, 20, "its share is another's now")
+        taken = len(two.a.taken)
+
+        async def all_elsewhere() -> bool:
+            trigger = await two.trigger(1, first=int(time.monotonic() * 1000) % 8_000 + 1_000)
+            await two.house.finished(trigger)
+            reasons = [one["detail"] for one in await two.timeline(trigger) if one["kind"] == "routed"]
+            return bool(reasons) and "twilio:a took longer than 0.3 s" in reasons[0]
+
+        await wait_until(all_elsewhere, 20, "the timeline says why")
+        two.a.faults.clear()
+        assert await two.send(30, first=200) == {"sent": 30}
+        assert len(two.a.taken) <= taken + 1, "it has no share left"
+        await two.house.check()
