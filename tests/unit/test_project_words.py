@@ -54,7 +54,7 @@ Files = Mapping[str, str | bytes | None]
         ({"templates/hello/email.pt_BR.txt": "x"}, "rename it to email.pt-BR.txt"),
         ({"templates/hello/email.german.html": HEAD + "x"}, "`german` in its name is not a locale"),
         ({"templates/hello/email.htm": HEAD + "x"}, "`email.htm` is no template; did you mean `email.html`?"),
-        ({"templates/hello/email.md": HEAD + "x"}, "`email.md` is no template; templates end in .html or .txt"),
+        ({"templates/hello/email.md": HEAD + "x"}, "`email.md` is no template; templates end in .html, .mjml or .txt"),
         ({"templates/hello/E-Mail.html": HEAD + "x"}, "`E-Mail` cannot be a template's name"),
         # Bytes
         ({HTML: b"---\nsubject: x\n---\n\xff\xfe"}, f"{HTML}: it is not UTF-8: byte 0xff on line 4"),

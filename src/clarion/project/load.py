@@ -13,6 +13,7 @@ from clarion.project.binding_file import read_bindings
 from clarion.project.categories import unknown_categories
 from clarion.project.defaults import WorkflowDefaults
 from clarion.project.files import list_files, read_text
+from clarion.project.lint import lint
 from clarion.project.mistake import Mistake, Severity, any_error, in_order
 from clarion.project.project import Draft, Project
 from clarion.project.schedule_file import read_schedules
@@ -115,6 +116,8 @@ def _draft(
         elif whole:
             mistakes.append(_missing(step, workflow, templates, file.file, place))
     mistakes += _check_bundle(bundle, default_locale, [*mistakes, *in_words])
+    if any(step.channel is Channel.EMAIL for step in workflow.channel_steps):
+        mistakes += lint(bundle)
     return Draft(workflow=workflow, bundle=bundle, file=file.file), mistakes
 
 
@@ -202,5 +205,5 @@ def _unused(words: Words, workflows: Mapping[str, Workflow], folder: Path) -> It
                 yield Mistake(file=group[0].part.file, message=message, hint=hint, severity=Severity.WARNING)
     reached = reachable(used, words.layouts)
     for name, group in words.layouts.items():
-        if name not in reached:
+        if name not in reached and name not in words.used:
             yield Mistake(file=group[0].part.file, message="no template uses this layout", severity=Severity.WARNING)

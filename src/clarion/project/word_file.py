@@ -1,4 +1,4 @@
-"""One file of words: ``<name>[.<locale>].<html|txt>``, with front matter between two lines of ``---``."""
+"""One file of words: ``<name>[.<locale>].<html|mjml|txt>``, with front matter between two lines of ``---``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clarion.project.table import kind as kind_of
 from clarion.project.yaml_text import compose
 from clarion.templates.source import DATA, Kind, Part
 
-KINDS = ("html", "txt")
+KINDS = ("html", "mjml", "txt")
 _FENCE = "---"
 
 
@@ -64,7 +64,7 @@ def _parse_name(file_name: str, notes: Notes) -> tuple[str, str | None, Kind] | 
     name, _, locale = stem.partition(".")
     if kind not in KINDS:
         found = nearest(kind, KINDS)
-        hint = f"did you mean `{stem}.{found}`?" if found and stem else "templates end in .html or .txt"
+        hint = f"did you mean `{stem}.{found}`?" if found and stem else "templates end in .html, .mjml or .txt"
         notes.put(None, None, f"`{file_name[:80]}` is no template", hint)
         return None
     if not NAME.fullmatch(name):
@@ -83,7 +83,7 @@ def _parse_name(file_name: str, notes: Notes) -> tuple[str, str | None, Kind] | 
                 None, None, f"`{locale[:40]}` is not how this locale is written", f"rename it to {name}.{usual}.{kind}"
             )
             return None
-    return name, locale or None, cast("Kind", kind)
+    return name, locale or None, "html" if kind == "mjml" else cast("Kind", kind)
 
 
 def _front_matter(
@@ -152,7 +152,13 @@ def _ttl(text: str) -> str:
     return _one_line(text)
 
 
-_CHECKS: Mapping[str, Callable[[str], str]] = {"layout": _layout, "ttl": _ttl}
+def _css(text: str) -> str:
+    if text.strip() != "inline":
+        raise ValueError("it can only be `inline`: the rules of <style> are put into the elements that they are for")
+    return "inline"
+
+
+_CHECKS: Mapping[str, Callable[[str], str]] = {"layout": _layout, "ttl": _ttl, "css": _css}
 
 
 def unknown_layout(name: str, known: Iterable[str]) -> tuple[str, str]:

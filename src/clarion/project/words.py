@@ -9,11 +9,12 @@ from pathlib import Path
 
 from clarion.errors import Invalid
 from clarion.project.files import list_files, read_text
+from clarion.project.made import make
 from clarion.project.mistake import Mistake, Severity
 from clarion.project.word_file import WordFile, read_words, unknown_layout
 from clarion.templates.source import TemplateSource
 
-TEMPLATE_KEYS = frozenset({"subject", "layout", "title", "url", "image", "collapse_key", "ttl", "data"})
+TEMPLATE_KEYS = frozenset({"subject", "layout", "title", "url", "image", "collapse_key", "ttl", "data", "css"})
 LAYOUT_KEYS = frozenset({"layout"})
 _PARTIAL = re.compile(r"""\{%-?\s*render\s+["']([^"']{1,100})["']""")
 
@@ -26,8 +27,10 @@ class Words:
 
     #: By workflow, then by template name.
     templates: Mapping[str, Mapping[str, Group]]
-    #: Layouts and partials by name.
+    #: Layouts and partials by name; those of MJML are in what was made of them.
     layouts: Mapping[str, Group]
+    #: Names of layouts that are in words which were made of others.
+    used: frozenset[str] = frozenset()
 
 
 def read_all_words(folder: Path) -> tuple[Words, list[Mistake]]:
@@ -41,10 +44,9 @@ def read_all_words(folder: Path) -> tuple[Words, list[Mistake]]:
     for path, _ in _files(folder, "layouts", 1, mistakes):
         if word := _read(folder, path, LAYOUT_KEYS, mistakes):
             layouts.setdefault(word.name, []).append(word)
-    words = Words(
-        templates={workflow: _grouped(named) for workflow, named in templates.items()}, layouts=_grouped(layouts)
-    )
-    return words, mistakes + list(_check_layouts(words))
+    made = make({workflow: _grouped(named) for workflow, named in templates.items()}, _grouped(layouts))
+    words = Words(templates=made.templates, layouts=made.layouts, used=made.used)
+    return words, [*mistakes, *made.mistakes, *_check_layouts(words)]
 
 
 def source(name: str, group: Group) -> TemplateSource:

@@ -53,4 +53,4 @@ class Explainer:
         unit = self._units.get(token.source) if token is not None else None
         if unit is None:
             return choice.file, None
-        return unit.part.file, unit.line(token)
+        return unit.place(token)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from liquid.exceptions import LiquidError
 
 from clarion.templates.errors import TemplateFault, fault
-from clarion.templates.language import environment, line_of
+from clarion.templates.language import environment
 from clarion.templates.limits import Limits
 from clarion.templates.source import DATA, Bundle, Kind, Part, TemplateSource
 from clarion.templates.unit import Unit, parse_body, parse_line
@@ -96,16 +96,12 @@ def _try(parsed: Parsed, part: Part, make: Callable[[], Unit], kind: Kind, key: 
         _ = unit.facts
         return unit
     except LiquidError as error:
-        line = _line(error, part) if not key else None
+        file, line = (part.file, None) if key or error.token is None else part.place(error.token.start_index)
         detail = detail_of(error, kind)
-        parsed.faults.append(fault(part.file, line, f"{key}: {detail}" if key else detail, "template_syntax"))
+        parsed.faults.append(fault(file, line, f"{key}: {detail}" if key else detail, "template_syntax"))
     except RecursionError:
         parsed.faults.append(fault(part.file, None, "nested too deeply", "template_syntax"))
     return None
-
-
-def _line(error: LiquidError, part: Part) -> int | None:
-    return line_of(error.token) + part.first_line - 1 if error.token is not None else None
 
 
 def detail_of(error: LiquidError, kind: Kind) -> str:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 Kind = Literal["html", "txt"]
 KINDS: tuple[Kind, ...] = ("html", "txt")
 #: What an application on a device is told is front matter as well: each value under its name behind this.
 DATA = "data."
+
+
+class Place(NamedTuple):
+    """A line of a file, 1-based."""
+
+    file: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +35,15 @@ class Part:
     matter: Mapping[str, object] = field(default_factory=dict)
     #: The line of the file on which `text` begins, 1-based.
     first_line: int = 1
+    #: Of text that was made of one or more files (MJML, say): the index of each tag of Liquid in it, rising, and where
+    #: the tag comes from.
+    places: tuple[tuple[int, Place], ...] = ()
+
+    def place(self, index: int) -> Place:
+        """Where what stands at *index* of the text was written."""
+        if self.places:
+            return self.places[max(bisect_right([at for at, _ in self.places], index) - 1, 0)][1]
+        return Place(self.file, self.text.count("\n", 0, max(index, 0)) + self.first_line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +83,7 @@ def _dump(sources: Mapping[str, TemplateSource]) -> dict[str, object]:
                 "text": part.text,
                 "matter": dict(part.matter),
                 "first_line": part.first_line,
+                **({"places": [[at, *place] for at, place in part.places]} if part.places else {}),
             }
             for part in sorted(sources[name].parts, key=lambda part: part.file)
         ]
@@ -89,6 +107,7 @@ def _part(data: Mapping[str, object]) -> Part:
         text=str(data["text"]),
         matter=dict(matter),
         first_line=int(cast("int", data["first_line"])),
+        places=tuple((at, Place(file, line)) for at, file, line in cast("list[list[Any]]", data.get("places", ()))),
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from liquid import BoundTemplate, Node
+from liquid.token import Token
 
 from clarion.templates.filters import RECIPIENT_FILTERS
-from clarion.templates.language import line_of, parse
+from clarion.templates.language import parse
 from clarion.templates.source import Kind, Part
 from clarion.templates.tree import STATE, Facts, facts
 
@@ -23,8 +24,8 @@ class Unit:
     #: As its tokens have it.
     source: str
     template: BoundTemplate
-    #: Added to a line of the source to get the line of the file; None for front matter, whose lines are not kept.
-    first_line: int | None
+    #: Whether it is the text of the file: the lines of front matter are not kept.
+    is_body: bool
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -40,24 +41,22 @@ class Unit:
         """The partials it renders itself."""
         return frozenset[str]().union(*(each.partials for each in self.facts))
 
-    def line(self, token: object) -> int | None:
-        """The line of the file where *token* of this unit stands."""
-        if token is None or self.first_line is None:
-            return None
-        return line_of(token) + self.first_line - 1  # type: ignore[arg-type]
+    def place(self, token: Token | None) -> tuple[str, int | None]:
+        """The file, and where it is known the line, where *token* of this unit was written."""
+        if token is None or not self.is_body:
+            return self.part.file, None
+        return self.part.place(token.start_index)
 
 
 def parse_body(part: Part) -> Unit:
     """The text of *part*. Raises `LiquidError`."""
-    return Unit(
-        part=part, kind=part.kind, source=part.text, template=parse(part.text, part.kind), first_line=part.first_line
-    )
+    return Unit(part=part, kind=part.kind, source=part.text, template=parse(part.text, part.kind), is_body=True)
 
 
 def parse_line(part: Part, text: str) -> Unit:
     """A *text* of the front matter of *part*, which is never HTML. Raises `LiquidError`."""
     text = text.strip()
-    return Unit(part=part, kind="txt", source=text, template=parse(text, "txt"), first_line=None)
+    return Unit(part=part, kind="txt", source=text, template=parse(text, "txt"), is_body=False)
 
 
 def dynamic(

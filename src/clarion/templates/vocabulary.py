@@ -107,7 +107,8 @@ class _Checker:
             yield self._fault(node.token, f"there is no layouts/{name}.{kind} to render{hint}", "unknown_partial")
 
     def _fault(self, token: Token, detail: str, code: str) -> TemplateFault:
-        return fault(self._unit.part.file, self._unit.line(token), detail, code)
+        file, line = self._unit.place(token)
+        return fault(file, line, detail, code)
 
 
 def _children(node: Node) -> Iterable[Node]:
