@@ -91,15 +91,28 @@ class Deliver(Generic[Item]):
                     return
                 batch = await self._prepare(connection, by_id)
                 numbers, deadline = await self._intend(connection, by_id, batch, slot)
-            if not numbers:
-                return
-            outcomes = await self._send([batch.items[id] for id in numbers], deadline)
-            sent = zip(numbers.items(), outcomes, strict=True)
-            endings = [self._ending(by_id[id], batch, number, outcome) for (id, number), outcome in sent]
-            soft = self._suppressed.soft
-            endings = await spare(self._pool, batch, endings, self._suppressed)
-            await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
-            await self._heed(batch, dict(zip(numbers, outcomes, strict=True)))
+            if numbers:
+                await self._deliver(by_id, batch, numbers, deadline, slot)
+
+    async def _deliver(
+        self, jobs: Mapping[UUID, Job], batch: Batch[Item], numbers: Mapping[UUID, int], deadline: float, slot: int
+    ) -> None:
+        """Hand over what is intended, and record what came of it."""
+        outcomes = await self._send([batch.items[id] for id in numbers], deadline)
+        await self._record(jobs, batch, numbers, dict(zip(numbers, outcomes, strict=True)), slot)
+
+    async def _record(
+        self,
+        jobs: Mapping[UUID, Job],
+        batch: Batch[Item],
+        numbers: Mapping[UUID, int],
+        outcomes: Mapping[UUID, Outcome],
+        slot: int,
+    ) -> None:
+        endings = [self._ending(jobs[id], batch, numbers[id], outcome) for id, outcome in outcomes.items()]
+        endings = await spare(self._pool, batch, endings, self._suppressed)
+        await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=self._suppressed.soft)
+        await self._heed(batch, outcomes)
 
     async def _heed(self, batch: Batch[Item], outcomes: Mapping[UUID, Outcome]) -> None:
         """Once the *outcomes* are recorded: what follows from them for who comes after."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from standardwebhooks import Webhook
-from tests.support.endpoint import EndpointServer, Posted, status
+from tests.support.endpoint import EndpointServer, Posted, hang, status
 from tests.support.hooks import HOST, register, shown, somebody, tell
 from tests.support.house import House
 from tests.support.wait import wait_until
@@ -121,3 +121,26 @@ async def test_a_webhook_is_tried_at_once(house: House, server: EndpointServer) 
     assert (tried["ok"], tried["reason"]) == (False, "HTTP 401: who are you?")
     assert await house.api.pool.fetchval("SELECT count(*) FROM message WHERE recipient_id = $1", who) == 0
     assert (await shown(house, who, made))["failing_since"] is None
+
+
+async def test_one_that_hangs_holds_up_no_other(house: House, server: EndpointServer) -> None:
+    """They are of one trigger, and so of one list."""
+    who = await somebody(house)
+    await register(house, who, server, "/hangs")
+    well = await register(house, who, server, "/well")
+
+    async def answer(posted: Posted, writer: asyncio.StreamWriter) -> None:
+        await (hang if posted.line.startswith("POST /hangs") else status(200))(posted, writer)
+
+    server.answer = answer
+    trigger = await house.trigger({"recipients": [who]}, "told")
+
+    async def both() -> dict[str, str]:
+        items = (await house.get(f"/v1/messages?trigger={trigger}"))["items"]
+        return {message["address"]: message["status"] for message in items}
+
+    async def is_sent() -> bool:
+        return (await both()).get(well["id"]) == "sent"
+
+    await wait_until(is_sent, 8, "the one that is well to be told")
+    assert sorted((await both()).values()) == ["sending", "sent"]
