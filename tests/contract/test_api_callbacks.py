@@ -25,6 +25,7 @@ from clarion.channels.email.ses_callbacks import SesCallbacks
 from clarion.channels.sms.twilio import MESSAGE
 from clarion.channels.sms.twilio_callbacks import TwilioCallbacks
 from clarion.dev.fakes.sendgrid import SendGridFake
+from clarion.dev.fakes.sns_topic import Topic
 from clarion.store import callbacks
 from clarion.store.database import Connection
 
@@ -345,3 +346,19 @@ async def test_sns_is_asked_for_nothing_that_it_does_not_have(scene: Scene) -> N
         assert [line["event"] for line in logs if line["event"].startswith("callback.")] == ["callback.subscribed"]
         assert len(fake.confirmed) == 1
         await believes.close()
+
+
+async def test_what_cannot_be_verified_now_is_to_come_again(scene: Scene) -> None:
+    """A refusal would be for good: SNS does not come again after 403."""
+    async with EndpointServer() as server:
+        nobody = f"http://127.0.0.1:{server.port}"
+    believes = SesCallbacks(TOPIC, Authority(region="eu-west-1", fake=nobody))
+    integrations: dict[tuple[str, str], Callbacks] = scene.api.services.integrations  # type: ignore[assignment]
+    integrations["ses", "main"] = believes
+    with capture_logs() as logs:
+        body, _ = Topic(TOPIC, nobody).notification("{}")
+        reply = await scene.post(body, path="/v1/callbacks/ses/main", headers={})
+    await believes.close()
+    assert (reply.status, reply.code, "retry-after" in reply.headers) == (503, "unavailable", True)
+    (line,) = [line for line in logs if line["event"] == "callback.put_off"]
+    assert (line["integration"], line["reason"][:24]) == ("ses:main", "SNS cannot be asked: Can")

@@ -19,7 +19,7 @@ from clarion.api import problem
 from clarion.api.problem import Refusal
 from clarion.api.services import Services
 from clarion.channels.base import CALLBACKS_PATH, Callback, label_of
-from clarion.errors import ClarionError, Forged, NotFound
+from clarion.errors import ClarionError, Forged, NotFound, Unavailable
 from clarion.flows.callback import Told
 from clarion.flows.reception import Reception
 
@@ -103,11 +103,14 @@ class Desk:
             hmac.digest(_NOBODY, callback.body, "sha256")
             raise NotFound("there is no such integration")
         integration = label_of(kind, name)
+        request_id = request.state.request_id
         try:
             reports = await believes.receive(callback, clock.now())
+        except Unavailable as error:  # it comes again
+            log.warning("callback.put_off", integration=integration, reason=error.message, request_id=request_id)
+            raise Unavailable("it cannot be found out now whom this comes from: send it again") from None
         except Forged as error:
             services.metrics.told(integration, "forged")
-            request_id = request.state.request_id
             log.warning("callback.forged", integration=integration, reason=error.message, request_id=request_id)
             raise Refusal(403, "forged", "this does not come from whom it claims, or not just now") from None
         if not reports:
