@@ -75,6 +75,19 @@ async def test_the_reports_of_one_request_are_done_in_their_order(scene: Scene) 
     await scene.check()
 
 
+async def test_each_part_of_what_went_in_parts_means_it(scene: Scene) -> None:
+    """A text of several segments has an id for each: delivered when one is, bounced as soon as one did not arrive."""
+    (job,) = await scene.sending()
+    await scene.record([job], provider_id="P-1 P-2 P-3")
+    for part, status in (("P-2", "delivered"), ("P-1", "delivered"), ("P-3", "bounced"), ("P-2", "delivered")):
+        assert (await scene.tell({**report(job.id, status), "id": part})).status == 200
+    for stranger in ("P-4", "P", "P-1 P-2", ""):
+        await scene.tell({**report(job.id, "failed"), "id": stranger, "key": f"of {stranger}"})
+    assert [kind for kind, _ in await scene.timeline(job.id)] == ["delivered", "bounced"]
+    assert await scene.outcomes() == {"applied": 2, "ignored": 1, "orphan": 4, "repeated": 1}
+    await scene.check()
+
+
 async def test_after_the_end_counts_go_on_and_are_folded_again(scene: Scene) -> None:
     made = await scene.sent(5)
     assert await Finish(scene.api.pool).run_once() == 1

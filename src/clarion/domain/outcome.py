@@ -13,7 +13,8 @@ from clarion.domain.feedback import Feedback
 class Sent(NamedTuple):
     """The provider accepted the message."""
 
-    #: The provider's own id; for SMTP the text of its reply to the final dot.
+    #: The provider's own id; for SMTP the text of its reply to the final dot. Where it went in parts that have ids of
+    #: their own, all of these, with blanks between them.
     provider_id: str
 
 

@@ -16,6 +16,7 @@ ORDER BY m.id FOR UPDATE
 -- name: handed
 -- $1 messages, $2 integrations, $3 ids that their providers give: which attempt each means. That with this id, or else the
 -- last of which no id is known. Where no id is given: the last that was taken, or may have been, by an account of that kind.
+-- What went in parts has the ids of all, with blanks between them: each means it.
 SELECT r.place, a.number, a.proven
 FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS r (message_id, provider, provider_message_id, place)
 CROSS JOIN LATERAL (
@@ -23,6 +24,7 @@ CROSS JOIN LATERAL (
     WHERE message_id = r.message_id
       AND (provider = r.provider OR r.provider_message_id IS NULL AND split_part(provider, ':', 1) = r.provider)
       AND (provider_message_id = r.provider_message_id
+           OR r.provider_message_id = ANY (string_to_array(provider_message_id, ' '))
            OR r.provider_message_id IS NULL AND provider_message_id IS NOT NULL
            OR provider_message_id IS NULL AND status IN ('intent', 'uncertain'))
     ORDER BY provider_message_id IS NULL, number DESC LIMIT 1

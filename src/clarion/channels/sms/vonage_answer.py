@@ -5,7 +5,7 @@ https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms. Errors
 
 answer                                     outcome
 -----------------------------------------  ------------------------------------------------------------------
-0 for each part                            Sent, with the id of the first
+0 for each part                            Sent, with the ids of all
 0 for some parts                           Uncertain: the others were not taken
 1, 10                                      Retry, everybody waits: too many at once
 4, 8, 9, 11, 14, 23, 32                    Retry, everybody waits: credentials, credit or settings of the account; no
@@ -59,8 +59,8 @@ def outcome_of(reply: Reply) -> Outcome:
         return Uncertain(f"{said}; it has no id of a message") if reply.ok else reply.refusal(said, idempotent=False)
     refused = [part for part in parts if _text(part, "status") != _TAKEN]
     if not refused:
-        id = _text(parts[0], "message-id")
-        return Sent(id) if _ID.fullmatch(id) else Uncertain("it was taken, and has no id")
+        ids = [_text(part, "message-id") for part in parts]
+        return Sent(" ".join(ids)) if all(map(_ID.fullmatch, ids)) else Uncertain("it was taken, and has no id")
     status, words = _text(refused[0], "status"), printable(_text(refused[0], "error-text"))
     said = f"status {printable(status)}" + (f": {words}" if words else "")
     if len(refused) < len(parts):

@@ -12,7 +12,8 @@ expired, failed, rejected                  bounced, with Vonage's code in the re
 buffered, unknown, and any other           nothing
 
 of the number says: 3 and 4 that it is dead, 9 that its owner wants nothing, 2, 7 and 12 that it could not be reached.
-Of a message in several parts, each part has a receipt, with an id of its own: what is told of the first counts.
+Of a message in several parts, each part has a receipt, with an id of its own. It is delivered when one is, and bounced
+as soon as one did not arrive.
 """
 
 from __future__ import annotations
