@@ -62,6 +62,18 @@ def test_a_pause_that_the_provider_asked_for_spends_nothing_however_often() -> N
     assert verdict.after >= timedelta(seconds=30)
 
 
+def test_a_room_that_is_busy_costs_no_attempt_however_often() -> None:
+    policy = Policy(attempts=3, backoff=PLAIN, on_uncertain=OnUncertain.RETRY)
+    for waits, spent, status in ((True, False, Status.QUEUED), (False, True, Status.FAILED)):
+        busy = Retry("busy", after=timedelta(seconds=30), blameless=True, unspent=waits)
+        verdict = after_attempt(busy, policy, tried=99, remains=timedelta(hours=1), chance=0.5)
+        assert (verdict.status, verdict.spent) == (status, spent)
+    late = after_attempt(
+        Retry("busy", after=timedelta(hours=2), unspent=True), policy, tried=1, remains=timedelta(hours=1), chance=0.5
+    )
+    assert late.status is Status.EXPIRED
+
+
 def test_uncertain_is_sent_again_with_its_label_or_held() -> None:
     again = decide(Uncertain("hung up after the dot"))
     assert (again.status, again.possible_duplicate) == (Status.QUEUED, True)

@@ -14,7 +14,7 @@ from clarion.channels.open_provider import open_provider
 from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.teams import TeamsFake
 from clarion.domain.feedback import Feedback
-from clarion.domain.outcome import Outcome, Reject, Retry, Sent
+from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
 
 
@@ -86,6 +86,30 @@ async def test_a_host_that_is_not_there_holds_up_no_other() -> None:
     assert isinstance(outcomes[-1], Retry)
     assert outcomes[-1].unspent
     assert timedelta(seconds=20) < (outcomes[-1].after or timedelta(0)) <= timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(("status", "waits"), [(429, True), (503, True), (500, False), (405, False), (302, False)])
+async def test_what_a_room_that_others_name_answers_concerns_it_alone(
+    fake: TeamsFake, status: int, waits: bool
+) -> None:
+    fake.faults.add(Fault(how=How.ANSWER, status=status, headers={"retry-after": "30"}))
+    (outcome,) = await _send(fake, chat_message(teams_url("one")))
+    assert isinstance(outcome, Retry | Uncertain)
+    assert outcome.blameless
+    if isinstance(outcome, Retry):
+        assert (outcome.pause_provider, outcome.unspent) == (False, waits)
+    fake.faults.add(Fault(how=How.ANSWER, status=status, headers={"retry-after": "30"}))
+    (own,) = await _send(fake, chat_message(), url=teams_url("own"))
+    assert not isinstance(own, Retry) or own.pause_provider, "of the account's own all wait"
+
+
+async def test_nothing_in_a_network_is_asked_whatever_stands_in_the_database() -> None:
+    provider = open_provider("chat", teams_account())
+    inside = ("127.0.0.1", "169.254.169.254", "[::1]", "localhost", "10.0.0.1")
+    items = [chat_message(f"https://{host}/workflows/x/triggers/manual/paths/invoke?sig=x") for host in inside]
+    outcomes = await provider.send(items)
+    await provider.close()
+    assert [(type(one), getattr(one, "code", "")) for one in outcomes] == [(Reject, "url_not_allowed")] * len(inside)
 
 
 def test_only_a_workflows_address_is_one() -> None:

@@ -22,7 +22,7 @@ from clarion.channels.base import Chat
 from clarion.channels.chat.over_http import PATIENCE, ChatOverHttp, Request, guard_for, hook_at
 from clarion.channels.chat.teams_answer import outcome_of
 from clarion.channels.chat.teams_message import body_of
-from clarion.domain.outcome import Outcome, Reject, Retry
+from clarion.domain.outcome import Outcome, Reject, Retry, Uncertain
 from clarion.http.client import Client, Patience
 from clarion.http.reply import Reply
 
@@ -52,10 +52,8 @@ class Teams(ChatOverHttp):
         if not isinstance(made, Request):
             return made
         answer = await self._client(made.to.host).post(made.to, made.body, made.headers)
-        if isinstance(answer, Reply):
-            return self._outcome(answer, room, own=not item.to)
-        # That this room cannot be reached says nothing of the account.
-        return answer if not item.to or not isinstance(answer, Retry) else _of_the_room(answer)
+        outcome = self._outcome(answer, room, own=not item.to) if isinstance(answer, Reply) else answer
+        return _of_the_room(outcome) if item.to else outcome
 
     def _request(self, item: Chat, room: str) -> Request | Outcome:
         body = orjson.dumps(body_of(item.content))
@@ -72,6 +70,9 @@ class Teams(ChatOverHttp):
         return self._clients.get(host, self._http)
 
 
-def _of_the_room(retry: Retry) -> Retry:
-    rests = retry.pause_provider and retry.after is not None
-    return replace(retry, pause_provider=False, blameless=True, unspent=rests)
+def _of_the_room(outcome: Outcome) -> Outcome:
+    """What a server that others have named does says nothing of the account, and makes nobody else wait."""
+    if isinstance(outcome, Retry):
+        unspent = outcome.unspent or (outcome.pause_provider and outcome.after is not None)
+        return replace(outcome, pause_provider=False, blameless=True, unspent=unspent)
+    return replace(outcome, blameless=True) if isinstance(outcome, Uncertain) else outcome
