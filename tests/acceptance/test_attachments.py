@@ -84,7 +84,11 @@ async def test_all_mails_of_a_trigger_have_its_files_and_each_is_fetched_once(
     assert files.posted[0].line == "GET /invoices/Rechnung%20M%C3%BCller.pdf?token=1 HTTP/1.1"
     plain = await house.trigger({"recipients": GUESTS[:1]}, "invoice")
     await house.finished(plain)
-    assert parts(house.smtp.accepted[-1].data) == []
+    data = house.smtp.accepted[-1].data
+    assert parts(data) == []
+    message = message_from_bytes(data, policy=policy.default)
+    assert (message["feedback-id"], message["auto-submitted"]) == ("invoice:clarion", "auto-generated")
+    assert str(message["message-id"]).endswith("@shop.example>")
     await house.check()
 
 

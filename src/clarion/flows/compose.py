@@ -68,7 +68,9 @@ def compose_email(sender: str, offers: Offers | None = None, tracking: Tracking 
             to_name=row["name"],
             sender=context.version.workflow.sender or sender,
             content=content,
-            headers=offers.headers(url) if offers is not None and url is not None else (),
+            headers=context.headers + offers.headers(url)
+            if offers is not None and url is not None
+            else context.headers,
             wanted=context.wanted,
         )
 

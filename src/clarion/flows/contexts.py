@@ -25,13 +25,26 @@ from clarion.templates.prepared import Prepared
 class Context:
     """One trigger, ready to render for any of its recipients."""
 
-    __slots__ = ("_prepared", "_scope", "_shared", "category", "trigger_id", "version", "wanted", "workflow_key")
+    __slots__ = (
+        "_prepared",
+        "_scope",
+        "_shared",
+        "category",
+        "headers",
+        "trigger_id",
+        "version",
+        "wanted",
+        "workflow_key",
+    )
 
     def __init__(self, row: Mapping[str, Any], version: Version) -> None:
         self.version = version
         self.workflow_key: str = row["workflow_key"]
         self.trigger_id: UUID = row["id"]
         self.category = version.workflow.category
+        #: Fields that all its mails have: by the Feedback-ID, mailboxes tell what is complained of (Gmail's Postmaster
+        #: Tools), each part by itself.
+        self.headers = (("Feedback-ID", ":".join(filter(None, (self.workflow_key, self.category, "clarion")))),)
         files = tuple(map(Reference.from_json, row["attachments"]))
         #: The files that go with its mails; None for none.
         self.wanted = Wanted(row["tenant_id"], row["id"], files) if files else None

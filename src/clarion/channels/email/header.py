@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_base64
+from functools import lru_cache
 
 from clarion.domain.address import check_header_text, parse_sender
 from clarion.errors import Invalid
@@ -34,6 +35,8 @@ def extra_field(name: str, value: str) -> str:
     Allowed are names that match ``X-[A-Za-z0-9-]{1,60}``, ``Reply-To`` (an address) and a short list of others.
     Raises `Invalid` (``invalid_header``, or ``invalid_email`` for the address of a Reply-To).
     """
+    if name == "Feedback-ID":
+        return _feedback_id(value)
     if name == "Reply-To":
         return f"Reply-To: {mailbox(len('Reply-To'), *parse_sender(value))}\r\n"
     if _CUSTOM_NAME.fullmatch(name) or name in _TEXT_FIELDS:
@@ -45,6 +48,12 @@ def extra_field(name: str, value: str) -> str:
         f"{', '.join(sorted(_TEXT_FIELDS | _STRUCTURED_FIELDS | {'Reply-To'}))}",
         code="invalid_header",
     )
+
+
+@lru_cache(maxsize=256)
+def _feedback_id(value: str) -> str:
+    """The same for all mails of a trigger."""
+    return f"Feedback-ID: {text(len('Feedback-ID'), value)}\r\n"
 
 
 def text(name_length: int, value: str) -> str:
