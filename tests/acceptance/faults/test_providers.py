@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncpg import DeadlockDetectedError
 from tests.support import providers
 from tests.support.chats import CHAT_CASES, ChatCase
 from tests.support.clock import pass_time_for_jobs
@@ -45,7 +46,7 @@ CASES = {
     # One whose successes name no message cannot be compared with its ledger.
     **{kind: case for kind, case in CHAT_CASES.items() if case.names_messages},
 }
-EACH = 40
+EACH = 60
 PROMPT = Patience(connect=timedelta(seconds=1), total=timedelta(seconds=1))
 WORDS = {
     "email": "---\nsubject: Order\n---\nIt is ready, {{ recipient.name }}.",
@@ -68,7 +69,7 @@ SPOILT = [
     Fault(how=How.LATE, delay_s=0.3),
 ]
 FINE = Fault(how=How.LATE)
-_OPEN = "SELECT count(*) FROM message WHERE status IN ('queued', 'sending')"
+_ENDED = "SELECT count(*) FROM message WHERE status NOT IN ('queued', 'sending')"
 _MESSAGES = """
 SELECT m.workflow_key, m.status, m.reason, m.possible_duplicate, m.provider_message_id,
        (SELECT array_agg(a.status ORDER BY a.number) FROM attempt a WHERE a.message_id = m.id) AS outcomes
@@ -93,7 +94,8 @@ async def test_ledger_and_database_agree_after_bad_days(
             chance.shuffle(requests)
             case.faults.add(*requests)
             settings = load_settings(
-                {"project": project, "worker.poll_interval": "50ms", "worker.lease": "1s"},
+                # Short lists: what is on its way when the worker dies stays unknown, and is no answer to anything.
+                {"project": project, "worker.poll_interval": "50ms", "worker.lease": "1s", "worker.intent_size": 4},
                 {"CLARION_PROVIDERS": json.dumps({"main": {"kind": kind}})},
             )
             for _ in range(2):
@@ -123,9 +125,8 @@ async def _judge(house: House, case: Case) -> None:
     rows = await house.api.pool.fetch(_MESSAGES)
     table = "\n".join(sorted(f"{dict(row)}" for row in rows))
     assert len(rows) == 2 * EACH
-    # A room that is refused for good is everybody's: who comes later is not sent there.
-    ends = {"sent", "failed", "unknown", *(("skipped",) if isinstance(case, ChatCase) else ())}
-    assert {row["status"] for row in rows} <= ends, table
+    # A room or a device that is refused for good is everybody's: who comes later is not sent there.
+    assert {row["status"] for row in rows} <= {"sent", "failed", "unknown", "skipped"}, table
     taken, sent = case.taken(), [row["provider_message_id"] for row in rows if row["status"] == "sent"]
     assert len(set(sent)) == len(sent) > EACH / 2, table
     uncertain = sum(list(row["outcomes"] or ()).count("uncertain") for row in rows)
@@ -187,9 +188,10 @@ async def _hurried(house: House) -> AsyncIterator[None]:
         pool = house.api.pool
         while True:
             await asyncio.sleep(0.2)
-            await pool.execute("UPDATE rate_limit SET paused_until = now() WHERE paused_until > now()")
-            await pool.execute("UPDATE breaker SET until = now() WHERE until > now()")
-            await pass_time_for_jobs(pool, timedelta(days=2))
+            with contextlib.suppress(DeadlockDetectedError):  # the worker has it; the next time will do
+                await pool.execute("UPDATE rate_limit SET paused_until = now() WHERE paused_until > now()")
+                await pool.execute("UPDATE breaker SET until = now() WHERE until > now()")
+                await pass_time_for_jobs(pool, timedelta(days=2))
 
     hurrying = asyncio.create_task(hurry())
     try:
@@ -201,7 +203,7 @@ async def _hurried(house: House) -> AsyncIterator[None]:
 
 
 async def _is_at_rest(house: House) -> bool:
-    return bool(await house.api.pool.fetchval(_OPEN) == 0)
+    return bool(await house.api.pool.fetchval(_ENDED) == 2 * EACH)
 
 
 def _files(channel: str) -> dict[str, str | bytes | None]:

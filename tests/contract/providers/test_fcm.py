@@ -85,6 +85,14 @@ async def test_what_comes_twice_is_one_on_the_screen(fake: FcmFake) -> None:
     assert by_token[plain.to]["android"]["notification"] == {"tag": id}
 
 
+async def test_fcm_is_asked_to_keep_a_message_no_longer_than_it_does(fake: FcmFake) -> None:
+    (outcome,) = await _send(fake, push_message(ttl=timedelta(days=60)))
+    (taken,) = fake.taken
+    assert outcome == Sent(taken.name)
+    android: Any = taken.message["android"]
+    assert android["ttl"] == "2419200s"
+
+
 async def test_an_installation_is_one_as_well(fake: FcmFake, library: firebase_admin.App) -> None:
     id = "cRA0mXyFQ-SgAbCdEfGh12"
     assert isinstance((await _send(fake, push_message(id)))[0], Sent)

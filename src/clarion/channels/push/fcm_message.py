@@ -9,7 +9,7 @@ and, unless there is a collapse key, what Apple's service collapses by. The appl
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from clarion import ids
 from clarion.channels.base import Push
@@ -18,6 +18,8 @@ from clarion.channels.base import Push
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
 #: What an installation of Firebase's is called: newer libraries target that instead of a token, which has a colon.
 _INSTALLATION = re.compile(r"[cdef][A-Za-z0-9_-]{21}")
+#: For longer FCM keeps no message, and it refuses one that asks for it.
+LONGEST = timedelta(weeks=4)
 #: Of the data that the application is told: our id of the message, and what opens when it is touched.
 ID, URL = "clarion_id", "url"
 
@@ -25,7 +27,7 @@ ID, URL = "clarion_id", "url"
 def message_of(item: Push, now: datetime) -> dict[str, object]:
     """The ``message`` of a request to send *item* at *now*."""
     content, id = item.content, ids.show(ids.Prefix.MESSAGE, item.message_id)
-    seconds = int(item.ttl.total_seconds())
+    seconds = int(min(item.ttl, LONGEST).total_seconds())
     data = {**({URL: content.url} if content.url else {}), **content.data, ID: id}
     notification = {"title": content.title, "body": content.body}
     if content.image:
