@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from asyncpg import DeadlockDetectedError
 from tests.support import providers
-from tests.support.chats import CHAT_CASES, ChatCase
+from tests.support.chats import CHAT_CASES
 from tests.support.clock import pass_time_for_jobs
 from tests.support.house import House, open_house
 from tests.support.project import build
