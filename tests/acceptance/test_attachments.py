@@ -23,6 +23,10 @@ HERE = "127.0.0.0/8"
 FILES = {
     "workflows/invoice.yaml": "expires_after: 1h\nbackoff: {waits: [50ms]}\nattempts: 3\nsteps: [{channel: email}]\n",
     "templates/invoice/email.html": "---\nsubject: Invoice\n---\n<img src='cid:logo'>Dear {{ recipient.name }}\n",
+    "workflows/terms.yaml": "steps:\n  - channel: email\n    template: email\n    attachments:\n"
+    '      - url: "http://127.0.0.1:{{ payload.port }}/{{ payload.orderId }}.pdf"\n'
+    '        name: "Order {{ payload.orderId }}.pdf"\n',
+    "templates/terms/email.txt": "---\nsubject: Terms\n---\nSee the file.\n",
     "clarion.toml": '[email]\nfrom = "Shop <shop@shop.example>"\n',
 }
 ENV = {"CLARION_ATTACHMENTS_ALLOWED_HOSTS": "127.0.0.1", "CLARION_ATTACHMENTS_ALLOW_NETWORKS": HERE}
@@ -90,6 +94,19 @@ async def test_all_mails_of_a_trigger_have_its_files_and_each_is_fetched_once(
     assert (message["feedback-id"], message["auto-submitted"]) == ("invoice:clarion", "auto-generated")
     assert str(message["message-id"]).endswith("@shop.example>")
     await house.check()
+
+
+async def test_a_step_names_files_by_what_has_happened(house: House, files: EndpointServer) -> None:
+    payload = {"port": files.port, "orderId": "77"}
+    await house.finished(await house.trigger({"recipients": GUESTS[:3], "payload": payload}, "terms"))
+    assert [posted.line for posted in files.posted] == ["GET /77.pdf HTTP/1.1"]
+    assert len(house.smtp.accepted) == 3
+    message = message_from_bytes(house.smtp.accepted[0].data, policy=policy.default)
+    assert [part.get_filename() for part in message.walk() if part.get_filename()] == ["Order 77.pdf"]
+    trigger = await house.trigger({"recipients": GUESTS[:1], "payload": {"port": 1}}, "terms")
+    await house.finished(trigger)
+    ((status, reason),) = await reasons(house, trigger)
+    assert (status, "payload.orderId" in reason) == ("failed", True), reason
 
 
 async def test_what_cannot_be_had_just_now_is_asked_for_again(house: House, files: EndpointServer) -> None:

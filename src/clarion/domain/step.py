@@ -8,6 +8,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from clarion.domain.attachment import Reference
+
 
 class Channel(StrEnum):
     """The kinds of channel that exist; each has a queue of its name."""
@@ -34,6 +36,8 @@ class ChannelStep:
     type: str | None = None
     #: Of a webhook: JSON whose strings are CEL; None is all that is known.
     data: object = None
+    #: Of mail: files that go with it; their URLs and names are Liquid.
+    attachments: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +59,10 @@ Step = ChannelStep | DelayStep
 def to_json(step: Step) -> dict[str, object]:
     """*step* as it is stored; `from_json` reads it back."""
     if isinstance(step, ChannelStep):
-        usual = {"key": step.key, "channel": step.channel.value, "template": step.template, "when": step.when}
-        return usual | ({"type": step.type, "data": step.data} if step.channel is Channel.WEBHOOK else {})
+        told: dict[str, object] = {"key": step.key, "channel": step.channel.value, "template": step.template}
+        told |= {"when": step.when}
+        told |= {"type": step.type, "data": step.data} if step.channel is Channel.WEBHOOK else {}
+        return told | ({"attachments": [one.to_json() for one in step.attachments]} if step.attachments else {})
     delay = {"until": step.until} if step.length is None else {"seconds": step.length.total_seconds()}
     return {"key": step.key, "delay": delay, "when": step.when}
 
@@ -67,8 +73,10 @@ def from_json(data: Mapping[str, Any]) -> Step:
     delay = data.get("delay")
     if delay is None:
         template = str(data["template"])
-        own = {"type": data.get("type"), "data": data.get("data")}
-        return ChannelStep(key=str(data["key"]), channel=Channel(data["channel"]), template=template, when=when, **own)
+        own: dict[str, Any] = {"type": data.get("type"), "data": data.get("data")}
+        files = tuple(map(Reference.from_json, data.get("attachments", ())))
+        usual: dict[str, Any] = {"key": str(data["key"]), "channel": Channel(data["channel"]), "template": template}
+        return ChannelStep(**usual, when=when, attachments=files, **own)
     if "until" in delay:
         return DelayStep(key=str(data["key"]), until=str(delay["until"]), when=when)
     return DelayStep(key=str(data["key"]), length=timedelta(seconds=float(delay["seconds"])), when=when)

@@ -71,7 +71,7 @@ def compose_email(sender: str, offers: Offers | None = None, tracking: Tracking 
             headers=context.headers + offers.headers(url)
             if offers is not None and url is not None
             else context.headers,
-            wanted=context.wanted,
+            wanted=context.wanted(row["step"]),
         )
 
     return compose

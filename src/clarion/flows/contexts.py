@@ -20,20 +20,24 @@ from clarion.flows.variables import shared_variables
 from clarion.store import triggers
 from clarion.store.database import Connection
 from clarion.templates.prepared import Prepared
+from clarion.templates.text import Text
+from clarion.templates.vocabulary import SHARED
 
 
 class Context:
     """One trigger, ready to render for any of its recipients."""
 
     __slots__ = (
+        "_files",
         "_prepared",
         "_scope",
         "_shared",
+        "_tenant_id",
+        "_wanted",
         "category",
         "headers",
         "trigger_id",
         "version",
-        "wanted",
         "workflow_key",
     )
 
@@ -45,12 +49,28 @@ class Context:
         #: Fields that all its mails have: by the Feedback-ID, mailboxes tell what is complained of (Gmail's Postmaster
         #: Tools), each part by itself.
         self.headers = (("Feedback-ID", ":".join(filter(None, (self.workflow_key, self.category, "clarion")))),)
-        files = tuple(map(Reference.from_json, row["attachments"]))
-        #: The files that go with its mails; None for none.
-        self.wanted = Wanted(row["tenant_id"], row["id"], files) if files else None
+        self._tenant_id: UUID = row["tenant_id"]
+        self._files = tuple(map(Reference.from_json, row["attachments"]))
+        self._wanted: dict[int, Wanted | None] = {}
         self._shared = shared_variables(row)
         self._prepared: dict[int, Prepared] = {}
         self._scope: Scope | None = None
+
+    def wanted(self, number: int) -> Wanted | None:
+        """The files that go with the mails of a step: the trigger's, then the step's own; None for none.
+
+        Raises `Invalid` where what their names are made of is missing.
+        """
+        if number not in self._wanted:
+            step = self.version.workflow.steps[number]
+            assert isinstance(step, ChannelStep)
+            files = self._files + tuple(map(self._filled, step.attachments))
+            self._wanted[number] = Wanted(self._tenant_id, self.trigger_id, files) if files else None
+        return self._wanted[number]
+
+    def _filled(self, file: Reference) -> Reference:
+        url, name = (text and Text(text, SHARED).render(self._shared) for text in (file.url, file.name))
+        return file._replace(url=url, name=name)
 
     def render(self, message: Mapping[str, Any], unsubscribe_url: str | None = None) -> Content:
         """The words of one message (a row of `messages.load`), with the link that it offers, if it offers one.

@@ -15,11 +15,12 @@ from clarion.domain.suggest import one_of
 from clarion.domain.webhook import check_type
 from clarion.domain.webhook_body import Body
 from clarion.errors import Invalid
+from clarion.project.attached import read_attached
 from clarion.project.name import checked_name
 from clarion.project.plain_value import Plain, locate
 from clarion.project.table import Notes, Table, duration, kind, place_in
 
-STEP_KEYS = frozenset({"key", "channel", "delay", "template", "when", "type", "data"})
+STEP_KEYS = frozenset({"key", "channel", "delay", "template", "when", "type", "data", "attachments"})
 DELAY_KEYS = frozenset({"until"})
 
 MOST_STEPS = 50
@@ -82,7 +83,11 @@ def _step(node: yaml.Node, notes: Notes) -> Step | None:
     for own in _OF_WEBHOOKS:
         if table.has(own):
             notes.add(table.at(own), f"a step on `{channel.value}` has no `{own}`", "only those on `webhook` have")
-    return ChannelStep(key=key or channel.value, channel=channel, template=template or channel.value, when=when)
+    if channel is not Channel.EMAIL and table.has("attachments"):
+        notes.add(table.at("attachments"), f"a step on `{channel.value}` has no `attachments`", "only mails have files")
+    files = read_attached(table, notes) if channel is Channel.EMAIL else ()
+    name = channel.value
+    return ChannelStep(key=key or name, channel=channel, template=template or name, when=when, attachments=files)
 
 
 def _webhook_step(table: Table, notes: Notes, key: str | None, template: str | None, when: str | None) -> ChannelStep:
@@ -108,7 +113,7 @@ def _webhook_step(table: Table, notes: Notes, key: str | None, template: str | N
 
 
 def _delay_step(table: Table, notes: Notes) -> DelayStep | None:
-    for other in ("channel", "template", *_OF_WEBHOOKS):
+    for other in ("channel", "template", "attachments", *_OF_WEBHOOKS):
         if table.has(other):
             hint = "make two steps of it: first `- delay: …`, then `- channel: …`"
             notes.add(table.at(other), f"a step with a `delay` has no `{other}`", hint)

@@ -25,6 +25,8 @@ ROOTS: Roots = {
     "trigger": ("id", "transaction_id", "metadata", "created_at"),
     "message": ("id", "channel", "unsubscribe_url"),
 }
+#: Those whose values all messages of a trigger share.
+SHARED: Roots = {name: ROOTS[name] for name in ("payload", "workflow", "trigger")}
 _PROPERTIES = ("size", "first", "last")
 
 
