@@ -154,3 +154,12 @@ async def test_what_is_old_is_counted_and_removed(house: House) -> None:
     (caught,) = (await house.well("prune", "--what", "caught_mails", "--json")).lines
     assert caught == {"what": "caught_mails", "rows": 0, "weeks": 0}
     assert "went" in (await house.well("prune")).out
+
+
+async def test_what_does_not_lie_in_quarantine_cannot_be_redriven(house: House) -> None:
+    for words in (
+        ("redrive", "qua_01a216e2633c73eca2b63004462508ca"),
+        ("show", "qua_01a216e2633c73eca2b63004462508ca"),
+    ):
+        done = await clarion("quarantine", *words, cwd=house.folder)
+        assert done.code == 3, done.err + done.out

@@ -102,7 +102,7 @@ def redrive(
 ) -> None:
     """Have them read again by the bindings as they are now.
 
-    Exits with 1 when any stays where it is.
+    Exits with 1 when any stays where it is, with 3 when one of the ids is of none that waits there.
     """
     from clarion.cli.address import remote
     from clarion.cli.bar import Bar
@@ -129,6 +129,8 @@ def redrive(
     write_one(done, columns, as_json=json)
     if done["still"]:
         raise typer.Exit(1)
+    if ids and sum(done.values()) < len(set(ids)):
+        raise typer.Exit(3)
 
 
 def _in_parts(ids: Sequence[str]) -> Iterator[list[str]]:
