@@ -30,7 +30,7 @@ from clarion.connections import (
 from clarion.domain.publishing import Patience
 from clarion.domain.vault import Vault
 from clarion.domain.workflow import Channel
-from clarion.flows import advance, callback, cancel, expand, publications, rows, schedules, timers
+from clarion.flows import advance, callback, cancel, expand, publications, receipts, rows, schedules, timers
 from clarion.flows import hearing as hear
 from clarion.flows.accounts import Accounts
 from clarion.flows.act import Act
@@ -63,6 +63,7 @@ from clarion.flows.marks import Marks
 from clarion.flows.publish import PublishAll
 from clarion.flows.published import Published
 from clarion.flows.react import React
+from clarion.flows.receipts import AskReceipts
 from clarion.flows.run_schedules import RunSchedules
 from clarion.flows.slots import Slots
 from clarion.flows.suppressed import Suppressed
@@ -117,19 +118,15 @@ def build_handlers(
     )
     suppressed = Suppressed(critical=settings.suppression.critical_categories, soft=soft_rule(settings))
     offers = offers_of(settings)
-    given: dict[str, Any] = {
-        "worker": worker,
-        "slots": slots,
-        "turns": turns,
-        "hearing": hearing,
-        "suppressed": suppressed,
-    }
+    given: dict[str, Any] = {"worker": worker, "slots": slots, "turns": turns}
+    given |= {"hearing": hearing, "suppressed": suppressed}
     routed = partial(_routed, stack, settings, pool, contexts, balancing, **given)
     compose = compose_email(settings.email.sender or "", offers, tracking_of(settings))
     files = _enclosing(stack, settings, pool)
     email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations, around=files)
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
+    asked = push.askable if isinstance(push, DeliverRouted) else {}
     chat = routed(channel=Channel.CHAT, compose=compose_chat, reach=reach_chats)
     webhook = _webhooks(stack, settings, pool, contexts, **given)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
@@ -157,7 +154,10 @@ def build_handlers(
         },
         schedules.QUEUE: {schedules.RUN: scheduled.run, schedules.RUN_NOW: scheduled.run_now},
         publications.QUEUE: {publications.KIND: publishing},
-        callback.QUEUE: {callback.KIND: EarlyCallbacks(pool, slots=slots, hearing=hearing, soft=suppressed.soft)},
+        callback.QUEUE: {
+            callback.KIND: EarlyCallbacks(pool, slots=slots, hearing=hearing, soft=suppressed.soft),
+            receipts.KIND: AskReceipts(pool, asked, slots=slots, hearing=hearing, soft=suppressed.soft),
+        },
         hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
     }
 

@@ -15,9 +15,10 @@ from tests.support.clock import pass_time_for_jobs
 from tests.support.command import CLARION, environment
 from tests.support.house import House, open_house
 from tests.support.providers import device_token
-from tests.support.push import SUBJECT, VAPID_KEY, subscribed
+from tests.support.push import SUBJECT, VAPID_KEY, expo_token, subscribed
 from tests.support.wait import wait_until
 
+from clarion.dev.fakes.expo import ExpoFake
 from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.fcm import FcmFake
 from clarion.dev.fakes.webpush import WebPushFake
@@ -302,6 +303,55 @@ async def test_each_device_is_reached_through_an_account_of_its_own_kind(
             await pass_time_for_jobs(house.api.pool, timedelta(minutes=2))
             done = await house.finished(trigger)
             assert done["by_channel"]["push"]["skipped"] == 1, "its device is gone"
+            await house.check()
+
+
+async def test_what_became_of_messages_is_asked_for_where_nobody_tells(database: str, project: Path) -> None:
+    async with ExpoFake() as expo:
+        env = {"CLARION_PROVIDERS": json.dumps({"expo": {"kind": "expo", "base_url": expo.url}})}
+        async with open_house(database, project=project, env=env) as house:
+            tokens = {name: expo_token() for name in ("well", "gone", "moved", "late", "never")}
+            await house.put("/v1/recipients/ann", {"name": "Ann"})
+            for name, token in tokens.items():
+                device = {"token": token, "provider": "expo"}
+                await house.put(f"/v1/recipients/ann/devices/{name}", device)
+            trigger = await house.trigger({"recipients": ["ann"]}, "ready")
+            done = await house.finished(trigger)
+            assert done["by_channel"]["push"]["sent"] == 5
+            ticket = {name: next(one.id for one in expo.taken if one.to == token) for name, token in tokens.items()}
+            dead: dict[str, object] = {
+                "status": "error",
+                "message": "gone",
+                "details": {"error": "DeviceNotRegistered"},
+            }
+            expo.receipts = {ticket["gone"]: dead, ticket["moved"]: dead, ticket["late"]: dead}
+            expo.unknown = {ticket["late"], ticket["never"]}
+            await house.put("/v1/recipients/ann/devices/moved", {"token": expo_token(), "provider": "expo"})
+            assert expo.receipts_asked == [], "Expo asks for a quarter of an hour"
+
+            async def status(name: str) -> str:
+                found = {one["address"]: one for one in await _messages(house, trigger)}
+                return str(found[name]["status"])
+
+            async def failed(*names: str) -> bool:
+                return [await status(name) for name in names] == ["failed"] * len(names)
+
+            await pass_time_for_jobs(house.api.pool, timedelta(minutes=16))
+            await wait_until(lambda: failed("gone", "moved"), 30, "the receipts")
+            devices_now = {one["id"]: one for one in (await house.get("/v1/recipients/ann/devices"))["items"]}
+            assert devices_now["gone"]["disabled_at"] is not None
+            assert devices_now["moved"]["disabled_at"] is None, "the token that was used is not its token any more"
+            assert [await status(name) for name in ("well", "late", "never")] == ["sent"] * 3
+            expo.unknown.discard(ticket["late"])
+            expo.faults.add(Fault(how=How.ANSWER, status=503))
+
+            async def asked(times: int) -> bool:
+                await pass_time_for_jobs(house.api.pool, timedelta(minutes=5))
+                return len(expo.receipts_asked) >= times and await status("late") == "failed"
+
+            await wait_until(lambda: asked(2), 30, "the late one")
+            assert expo.receipts_asked[0] == 5
+            assert set(expo.receipts_asked[1:]) <= {1, 2}, "what is known is not asked again"
             await house.check()
 
 

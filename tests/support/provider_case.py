@@ -30,6 +30,8 @@ class Case(ABC):
     refused_as: str = "invalid_recipient"
     #: Whether its server speaks first, so that nothing is sent to one that says something else.
     greets: bool = False
+    #: How many messages go in one request.
+    together: int = 1
     faults: Faults
     url: str
     #: Whether it is taken once however often it is sent, and a 5xx is therefore simply tried again.

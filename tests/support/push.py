@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,16 +14,19 @@ from tests.support.providers import PROMPT, Case, push_message
 from clarion.channels.account import Account
 from clarion.channels.base import Push
 from clarion.channels.push.apns import Apns
+from clarion.channels.push.expo import Expo
 from clarion.channels.push.subscription import parse_subscription
 from clarion.channels.push.vapid import load_key, public_text
 from clarion.channels.push.webpush import WebPush
 from clarion.dev.fakes.apns import KEY_ID, TEAM_ID, TOPIC, ApnsFake
+from clarion.dev.fakes.expo import ExpoFake
 from clarion.dev.fakes.webpush import WebPushFake
 from clarion.http.client import Patience
 from clarion.project.providers import read_accounts
 
 #: Of no use: the octets 1 to 32.
 VAPID_KEY = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA"
+EXPO_TOKEN = "5ecre7" + "e4p0" * 8
 SUBJECT = "mailto:ops@shop.example"
 
 
@@ -85,7 +89,38 @@ class ApnsCase(Case):
         return '{"reason": "Unregistered", "timestamp": 1700000000000}'
 
 
+class ExpoCase(Case):
+    """Expo: no idempotency key, many messages in a request, and an id for each."""
+
+    secrets = (EXPO_TOKEN,)
+    refused_as = "unregistered"
+    together = 100
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with ExpoFake(access_token=EXPO_TOKEN) as self.fake:
+            self.faults, self.url = self.fake.faults, self.fake.url
+            yield
+
+    def provider(self, base_url: str | None = None, patience: Patience = PROMPT, **more: Any) -> Expo:
+        return Expo(expo_account(self.fake, base_url=base_url or self.url, connections="20"), patience=patience, **more)
+
+    def item(self, *, refused: bool = False) -> Push:
+        token = expo_token()
+        if refused:
+            self.fake.dead.add(token)
+        return push_message(token)
+
+    def taken(self) -> list[str]:
+        return [message.id for message in self.fake.taken]
+
+    def error(self) -> str:
+        ticket = {"status": "error", "message": "gone", "details": {"error": "DeviceNotRegistered"}}
+        return json.dumps({"data": [ticket]})
+
+
 PUSH_CASES: Mapping[str, type[Case]] = {
+    "expo": ExpoCase,
     "apns": ApnsCase,
     "webpush": WebPushCase,
 }
@@ -102,6 +137,20 @@ def apns_account(fake: ApnsFake, name: str = "apple", **more: str) -> Account:
     table = {"kind": "apns", "key": fake.key, "key_id": KEY_ID, "team_id": TEAM_ID, "topic": TOPIC}
     (account,) = read_accounts({name: {**table, "base_url": fake.url, **more}})
     return account
+
+
+def expo_account(fake: ExpoFake, name: str = "expo", **more: str) -> Account:
+    """An account at *fake* as the settings would have it."""
+    table = {"kind": "expo", "base_url": fake.url}
+    if fake.access_token is not None:
+        table["access_token"] = fake.access_token
+    (account,) = read_accounts({name: {**table, **more}})
+    return account
+
+
+def expo_token() -> str:
+    """A token such as an application that is built with Expo gets."""
+    return f"ExponentPushToken[{secrets.token_urlsafe(16)}]"
 
 
 def apple_token() -> str:

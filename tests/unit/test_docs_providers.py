@@ -25,7 +25,7 @@ from clarion.channels.email import (
     ses_events,
 )
 from clarion.channels.kinds import kinds
-from clarion.channels.push import apns_answer, fcm_answer
+from clarion.channels.push import apns_answer, expo_answer, fcm_answer
 from clarion.channels.sms import sns_answer, twilio_answer, vonage_answer, vonage_callbacks
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.http.outcome import BUSY, LOCKED_OUT
@@ -72,6 +72,11 @@ def test_every_code_of_fcm_that_is_known_is_told() -> None:
 def test_every_reason_of_apns_that_is_known_is_told() -> None:
     answers = section(PROVIDERS, "`apns`")
     assert [reason for reason in apns_answer.KNOWN if f"`{reason}`" not in answers] == []
+
+
+def test_every_error_of_expo_that_is_known_is_told() -> None:
+    answers = section(PROVIDERS, "`expo`")
+    assert [error for error in expo_answer.KNOWN if f"`{error}`" not in answers] == []
 
 
 def test_every_name_and_event_of_resend_that_is_known_is_told() -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from clarion.domain.attachment import Reference
 from clarion.domain.content import ChatContent, EmailContent, PushContent, SmsContent
 from clarion.domain.feedback import Feedback
-from clarion.domain.outcome import Outcome
+from clarion.domain.outcome import Outcome, Retry
 from clarion.domain.status import Status
 from clarion.domain.workflow import Priority
 
@@ -114,6 +114,14 @@ def label_of(kind: str, name: str) -> str:
     return f"{kind}:{name}"
 
 
+class Asked(NamedTuple):
+    """A message of which its provider is asked what became of it."""
+
+    message_id: UUID
+    #: As `Sent` had it.
+    provider_id: str
+
+
 class Provider(ABC, Generic[Item]):
     """Hands messages to one account at one provider.
 
@@ -123,10 +131,16 @@ class Provider(ABC, Generic[Item]):
 
     #: A short name for logs, attempts and metrics, e.g. ``smtp``.
     name: str
+    #: So long after a message was handed over it is asked what became of it; None where it is not to be asked.
+    asks_after: timedelta | None = None
 
     @abstractmethod
     async def send(self, items: Sequence[Item]) -> list[Outcome]:
         """Hand over *items* and wait for an outcome of each."""
+
+    async def ask(self, asked: Sequence[Asked]) -> Heard | Retry:
+        """What became of messages that were handed over, or why that cannot be said now. Asking changes nothing."""
+        raise NotImplementedError
 
     @abstractmethod
     async def close(self) -> None:
@@ -159,6 +173,15 @@ class Report:
     feedback: Feedback | None = None
     #: The same for the same report, however often it comes: by this a repetition is known.
     key: str
+
+
+class Heard(NamedTuple):
+    """What a provider that was asked has said."""
+
+    #: Of those that it has something to say of which is not known yet.
+    reports: Sequence[Report]
+    #: Those of which it knows nothing yet: they may be asked about again.
+    missing: Sequence[Asked]
 
 
 class Callbacks(ABC):

@@ -18,6 +18,7 @@ from clarion.channels.email.sendgrid_account import SENDGRID
 from clarion.channels.email.ses_account import SES
 from clarion.channels.email.smtp_account import SMTP
 from clarion.channels.push.apns_account import APNS
+from clarion.channels.push.expo_account import EXPO
 from clarion.channels.push.fcm_account import FCM
 from clarion.channels.push.webpush_account import WEBPUSH
 from clarion.channels.sms.sns_account import SNS
@@ -32,6 +33,7 @@ _KINDS = (
     APNS,
     APPRISE,
     DISCORD,
+    EXPO,
     FCM,
     MAILGUN,
     POSTMARK,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 from clarion.errors import Invalid
@@ -57,6 +58,11 @@ def check_token(text: str) -> str:
     if not _TOKEN.fullmatch(text):
         raise Invalid("it has blanks, line breaks or characters beyond ASCII; take it as it is", code="invalid_token")
     return text
+
+
+def digest(token: str) -> str:
+    """What knows *token* again, and is not it: for where no token is to be kept."""
+    return sha256(token.encode()).hexdigest()
 
 
 def shorten(token: str) -> str:

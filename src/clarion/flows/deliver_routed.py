@@ -10,13 +10,15 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from clarion import clock
-from clarion.channels.base import Item
+from clarion.channels.base import Item, Provider
+from clarion.domain.device import digest
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.domain.route import Fitness, Route, Try, elsewhere
 from clarion.domain.status import Status
@@ -30,6 +32,7 @@ from clarion.flows.destinations import blame
 from clarion.flows.endings import PASSING, Ending, record_surely
 from clarion.flows.parting import LATER, Part, Parting, Plan
 from clarion.flows.readdress import spare
+from clarion.flows.receipts import AskLater, Handed, ask_later
 from clarion.flows.waits import mark
 from clarion.queue import settle
 from clarion.queue.job import Job, PutOff, storable
@@ -76,6 +79,11 @@ class DeliverRouted(Deliver[Item]):
         )
         #: Where there is only one, what waits for a domain is found out before anything else.
         self._only = next(iter(delivers.values())) if len(delivers) == 1 else None
+
+    @property
+    def askable(self) -> Mapping[str, Provider[Item]]:
+        """Those of its providers that are asked later what became of messages."""
+        return {label: one._provider for label, one in self._delivers.items() if one._provider.asks_after is not None}
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
         by_id = {job.id: job for job in jobs}
@@ -137,10 +145,23 @@ class DeliverRouted(Deliver[Item]):
             endings = [self._end(part, jobs[id], number, outcome, plans.get(id), fit) for (id, number), outcome in sent]
             soft = self._suppressed.soft
             endings = await spare(self._pool, batch, endings, self._suppressed)
-            await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft)
+            also = self._ask_later(part, dict(zip(numbers, outcomes, strict=True)))
+            await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft, also=also)
             await deliver._waits.heed(items, outcomes)
             if any(isinstance(outcome, Retry) and outcome.pause_provider for outcome in outcomes):
                 self._accounts.ask_again()
+
+    def _ask_later(self, part: Part[Item], outcomes: Mapping[UUID, Outcome]) -> AskLater | None:
+        """What adds the jobs that ask what became of messages, where the account is to be asked."""
+        after, rows = self._delivers[part.label]._provider.asks_after, part.batch.rows
+        if after is None:
+            return None
+        handed = {
+            id: Handed(rows[id]["tenant_id"], outcome.provider_id, digest(rows[id]["token"]))
+            for id, outcome in outcomes.items()
+            if isinstance(outcome, Sent)
+        }
+        return partial(ask_later, label=part.label, after=after, handed=handed) if handed else None
 
     async def _tell(self, part: Part[Item], place: OnTheWay, outcomes: Sequence[Outcome]) -> None:
         """Tell the breaker; that the database is away must not keep the outcomes from being recorded."""

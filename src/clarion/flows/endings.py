@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -148,11 +148,18 @@ async def _disable(connection: Connection, dead: Sequence[tuple[UUID, Dead]]) ->
 
 
 async def record_surely(
-    pool: Pool, endings: Sequence[Ending], *, slot: int, hearing: Hearing | None = None, soft: SoftRule = _SOFT
+    pool: Pool,
+    endings: Sequence[Ending],
+    *,
+    slot: int,
+    hearing: Hearing | None = None,
+    soft: SoftRule = _SOFT,
+    also: Callable[[Connection, set[UUID]], Awaitable[None]] | None = None,
 ) -> None:
     """Record in a transaction of its own, and again until it went through: repeating it changes nothing.
 
-    When the lease runs out meanwhile, whoever has the job then finds out what happened.
+    When the lease runs out meanwhile, whoever has the job then finds out what happened. *also* is done in the same
+    transaction, with the ids of the messages that moved.
     """
     if not endings:
         return
@@ -161,11 +168,13 @@ async def record_surely(
     if hearing is not None and not hearing.anybody:
         hearing = None
     # (What disables a device is a rejection, whose job is buried.)
-    alone = hearing is None and all(e.verdict.after is None and not e.verdict.bury for e in endings)
+    alone = hearing is None and also is None and all(e.verdict.after is None and not e.verdict.bury for e in endings)
     while True:
         try:
             async with pool.acquire() as connection, nullcontext() if alone else connection.transaction():
                 moved = await record(connection, endings, slot=slot, hearing=hearing, soft=soft)
+                if also is not None:
+                    await also(connection, moved)
             break
         except PASSING as error:
             log.warning("message.record_failed", error=str(error), messages=len(endings), again_in_s=pause)

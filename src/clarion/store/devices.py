@@ -91,6 +91,17 @@ async def disable(connection: Connection, dead: Sequence[tuple[UUID, Dead]]) -> 
     return len(await connection.fetch(_SQL["disable"], *columns))
 
 
+async def disable_used(connection: Connection, used: Sequence[tuple[UUID, str, str]]) -> int:
+    """The same for the devices to which messages went: (message, `digest` of the token that was used, why).
+
+    A device that has another token by now is none of them.
+    """
+    if not used:
+        return 0
+    columns = zip(*sorted(used), strict=True)
+    return len(await connection.fetch(_SQL["disable_used"], *(list(column) for column in columns)))
+
+
 def _device(row: Mapping[str, Any]) -> Device:
     names = ("id", "provider", "token", "platform", "created_at", "seen_at", "disabled_at", "disabled_reason")
     return Device(**{name: row[name] for name in names})

@@ -65,3 +65,18 @@ WITH dead AS MATERIALIZED (
 UPDATE device d SET disabled_at = clock_timestamp(), disabled_reason = dead.reason
 FROM dead WHERE d.tenant_id = dead.tenant_id AND d.recipient_id = dead.recipient_id AND d.id = dead.id
 RETURNING d.id
+
+-- name: disable_used
+-- $1 messages, $2 digests of the tokens that were used for them, $3 reasons.
+WITH dead AS MATERIALIZED (
+    SELECT d.tenant_id, d.recipient_id, d.id, n.reason
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n (message_id, digest, reason)
+    JOIN message m ON m.id = n.message_id AND m.channel = 'push'
+    JOIN device d ON d.tenant_id = m.tenant_id AND d.recipient_id = m.recipient_id COLLATE "C"
+                 AND d.id = m.address COLLATE "C"
+    WHERE d.disabled_at IS NULL AND encode(sha256(convert_to(d.token, 'UTF8')), 'hex') = n.digest
+    ORDER BY d.tenant_id, d.recipient_id, d.id FOR UPDATE OF d
+)
+UPDATE device d SET disabled_at = clock_timestamp(), disabled_reason = dead.reason
+FROM dead WHERE d.tenant_id = dead.tenant_id AND d.recipient_id = dead.recipient_id AND d.id = dead.id
+RETURNING d.id
