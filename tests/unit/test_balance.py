@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,6 +59,12 @@ def test_it_gives_all_that_it_has_and_no_more() -> None:
     assert move(shares, {"a": SLOW}, now, RULES) is shares
     only_need = move(shares_of(["a", "b"], [1, 0]), {"a": SLOW}, NOW, RULES)
     assert only_need.points == {"a": 90, "b": 10}
+
+
+def test_what_only_rounding_took_comes_back() -> None:
+    base = shares_of(["a", "b", "c"], [1, 1, 1])
+    rounded = replace(base, points={one: had + 1e-13 for one, had in base.points.items()}, moved_at=NOW)
+    assert move(rounded, {}, _m(60), RULES).points == base.points
 
 
 @given(

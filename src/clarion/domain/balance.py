@@ -85,10 +85,9 @@ def _back(shares: Shares, now: datetime, rules: Rules) -> Shares:
     """So many points nearer to what the settings say."""
     missing = {one: shares.base[one] - had for one, had in shares.points.items()}
     whole = sum(points for points in missing.values() if points > 0)
-    part = min(1.0, rules.points / whole)
-    if part == 1.0:
+    if whole <= rules.points:  # also where nothing but the rounding of fractions is missing
         return replace(shares, points=shares.base, moved_at=now, reason=None)
-    points = {one: had + missing[one] * part for one, had in shares.points.items()}
+    points = {one: had + missing[one] * rules.points / whole for one, had in shares.points.items()}
     return replace(shares, points=points, moved_at=now, reason="it is going back, bit by bit")
 
 
