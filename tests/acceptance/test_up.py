@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -103,12 +103,16 @@ async def test_what_dies_is_started_again_where_it_was(tmp_path: Path, empty: Pa
         assert up.err.count("process.died") == 3
 
 
-async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path: Path, empty: Path) -> None:
+async def test_messages_of_all_channels_are_caught_and_shown_and_texts_told_to_be_delivered(
+    tmp_path: Path, empty: Path
+) -> None:
     for name, text in {
         "clarion.toml": "",
         "workflows/ready.yaml": "expires_after: 1h\nsteps: [{channel: sms}]\n",
         "templates/ready/sms.txt": "Order {{ payload.order }} <b>is</b> ready.",
         "workflows/said.yaml": "expires_after: 1h\nsteps: [{channel: chat}]\n",
+        "workflows/rung.yaml": "expires_after: 1h\nsteps: [{channel: push}]\n",
+        "templates/rung/push.txt": "---\ntitle: Order {{ payload.order }}\n---\n<b>Ready</b>.",
         "templates/said/chat.txt": "---\ntitle: Order {{ payload.order }}\n---\n<b>Ready</b>.",
     }.items():
         file = empty / name
@@ -119,6 +123,7 @@ async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path:
     # With a port of its own the API can be told where the gateway's reports are to go.
     async with Up(tmp_path, "--project", empty, "--port", port) as up:
         shown = await up.says(r"Caught texts: +(\S+)")
+        key = await up.says(r"API key: +(\S+)")
         people = tmp_path / "people.jsonl"
         people.write_text('{"id": "ann", "phone": "+15558675310"}')
         await clarion("recipients", "import", people, "--project", empty)
@@ -165,6 +170,28 @@ async def test_text_messages_are_caught_shown_and_told_to_be_delivered(tmp_path:
         assert sorted(one["provider"] for one in chats) == ["discord", "discord", "slack", "teams", "telegram"]
         assert all("Order 7" in one["text"] for one in chats)
         assert "&lt;b&gt;Ready" in read("/chats?q=slack")
+
+        def register(device: Request) -> int:
+            with urlopen(device, timeout=5) as response:
+                return int(response.status)
+
+        phone = "cAfe01-phone:APA91b" + "x" * 127
+        for provider, token in {"fcm": phone, "expo": "ExponentPushToken[ann]"}.items():
+            url = f"http://127.0.0.1:{port}/v1/recipients/ann/devices/{provider}"
+            device = json.dumps({"provider": provider, "token": token}).encode()
+            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+            assert register(Request(url, device, headers, method="PUT")) == 201
+        rung = await clarion(
+            "trigger", "rung", "--to", "ann", "--set", "order=7", "--watch", "--json", "--project", empty
+        )
+        assert rung.code == 0, rung.err
+        pushes = json.loads(read("/api/pushes"))["pushes"]
+        assert sorted((one["provider"], one["room"]) for one in pushes) == [
+            ("expo", "ExponentPushToken[ann]"),
+            ("fcm", phone),
+        ]
+        assert {one["text"] for one in pushes} == {"Order 7\n<b>Ready</b>."}
+        assert "&lt;b&gt;Ready" in read("/pushes?q=expo")
 
 
 async def test_a_second_one_on_the_same_data_says_so(tmp_path: Path, empty: Path) -> None:

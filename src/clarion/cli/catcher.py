@@ -15,8 +15,9 @@ _SmtpPort = Annotated[int, typer.Option("--smtp-port", help="Where to take mail;
 _HttpPort = Annotated[int, typer.Option("--http-port", help="Where to show it; 0 takes a free port.")]
 _SmsPort = Annotated[int, typer.Option("--sms-port", help="Where to take text messages; 0 takes a free port.")]
 _ChatPort = Annotated[int, typer.Option("--chat-port", help="Where to take chat messages; 0 takes a free port.")]
+_PushPort = Annotated[int, typer.Option("--push-port", help="Where to take push messages; 0 takes a free port.")]
 
-#: How many text and chat messages are kept: they are in memory.
+#: How many text, chat and push messages are kept: they are in memory.
 _KEPT = 10_000
 
 
@@ -27,16 +28,18 @@ def catcher(
     http_port: _HttpPort = 0,
     sms_port: _SmsPort = 0,
     chat_port: _ChatPort = 0,
+    push_port: _PushPort = 0,
     child: Child = False,
     late: Late = False,
 ) -> None:
-    """Take mails, text and chat messages, and show them instead of delivering them."""
+    """Take mails, text, chat and push messages, and show them instead of delivering them."""
     from clarion.cli.late import environment
     from clarion.cli.process import run, tell_parent
     from clarion.config import load_settings
     from clarion.dev.catcher import Catcher
-    from clarion.dev.catcher.login import login
+    from clarion.dev.catcher.login import key, login
     from clarion.dev.fakes.chats import ChatsFake
+    from clarion.dev.fakes.pushes import PushesFake
     from clarion.dev.fakes.twilio import TwilioFake
 
     settings = load_settings({"project": project, "data_dir": data_dir}, environment() if late else None)
@@ -47,16 +50,23 @@ def catcher(
         ours = login(folder)
         gateway = TwilioFake(**ours, reports=("sent", "delivered"), port=sms_port, keep=_KEPT)
         rooms = ChatsFake(port=chat_port, keep=_KEPT)
-        texts, chats = gateway.taken, rooms.taken
-        async with (
-            gateway,
-            rooms,
-            Catcher(folder, "127.0.0.1", smtp_port, http_port, keep_for=keep_for, texts=texts, chats=chats) as one,
-        ):
+        phones = PushesFake(key=key(folder), port=push_port, keep=_KEPT)
+        catcher = Catcher(
+            folder,
+            "127.0.0.1",
+            smtp_port,
+            http_port,
+            keep_for=keep_for,
+            texts=gateway.taken,
+            chats=rooms.taken,
+            pushes=phones.taken,
+        )
+        async with gateway, rooms, phones, catcher as one:
             if child:
                 told = ours | {"base_url": gateway.url}
                 ports = {"smtp_port": one.smtp_port, "http_port": one.http_port, "sms_port": gateway.port}
-                tell_parent(**ports, sms=told, chat_port=rooms.port, chat=rooms.url)
+                ports |= {"chat_port": rooms.port, "push_port": phones.port}
+                tell_parent(**ports, sms=told, chat=rooms.url, push=phones.accounts)
             else:
                 print(f"Mail to {one.smtp_url} is shown at {one.http_url}", flush=True)
             await stopping.wait()

@@ -19,22 +19,26 @@ _NAME, _SENDER = "caught", "Clarion"
 def caught_settings(settings: Settings, facts: Mapping[str, Any]) -> dict[str, str]:
     """Variables for workers and API, by what the catcher told of itself (*facts*).
 
-    Text messages are caught where *settings* have no account for them, and messages to chats of each kind of which they
-    have none. What the gateway tells of text messages later comes back to the API on this machine, unless the settings
-    say where that is reached, or it takes a free port.
+    Text messages are caught where *settings* have no account for them, and messages to chats and push messages of each
+    kind of which they have none. What the gateway tells of text messages later comes back to the API on this machine,
+    unless the settings say where that is reached, or it takes a free port.
     """
     told = {"CLARION_SMTP_URL": f"smtp://127.0.0.1:{facts['smtp_port']}"}
     accounts = settings.providers
+    kinds = {account.kind.name for account in accounts}
     caught: dict[str, dict[str, str]] = {}
     if all(account.kind.channel != Channel.SMS for account in accounts):
         caught[_NAME] = {"kind": "twilio", "from": _SENDER, **facts["sms"]}
         if settings.public_url is None and settings.port:
             told["CLARION_PUBLIC_URL"] = address(settings.host, settings.port)
     if not settings.chat.provider and not settings.chat.providers:  # else it is said who carries chats
-        kinds = {account.kind.name for account in accounts}
         rooms = {kind: account for kind, account in ACCOUNTS.items() if kind not in kinds}
         for kind, account in rooms.items():
             caught[f"{_NAME}-{kind}"] = {"kind": kind, "base_url": facts["chat"], **account}
+    if not settings.push.provider and not settings.push.providers:
+        caught |= {
+            f"{_NAME}-{kind}": {"kind": kind, **table} for kind, table in facts["push"].items() if kind not in kinds
+        }
     taken = {account.name for account in accounts}
     named = {_free(name, taken): table for name, table in caught.items()}
     if named:

@@ -151,11 +151,11 @@ class System:
 
 
 async def _start_catcher(child: Child | None) -> dict[str, Any] | None:
-    """Its ports ``smtp_port``, ``http_port``, ``sms_port`` and ``chat_port``, which it keeps, its gateway's account
-    ``sms``, and where chats are, ``chat``."""
+    """Its ports ``smtp_port``, ``http_port``, ``sms_port``, ``chat_port`` and ``push_port``, which it keeps, its
+    gateway's account ``sms``, where chats are, ``chat``, and its accounts for push messages by kind, ``push``."""
     if child is None:
         return None
     facts = await child.start()
-    for port in ("smtp", "http", "sms", "chat"):
+    for port in ("smtp", "http", "sms", "chat", "push"):
         child.keep(f"--{port}-port", facts[f"{port}_port"])
     return facts

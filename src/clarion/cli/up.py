@@ -22,8 +22,8 @@ def up(
     """Run everything: API, workers, and what is not configured.
 
     Without a database address it runs an embedded PostgreSQL. Without a mail server one that catches mails and shows
-    them, and text and chat messages too unless there is an account for them. What is saved in the project folder is
-    published. ^C stops all of it.
+    them, and text, chat and push messages too unless there is an account for them. What is saved in the project folder
+    is published. ^C stops all of it.
     """
     from clarion.cli.port import check_free
     from clarion.cli.process import run
@@ -47,7 +47,7 @@ def up(
 
 
 #: What is shown of the catcher, and where.
-_PAGES = {"mail": "", "texts": "/texts", "chats": "/chats"}
+_PAGES = {"mail": "", "texts": "/texts", "chats": "/chats", "push": "/pushes"}
 
 
 def _welcome(running: Running, workflows: list[str]) -> str:

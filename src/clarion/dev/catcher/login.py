@@ -1,4 +1,4 @@
-"""What opens the catcher's gateway for text messages: made once for a data folder, so that a new start knows it."""
+"""What opens the catcher's gateways: made once for a data folder, so that a new start knows it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import secrets
 from pathlib import Path
 from typing import TypedDict
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
 _NAME = "gateway.json"
+_KEY = "gateway.pem"
 
 
 class Login(TypedDict):
@@ -30,9 +39,27 @@ def login(folder: Path) -> Login:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     made = Login(account_sid=f"AC{secrets.token_hex(16)}", auth_token=secrets.token_hex(16))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _keep(path, json.dumps(made).encode("ascii"))
+    return made
+
+
+def key(folder: Path) -> rsa.RSAPrivateKey:
+    """The key of the account for push messages that is kept in *folder*, as `login` is."""
+    path = folder / _KEY
+    try:
+        kept = load_pem_private_key(path.read_bytes(), None)
+        if isinstance(kept, rsa.RSAPrivateKey):
+            return kept
+    except (OSError, ValueError, TypeError):
+        pass
+    made = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    _keep(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return made
+
+
+def _keep(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        json.dump(made, file)
-    return made
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)

@@ -17,6 +17,7 @@ import uvicorn
 from clarion.dev.catcher.intake import MANNERS, Intake
 from clarion.dev.catcher.spool import Counts, Spool
 from clarion.dev.catcher.texts import chats as caught_chats
+from clarion.dev.catcher.texts import pushes as caught_pushes
 from clarion.dev.catcher.texts import texts as caught_texts
 from clarion.dev.catcher.web import application
 from clarion.dev.fakes.chat_message import Said
@@ -47,8 +48,9 @@ class Catcher:
         keep_for: timedelta | None = None,
         texts: Sequence[Taken] = (),
         chats: Sequence[Said] = (),
+        pushes: Sequence[Said] = (),
     ) -> None:
-        """*texts* and *chats* are the messages that somebody else takes, to be shown with the mails."""
+        """*texts*, *chats* and *pushes* are the messages that somebody else takes, to be shown with the mails."""
         self.host = host
         self.smtp_port = smtp_port
         self.http_port = http_port
@@ -56,7 +58,7 @@ class Catcher:
         self._limits = limits or Limits()
         self._keep_bytes = keep_bytes
         self._keep_for = keep_for
-        self._caught = (caught_texts(texts), caught_chats(chats))
+        self._caught = (caught_texts(texts), caught_chats(chats), caught_pushes(pushes))
         self._connections: set[Connection] = set()
         self._spool: Spool | None = None
         self._intake: Intake | None = None

@@ -1,9 +1,9 @@
-"""What gateways have caught, text messages and chat messages: a page of each for people, and JSON for programs."""
+"""What gateways have caught, text, chat and push messages: a page of each for people, and JSON for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import orjson
@@ -48,6 +48,11 @@ def chats(taken: Sequence[Said]) -> Caught:
         return {"to": one.room, "sender": one.provider, "body": one.text, "status": "sent", "when": one.when}
 
     return Caught(name="chats", heading="Chat messages", one="chat message", taken=taken, row=row)
+
+
+def pushes(taken: Sequence[Said]) -> Caught:
+    """The push messages that were *taken*."""
+    return replace(chats(taken), name="pushes", heading="Push messages", one="push message")
 
 
 def routes(caught: Sequence[Caught]) -> list[Route]:

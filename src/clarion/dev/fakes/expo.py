@@ -68,6 +68,10 @@ class ExpoFake(Fake):
     def forget(self) -> None:
         self.taken.clear()
 
+    def note(self, pushed: Pushed) -> None:
+        """A message was taken."""
+        self.taken.append(pushed)
+
     async def _send(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         body = await request.read()
@@ -104,7 +108,7 @@ class ExpoFake(Fake):
         if len(json.dumps({name: message.get(name) for name in ("title", "body", "data")})) > MOST_BYTES:
             return _error("MessageTooBig", "The total notification payload is too large")
         id = str(uuid4())
-        self.taken.append(Pushed(id=id, to=to, message=message))
+        self.note(Pushed(id=id, to=to, message=message))
         return {"status": "ok", "id": id}
 
     async def _tell(self, request: web.Request) -> web.StreamResponse:

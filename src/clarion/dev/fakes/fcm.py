@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from clarion.dev.fakes.fcm_rules import NOT_LOGGED_IN, NOT_YOURS, Refusal, refusal_of, target_of
 from clarion.dev.fakes.google_access import PATH, GoogleAccessFake
@@ -39,11 +40,12 @@ class Pushed:
 class FcmFake(Fake):
     """One project at Firebase."""
 
-    def __init__(self, *, project: str = "clarion-demo", port: int = 0) -> None:
+    def __init__(self, *, project: str = "clarion-demo", port: int = 0, key: rsa.RSAPrivateKey | None = None) -> None:
+        """*key* is that of the service account that is let in; made anew where none is given."""
         super().__init__(port=port)
         self.project = project
         self.taken: list[Pushed] = []
-        self.access = GoogleAccessFake(project=project, scopes=_SCOPES)
+        self.access = GoogleAccessFake(project=project, scopes=_SCOPES, key=key)
         self.dead: set[str] = set()
         self.mismatched: set[str] = set()
         self.unlinked: set[str] = set()
@@ -63,6 +65,10 @@ class FcmFake(Fake):
 
     def forget(self) -> None:
         self.taken.clear()
+
+    def note(self, pushed: Pushed) -> None:
+        """A message was taken."""
+        self.taken.append(pushed)
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
@@ -90,7 +96,7 @@ class FcmFake(Fake):
         message = asked["message"]
         to = target_of(message)
         name = f"projects/{self.project}/messages/0:{secrets.randbelow(10**16):016}%{secrets.token_hex(8)}"
-        self.taken.append(Pushed(name=name, token=to, message=message))
+        self.note(Pushed(name=name, token=to, message=message))
         return web.json_response({"name": name})
 
     async def _mark(self, request: web.Request) -> web.Response:

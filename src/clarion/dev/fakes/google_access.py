@@ -29,9 +29,17 @@ _SKEW_S = 300
 
 
 class GoogleAccessFake:
-    """Knows one service account, whose key it makes."""
+    """Knows one service account."""
 
-    def __init__(self, *, project: str, scopes: frozenset[str], lifetime_s: int = 3_599) -> None:
+    def __init__(
+        self,
+        *,
+        project: str,
+        scopes: frozenset[str],
+        lifetime_s: int = 3_599,
+        key: rsa.RSAPrivateKey | None = None,
+    ) -> None:
+        """*key* is the account's; made anew where none is given."""
         self.faults = Faults()
         #: How often a token was asked for, whatever came of it.
         self.asked = 0
@@ -39,7 +47,7 @@ class GoogleAccessFake:
         self._project = project
         self._scopes = scopes
         self._email = f"clarion@{project}.iam.gserviceaccount.com"
-        self._key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+        self._key = key or rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
         self._given: set[str] = set()
 
     def service_account(self, token_uri: str) -> str:
