@@ -70,7 +70,6 @@ from clarion.flows.suppressed import Suppressed
 from clarion.flows.system_schedules import Duties
 from clarion.flows.verified import Verified
 from clarion.flows.webhooks import Webhooks
-from clarion.http.download import Downloads
 from clarion.http.url_guard import UrlGuard
 from clarion.project.attachments import guard_of, rules_of
 from clarion.store.database import Pool
@@ -213,9 +212,8 @@ def _routed(
 def _enclosing(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Callable[[Provider[Any]], Provider[Any]]:
     """What gives mails their files before a provider gets them."""
     guard = guard_of(settings)
-    downloads = Downloads(guard)
-    stack.push_async_callback(downloads.close)
-    files = Enclosures(pool, downloads, guard, rules_of(settings), enclose)
+    files = Enclosures(pool, guard, rules_of(settings), enclose)
+    stack.push_async_callback(files.close)
     return lambda provider: Enclosing(provider, files.get)
 
 

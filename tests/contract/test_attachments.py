@@ -153,7 +153,7 @@ async def test_files_of_another_tenant_are_not_read_whatever_a_trigger_says(api:
         made.append(list(files))
         return list(files)
 
-    enclosures = Enclosures(api.pool, downloads, guard, Rules(), make)
+    enclosures = Enclosures(api.pool, guard, Rules(), make, downloads=downloads)
     of_one = Wanted(api.tenants["one"], ids.new(), (Reference(id=id, name="a.pdf"),))
     assert await enclosures.get(of_one) == [Content("a.pdf", "application/pdf", b"secret of one", None)]
     assert await enclosures.get(of_one) is not None

@@ -8,12 +8,15 @@ from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from clarion.channels.base import Provider, Webhook
 from clarion.domain.outcome import Outcome
-from clarion.http.client import Client, Patience
 from clarion.http.standard_webhooks import DEADLINE, post_signed
 from clarion.http.url_guard import UrlGuard
+
+if TYPE_CHECKING:
+    from clarion.http.client import Client
 
 #: Requests on their way to one webhook at once, from one process: they are small machines, and one that hangs must not
 #: take all there is.
@@ -47,7 +50,7 @@ class WebhookProvider(Provider[Webhook]):
         """*guard* says where requests may go; *tls* is how servers are verified: by the system's authorities unless
         given."""
         self._guard = guard
-        self._patience = Patience(total=deadline)
+        self._deadline = deadline
         self._tls = tls
         self._keep = keep
         self._lines: OrderedDict[Hashable, _Line] = OrderedDict()
@@ -61,11 +64,16 @@ class WebhookProvider(Provider[Webhook]):
         for line in lines.values():
             await line.client.close()
 
+    def _client(self) -> Client:
+        from clarion.http.client import Client, Patience  # nine megabytes, for those who have webhooks
+
+        patience = Patience(total=self._deadline)
+        return Client(guard=self._guard, connections=_AT_ONCE, patience=patience, tls=self._tls)
+
     async def _post(self, item: Webhook) -> Outcome:
         line = self._lines.get(item.place)
         if line is None:
-            client = Client(guard=self._guard, connections=_AT_ONCE, patience=self._patience, tls=self._tls)
-            line = self._lines[item.place] = _Line(client)
+            line = self._lines[item.place] = _Line(self._client())
         self._lines.move_to_end(item.place)
         line.busy += 1
         try:

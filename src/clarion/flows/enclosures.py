@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -20,10 +20,12 @@ from clarion.channels.base import Wanted
 from clarion.domain.attachment import Reference, Rules, clean_name, clean_type, digest_of
 from clarion.domain.outcome import Outcome, Reject, Retry
 from clarion.errors import Fault, Invalid
-from clarion.http.download import Downloads
 from clarion.http.url_guard import Destination, UrlGuard, parse_url
 from clarion.store import attachments
 from clarion.store.database import Pool
+
+if TYPE_CHECKING:
+    from clarion.http.download import Downloads
 
 #: Octets of files that are kept for mails that may still come; the last ones used stay in any case.
 _KEPT = 64 * 1024 * 1024
@@ -54,8 +56,15 @@ class Enclosures(Generic[T]):
     """Gives mails their files, as *make* makes them ready."""
 
     def __init__(
-        self, pool: Pool, downloads: Downloads, guard: UrlGuard, rules: Rules, make: Callable[[Sequence[Content]], T]
+        self,
+        pool: Pool,
+        guard: UrlGuard,
+        rules: Rules,
+        make: Callable[[Sequence[Content]], T],
+        *,
+        downloads: Downloads | None = None,
     ) -> None:
+        """*downloads* fetches files; where none is given it is made with the first one that is fetched."""
         self._pool = pool
         self._downloads = downloads
         self._guard = guard
@@ -63,6 +72,11 @@ class Enclosures(Generic[T]):
         self._make = make
         self._kept: OrderedDict[Wanted, _Kept[T]] = OrderedDict()
         self._making: dict[Wanted, asyncio.Lock] = {}
+
+    async def close(self) -> None:
+        """Close what is open. May be called more than once."""
+        if self._downloads is not None:
+            await self._downloads.close()
 
     async def get(self, wanted: Wanted) -> T | Outcome:
         """The files of *wanted*, made ready; or what becomes of the mails that want them."""
@@ -73,6 +87,13 @@ class Enclosures(Generic[T]):
             self._kept.move_to_end(wanted)
             self._let_go()
             return kept.value
+
+    def _fetching(self) -> Downloads:
+        if self._downloads is None:
+            from clarion.http.download import Downloads  # nine megabytes, for those who fetch files
+
+            self._downloads = Downloads(self._guard)
+        return self._downloads
 
     @asynccontextmanager
     async def _alone(self, wanted: Wanted) -> AsyncIterator[None]:
@@ -104,7 +125,7 @@ class Enclosures(Generic[T]):
                 content, said, called = stored[reference.id], reference.type, reference.name or "attachment"
             else:
                 url = url_of(reference.url or "", self._rules, self._guard)
-                fetched = await self._downloads.get(url, most=max(left, 0))
+                fetched = await self._fetching().get(url, most=max(left, 0))
                 if isinstance(fetched, Retry | Reject):
                     return fetched
                 content, said, called = fetched.body, reference.type or fetched.type, _called(reference, url)

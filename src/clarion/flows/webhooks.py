@@ -18,7 +18,6 @@ from clarion.domain.vault import NONCE, Vault
 from clarion.domain.webhook import MOST_WEBHOOKS, Health, Landed, after, shorten
 from clarion.errors import Conflict
 from clarion.flows.hearing import Hearing
-from clarion.http.client import Client, Patience
 from clarion.http.standard_webhooks import DEADLINE, new_secret, post_signed, read_secret
 from clarion.http.url_guard import Destination, UrlGuard, parse_url
 from clarion.store import webhooks
@@ -107,6 +106,8 @@ class Webhooks:
 
     async def try_out(self, row: Row) -> Tried:
         """Post something that says it is a test to the webhook in *row*, and wait for the answer."""
+        from clarion.http.client import Client, Patience  # workers, which try nothing out, do without
+
         which, began = Which(row["tenant_id"], row["recipient_id"], row["id"]), clock.monotonic()
         old = row["old_secret"] if row["old_until"] and row["old_until"] > row["now"] else None
         secrets = self.secrets(which, row["secret"], old)

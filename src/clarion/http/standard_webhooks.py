@@ -10,13 +10,16 @@ import hmac
 import secrets as random
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from clarion import clock
 from clarion.domain.outcome import Outcome
 from clarion.errors import Invalid
-from clarion.http.client import Client
 from clarion.http.reply import Reply
 from clarion.http.url_guard import Destination
+
+if TYPE_CHECKING:
+    from clarion.http.client import Client
 
 #: What one exchange may take in all, from the look-up of the name to the end of the answer.
 DEADLINE = timedelta(seconds=15)

@@ -130,7 +130,7 @@ async def test_what_answers_without_end_is_judged_by_its_status(
     assert defaults["deadline"] == timedelta(seconds=15)
     dripped = await somebody(house)
     await register(house, dripped, server)
-    monkeypatch.setattr("clarion.channels.webhook.Client", lambda **given: Client(**given | {"patience": SHORT}))
+    monkeypatch.setattr("clarion.http.client.Client", lambda **given: Client(**given | {"patience": SHORT}))
     server.answer, began = drip, clock.monotonic()
     assert (await tell(house, dripped))["status"] == "sent"
     assert clock.monotonic() - began < 10
