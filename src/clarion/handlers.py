@@ -200,7 +200,7 @@ def _routed(
     # One list more than the senders have, for the one that is kept for urgent jobs.
     known = Accounts(delivers, limits=breaker_limits(settings), places=settings.worker.senders + 1)
     usual = {"pool": pool, "contexts": contexts, "provider": provider, "compose": compose, "channel": channel}
-    takes = {account.label: account.kind.takes for account in accounts} if channel in _MANY_KINDS else None
+    takes = {account.label: account.kind.name for account in accounts} if channel in _MANY_KINDS else None
     routes = routes_of(settings, channel.value)
     balance = Balance(channel.value, routes)
     if balance.is_asked:

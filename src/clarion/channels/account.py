@@ -107,8 +107,6 @@ class Kind:
     #: Of push: a device's token as accounts of this kind take it, in its usual form, where *accounts* of it are set up.
     #: Raises `Invalid` (``invalid_token``) that does not repeat it.
     read_token: Callable[[str, Sequence[Account]], str] = lambda token, _: token
-    #: Of push: whether it takes the tokens of all kinds of providers, not its own alone.
-    takes_all: bool = False
     #: Of chats: gives where one is in its usual form; raises `Invalid` that repeats none of it. None: there is no way
     #: to say, and every chat is the account's own room.
     read_chat: Callable[[str], str] | None = None
@@ -116,8 +114,3 @@ class Kind:
     address: Callable[[Account], str | None] = lambda account: account.get("base_url")
     #: How many bytes a request may have in which it tells something later.
     largest_callback: int = LARGEST_CALLBACK
-
-    @property
-    def takes(self) -> str | None:
-        """Whose tokens its accounts take; None: those of all."""
-        return None if self.takes_all else self.name

@@ -56,12 +56,12 @@ class DeliverRouted(Deliver[Item]):
         routes: Sequence[Route],
         accounts: Accounts,
         *,
-        takes: Mapping[str, str | None] | None = None,
+        takes: Mapping[str, str] | None = None,
         balance: Balance | None = None,
         **given: Any,
     ) -> None:
         """*delivers* hand over, by the label of their account, the usual one first; *takes*: whose tokens each account
-        takes (None: those of all), where messages go to devices; *given* is what `Deliver` takes.
+        takes, where messages go to devices; *given* is what `Deliver` takes.
         """
         super().__init__(**given)
         self._delivers = delivers

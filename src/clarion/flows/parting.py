@@ -81,10 +81,10 @@ class Parting:
         channel: Channel,
         turns: Turns,
         destinations: Destinations | None = None,
-        takes: Mapping[str, str | None] | None = None,
+        takes: Mapping[str, str] | None = None,
         balance: Balance | None = None,
     ) -> None:
-        """*takes*: whose tokens each account takes, where messages go to devices or chats (None: those of all)."""
+        """*takes*: whose tokens each account takes, where messages go to devices or chats."""
         self._routes = routes
         self._balance = balance
         self._takes = takes
@@ -190,7 +190,7 @@ class Parting:
         one = label_of(whose, account) if (account := row.get("account")) else None
         found = self._routes_of.get(one or whose)
         if found is None:
-            fit = [label for label, taken in self._takes.items() if taken in (None, whose) and one in (None, label)]
+            fit = [label for label, taken in self._takes.items() if taken == whose and one in (None, label)]
             found = self._routes_of[one or whose] = narrow(routes, fit)
         return found
 
