@@ -93,8 +93,9 @@ class Expand:
     async def __call__(self, jobs: Sequence[Job]) -> None:
         """Expand a page of each job's trigger: the small ones together, the large ones one after the other."""
         async with self._pool.acquire() as connection:
-            by_trigger = {job.id: job for job in await quarantine(connection, jobs, hearing=self._hearing)}
-            loaded = await triggers.load(connection, by_trigger)
+            with self._turns.first(len(jobs) < _PIECE):
+                by_trigger = {job.id: job for job in await quarantine(connection, jobs, hearing=self._hearing)}
+                loaded = await triggers.load(connection, by_trigger)
             ended = [job for id, job in by_trigger.items() if not _is_open(loaded.get(id))]
             await settle.settle(connection, ended)
             for number, group in enumerate(_groups([row for row in loaded.values() if _is_open(row)])):
