@@ -6,15 +6,19 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
+from asyncpg import DiskFullError
 from tests.support.cluster import Cluster, people
 from tests.support.crashing import POINTS
+from tests.support.outage import FULL_DISK, kill_a_backend, stop_at_once, until_it_answers
 from tests.support.process import Injection, NotStarted, Process
 
+from clarion.dev.postgres import EmbeddedPostgres
 from clarion.errors import Conflict
 from clarion.flows.cancel import cancel
+from clarion.flows.endings import PASSING
 
-_WORKFLOWS = ("mail-retry", "mail-hold", "both", "feed")
-_OF_WORKERS = sorted(point for point in POINTS if not point.startswith(("accept", "fire")))
+_WORKFLOWS = ("mail-retry", "mail-hold", "both", "feed", "later")
+_OF_WORKERS = sorted(point for point in POINTS if not point.startswith(("accept", "fire", "ingest")))
 _OF_API = sorted(point for point in POINTS if point.startswith("accept"))
 _MAIL_FAULTS = (
     "at=connect,do=reset,times=3",
@@ -27,15 +31,18 @@ _MAIL_FAULTS = (
     "at=accepted,do=hang,times=1,skip=30",
     "at=replied,do=close,times=5,skip=10",
 )
-_A_SESSION = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'clarion%' ORDER BY random() LIMIT 1"
+A_SESSION = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'clarion%' ORDER BY random() LIMIT 1"
 
 
 class Chaos:
-    """Does what *chance* says; `done` tells what that was."""
+    """Does what *chance* says; `done` tells what that was. Given *server*, the database too comes to grief."""
 
-    def __init__(self, cluster: Cluster, chance: random.Random) -> None:
+    def __init__(self, cluster: Cluster, chance: random.Random, server: EmbeddedPostgres | None = None) -> None:
         self._cluster = cluster
         self._chance = chance
+        self._server = server
+        #: The database answers while nobody has it.
+        self._database = asyncio.Lock()
         self._workers: list[Process] = []
         self._api: Process | None = None
         self.done: list[str] = []
@@ -43,6 +50,8 @@ class Chaos:
     async def run(self, *, seconds: float) -> None:
         """Cause trouble for so long, then let everything be well again."""
         cluster = self._cluster
+        if self._server is not None:
+            await cluster.pool.execute(FULL_DISK)
         for _ in range(2):
             await self._start_worker()
         for workflow in _WORKFLOWS:
@@ -54,6 +63,8 @@ class Chaos:
             *(self._kill_worker, self._freeze_worker, self._stop_worker, self._doom_worker, self._kill_api),
             *(self._cut_connection, self._cut_connection, self._spoil_mail, self._cancel, self._cancel),
         ]
+        if self._server is not None:
+            kinds += [self._stop_database, self._stop_database, self._kill_backend, self._fill_disk]
         try:
             while asyncio.get_running_loop().time() < end:
                 await self._chance.choice(kinds)()
@@ -71,7 +82,9 @@ class Chaos:
         await self._start_worker()
 
     async def _start_worker(self, *injections: Injection) -> None:
-        worker = await self._surely(lambda: self._cluster.worker(*injections, mutations=["impatient"]))
+        """Some hear no NOTIFY, and of some the clock is an hour off."""
+        mutations = ["impatient", *self._chance.choice(((), (), ("no_notify",), ("clock_off=3600",)))]
+        worker = await self._surely(lambda: self._cluster.worker(*injections, mutations=mutations))
         self._workers = [one for one in self._workers if one.alive] + [worker]
 
     async def _surely(self, start: Callable[[], Awaitable[Process]]) -> Process:
@@ -126,9 +139,30 @@ class Chaos:
             self._api = await self._surely(lambda doomed=doomed: self._cluster.api(doomed))  # type: ignore[misc]
             await self._api.ended(timeout=3600)
 
+    async def _stop_database(self) -> None:
+        assert self._server is not None
+        self.done.append("stop the database")
+        async with self._database:
+            await stop_at_once(self._server)
+            await asyncio.sleep(self._chance.uniform(0, 3))
+            await self._server.start()
+            await until_it_answers(self._cluster)
+
+    async def _kill_backend(self) -> None:
+        self.done.append("kill a backend")
+        async with self._database:
+            await kill_a_backend(self._cluster)
+            await until_it_answers(self._cluster)
+
+    async def _fill_disk(self) -> None:
+        self.done.append("fill the disk")
+        await self._cluster.pool.execute("INSERT INTO full_disk VALUES (now())")
+        await asyncio.sleep(self._chance.uniform(0.5, 2))
+        await self._cluster.pool.execute("DELETE FROM full_disk")
+
     async def _cut_connection(self) -> None:
         self.done.append("cut a connection")
-        await self._cluster.pool.fetchval(f"SELECT pg_terminate_backend(pid) FROM ({_A_SESSION}) AS one")
+        await self._cluster.pool.fetchval(f"SELECT pg_terminate_backend(pid) FROM ({A_SESSION}) AS one")
 
     async def _spoil_mail(self) -> None:
         faults = self._chance.sample(_MAIL_FAULTS, self._chance.randrange(3))
@@ -147,11 +181,24 @@ class Chaos:
                 pass  # it has come to its end
 
     async def _trigger(self) -> None:
-        """A broadcast every second or so."""
+        """A broadcast every second or so, asked for until it is accepted."""
+        number = 0
         while True:
+            number += 1
             workflow = self._chance.choice(_WORKFLOWS)
-            await self._cluster.trigger(workflow, people(workflow, 300), topic=workflow)
+            await self._broadcast(workflow, f"broadcast {number}")
             await asyncio.sleep(self._chance.uniform(0.5, 3))
+
+    async def _broadcast(self, workflow: str, key: str) -> None:
+        while True:
+            async with self._database:
+                pass  # it answers
+            try:
+                await self._cluster.trigger(workflow, people(workflow, 300), topic=workflow, idempotency_key=key)
+            except (*PASSING, DiskFullError):
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def _ask(self, client: int) -> None:
         """One client that asks until it is answered, and then asks the next."""

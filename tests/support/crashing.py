@@ -171,6 +171,18 @@ def _expand(when: str) -> Callable[[Strike], None]:
     return install
 
 
+def _ingest(when: str) -> Callable[[Strike], None]:
+    """Around the commit of what a broker brought; right after it, the broker has not heard of it yet."""
+
+    def install(strike: Strike) -> None:
+        from clarion.flows.ingest_settle import Settle
+
+        _in_flow(Settle, "_commit", "ingest")
+        _at_commit("ingest", when, strike)
+
+    return install
+
+
 def _fire(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
         from clarion.flows.fire import Fire
@@ -335,6 +347,8 @@ POINTS: dict[str, Callable[[Strike], None]] = {
     "accept:before_commit": _accept("before_commit"),
     "accept:after_commit": _accept("after_commit"),
     "accept:before_reply": _before_reply,
+    "ingest:before_commit": _ingest("before_commit"),
+    "ingest:after_commit": _ingest("after_commit"),
     "expand:page": _page,
     "expand:before_commit": _expand("before_commit"),
     "expand:after_commit": _expand("after_commit"),

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from tests.support.cluster import Cluster, open_cluster
 from tests.support.nursery import Nursery
+from tests.support.outage import own_postgres
 from tests.support.postgres import Databases
 from tests.support.together import Together
+
+from clarion.dev.postgres import EmbeddedPostgres
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -31,6 +34,21 @@ def lease() -> str:
 async def cluster(database: str, nursery: Nursery, tmp_path: Path, lease: str) -> AsyncIterator[Cluster]:
     """A tenant with its workflows on a fresh database; the sink runs, workers are started by the test."""
     async with open_cluster(database, tmp_path, nursery=nursery, worker_lease=lease) as cluster:
+        await cluster.sink()
+        yield cluster
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EmbeddedPostgres]:
+    """A PostgreSQL of this test alone."""
+    async with own_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+async def shaky(server: EmbeddedPostgres, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Cluster]:
+    """A cluster around it."""
+    async with open_cluster(server.url(), tmp_path, nursery=nursery) as cluster:
         await cluster.sink()
         yield cluster
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
 from tests.support.cluster import Cluster
 from tests.support.oracle import assert_survived
 from tests.support.process import Injection
@@ -36,18 +37,27 @@ async def _killed(cluster: Cluster, at: str) -> None:
 
 
 async def test_64_identical_requests_at_once_are_one(cluster: Cluster) -> None:
+    await _identical(cluster, 3)
+
+
+@pytest.mark.torture
+async def test_64_identical_requests_at_once_are_one_a_thousand_times(cluster: Cluster) -> None:
+    await _identical(cluster, 1_000)
+
+
+async def _identical(cluster: Cluster, keys: int) -> None:
     await cluster.worker()
     await cluster.api()
-    for key in ("first", "second", "third"):
+    for key in range(keys):
         answers = await asyncio.gather(
-            *(cluster.post_trigger("mail-retry", ["guest"], idempotency_key=key) for _ in range(_CLIENTS))
+            *(cluster.post_trigger("mail-retry", ["guest"], idempotency_key=f"key {key}") for _ in range(_CLIENTS))
         )
         assert {status for status, _ in answers} <= {202, 409}
         ids = {id for status, id in answers if status == 202}
         assert len(ids) == 1
         assert {code for status, code in answers if status == 409} <= {"idempotency_in_flight"}
     findings = await assert_survived(cluster)
-    assert (findings.messages, findings.receipts) == (3, 3)
+    assert (findings.messages, findings.receipts) == (keys, keys)
 
 
 async def test_a_clean_stop_under_load_keeps_what_it_answered(cluster: Cluster) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -31,13 +32,29 @@ _NOW = "SELECT clock_timestamp()"
 
 
 async def test_nothing_is_begun_after_a_cancel_was_answered(cluster: Cluster) -> None:
+    await _races(cluster, gangs=1, each=12)
+
+
+@pytest.mark.torture
+async def test_ten_thousand_cancels_race_sends(cluster: Cluster) -> None:
+    await _races(cluster, gangs=500, each=2)
+
+
+async def _races(cluster: Cluster, *, gangs: int, each: int) -> None:
+    """Gangs of twenty triggers at once, for *each* people, all of which are cancelled."""
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
     await cluster.worker()
     await cluster.worker()
-    # The first are cancelled before anything has ended, the last when most of theirs has, however fast the machine is.
-    await asyncio.gather(*(_race(cluster, number, number, chance.uniform(0, 0.05)) for number in range(20)))
+    for gang in range(gangs):
+        # The first are cancelled before anything has ended, the last when most of theirs has, however fast the machine.
+        await asyncio.gather(
+            *(
+                _race(cluster, people(f"race{gang}-{one}-", each), one * each * 2 // 24, chance.uniform(0, 0.05))
+                for one in range(20)
+            )
+        )
     findings = await assert_survived(cluster, ends=["sent", "delivered", "cancelled"])
     assert findings.statuses["cancelled"] > 0, "no cancel was early enough to matter"
     assert findings.statuses["sent"] > 0, "no cancel was late enough to matter"
@@ -56,9 +73,9 @@ async def test_a_sweep_that_dies_is_done_again(cluster: Cluster) -> None:
     await assert_survived(cluster, ends=["cancelled"])
 
 
-async def _race(cluster: Cluster, number: int, ended: int, after_s: float) -> None:
+async def _race(cluster: Cluster, who: Sequence[str], ended: int, after_s: float) -> None:
     """Cancel a trigger when so many of its messages have *ended*, and a moment later."""
-    id = await cluster.trigger("both", people(f"race{number}-", 12))
+    id = await cluster.trigger("both", who)
     if ended:
         await cluster.until(_SO_MANY_HAVE_ENDED, id, ended)
         await asyncio.sleep(after_s)

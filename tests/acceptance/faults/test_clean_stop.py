@@ -36,9 +36,18 @@ async def test_a_worker_that_is_stopped_finishes_what_it_began(cluster: Cluster)
 
 
 async def test_rolling_restarts_under_load(cluster: Cluster) -> None:
+    await _rolling_restarts(cluster, 3)
+
+
+@pytest.mark.torture
+async def test_a_hundred_rolling_restarts_under_load(cluster: Cluster) -> None:
+    await _rolling_restarts(cluster, 100)
+
+
+async def _rolling_restarts(cluster: Cluster, count: int) -> None:
     worker = await cluster.worker()
     async with _load(cluster):
-        for _ in range(3):
+        for _ in range(count):
             next_one = await cluster.worker()
             taken = len(cluster.receipts())
             await _more_than(cluster, taken + 10)

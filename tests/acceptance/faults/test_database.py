@@ -3,57 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from tests.support import memory
-from tests.support.cluster import Cluster, open_cluster, people
+from tests.support.cluster import Cluster, people
 from tests.support.database_proxy import Cut, DatabaseProxy, How
-from tests.support.nursery import Nursery
 from tests.support.oracle import assert_survived
+from tests.support.outage import FULL_DISK, OURS, kill_a_backend, stop_at_once, until_it_answers
 from tests.support.timers import Timers
 from tests.support.together import Together
 from tests.support.wait import wait_until
 
 from clarion.dev.postgres import EmbeddedPostgres
-from clarion.flows.endings import PASSING
-from clarion.store.migrate import migrate
-
-_FULL_DISK = """
-    CREATE TABLE full_disk (since timestamptz);
-    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        IF EXISTS (SELECT FROM full_disk) THEN
-            RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
-        END IF;
-        RETURN new;
-    END $$;
-    CREATE TRIGGER full_disk BEFORE INSERT ON trigger FOR EACH ROW EXECUTE FUNCTION refuse();
-    CREATE TRIGGER full_disk BEFORE INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION refuse();
-    CREATE TRIGGER full_disk BEFORE UPDATE ON message FOR EACH ROW EXECUTE FUNCTION refuse();
-    CREATE TRIGGER full_disk BEFORE INSERT ON feed_item FOR EACH ROW EXECUTE FUNCTION refuse();
-"""
-_OURS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'clarion%'"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[EmbeddedPostgres]:
-    """A PostgreSQL of this test alone."""
-    with memory.folder("clarion-own-") as folder:
-        async with EmbeddedPostgres(Path(folder)) as server:
-            await migrate(server.url())
-            yield server
-
-
-@pytest.fixture
-async def shaky(server: EmbeddedPostgres, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Cluster]:
-    """A cluster around it."""
-    async with open_cluster(server.url(), tmp_path, nursery=nursery) as cluster:
-        await cluster.sink()
-        yield cluster
 
 
 @pytest.mark.parametrize("how", ["stopped at once", "a backend killed"])
@@ -114,7 +75,7 @@ async def test_connections_are_cut_at_random(cluster: Cluster) -> None:
     worker = await cluster.worker()
     cut = 0
     while cut < 25 and len(cluster.receipts()) < 120:
-        one = f"SELECT pg_terminate_backend(pid) FROM (SELECT pid {_OURS} ORDER BY random() LIMIT 1) AS one"
+        one = f"SELECT pg_terminate_backend(pid) FROM (SELECT pid {OURS} ORDER BY random() LIMIT 1) AS one"
         cut += bool(await cluster.pool.fetchval(one))
         await asyncio.sleep(0.03)
     assert cut > 5
@@ -130,17 +91,17 @@ async def test_it_only_reads_for_a_while(cluster: Cluster) -> None:
     await cluster.worker()
     await wait_until(lambda: len(cluster.receipts()) > 10, 30, "it is under load")
     await cluster.pool.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    await cluster.pool.execute(f"SELECT pg_terminate_backend(pid) {_OURS}")
+    await cluster.pool.execute(f"SELECT pg_terminate_backend(pid) {OURS}")
     await wait_until(lambda: "read-only transaction" in cluster.log(), 30, "the worker notices")
     async with cluster.pool.acquire() as connection:
         await connection.execute("SET default_transaction_read_only = off")
         await connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        await connection.execute(f"SELECT pg_terminate_backend(pid) {_OURS}")
+        await connection.execute(f"SELECT pg_terminate_backend(pid) {OURS}")
     await assert_survived(cluster)
 
 
 async def test_its_disk_is_full_for_a_while(cluster: Cluster) -> None:
-    await cluster.pool.execute(_FULL_DISK)
+    await cluster.pool.execute(FULL_DISK)
     await cluster.api()
     await cluster.topic("guests", people("guest", 300))
     await cluster.trigger("both", people("guest", 300), topic="guests")
@@ -155,24 +116,12 @@ async def test_its_disk_is_full_for_a_while(cluster: Cluster) -> None:
 
 
 async def _break(cluster: Cluster, server: EmbeddedPostgres, how: str) -> None:
-    pid = server.pid()
-    assert pid is not None
     if how == "stopped at once":
-        os.kill(pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown: no checkpoint, recovery at the next start
-        await wait_until(lambda: not server.runs_here, 30, "the server is gone")
+        await stop_at_once(server)
         await server.start()
     else:
-        backend = await cluster.pool.fetchval(f"SELECT pid {_OURS} AND application_name = 'clarion worker' LIMIT 1")
-        os.kill(backend, signal.SIGKILL)  # the server ends all others too, and recovers
-    await cluster.pool.expire_connections()
-    await wait_until(lambda: _answers(cluster), 60, "the server answers again")
-
-
-async def _answers(cluster: Cluster) -> bool:
-    try:
-        return bool(await cluster.pool.fetchval("SELECT 1"))
-    except PASSING:
-        return False
+        assert await kill_a_backend(cluster)
+    await until_it_answers(cluster)
 
 
 async def _ask(cluster: Cluster, number: int) -> None:

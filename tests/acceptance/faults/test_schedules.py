@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from tests.support.clock import pass_time
 from tests.support.cluster import Cluster
+from tests.support.crashing import ACTIONS
 from tests.support.oracle import assert_survived
 from tests.support.process import Injection
 
@@ -47,22 +51,39 @@ async def _put(cluster: Cluster, *, rest: bool = False) -> None:
 
 
 async def test_each_nominal_time_runs_once_whoever_dies(cluster: Cluster) -> None:
-    chance = random.Random(9)
+    await _rounds(cluster, random.Random(9), 3, ["kill"])
+
+
+@pytest.mark.torture
+async def test_each_nominal_time_runs_once_for_long(cluster: Cluster) -> None:
+    """Twelve rounds; workers also stand still past their lease, or meet an error, just before or after a commit."""
+    seed = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
+    print(f"seed {seed}")
+    await _rounds(cluster, random.Random(seed), 12, ACTIONS)
+
+
+async def _rounds(cluster: Cluster, chance: random.Random, count: int, actions: Sequence[str]) -> None:
+    """In each, 40 minutes pass; one of three workers is killed, and a fourth does one of *actions* to itself."""
     await _put(cluster)
     workers = [await cluster.worker() for _ in range(3)]
-    for number in range(3):
+    for number in range(count):
         # None of these jobs is to blame for the deaths of the rounds before: at three it would be put away.
         await cluster.pool.execute("UPDATE job SET rescues = 0")
         await pass_time(cluster.pool, 40 * MINUTE)
-        # One dies at a step that it comes to, another whenever it happens to.
+        # One comes to grief at a step that it comes to, another dies whenever it happens to.
         at = chance.choice(["schedules:before_commit", "schedules:after_commit"])
-        struck = await cluster.worker(Injection(at, nth=chance.randint(1, 3)))
+        injection = Injection(at, do=chance.choice(actions), nth=chance.randint(1, 3))
+        print(injection)
+        struck = await cluster.worker(injection)
         runs = 6 * (40 * number + chance.randint(1, 35))
         await cluster.until("(SELECT count(*) FROM schedule_run WHERE tenant_id = $1) >= $2", cluster.tenant_id, runs)
         victim = workers.pop(chance.randrange(3))
         victim.kill()
         await victim.ended()
         workers.append(await cluster.worker())
+        if injection.do == "freeze":
+            await asyncio.sleep(chance.uniform(0, 4))  # it goes on somewhere in the middle of it
+            struck.resume()
         await cluster.until(_CAUGHT_UP, cluster.tenant_id)
         if struck.alive:
             struck.kill()
@@ -84,6 +105,6 @@ async def test_each_nominal_time_runs_once_whoever_dies(cluster: Cluster) -> Non
     for row in rows:
         times = row["times"]
         assert times == [times[0] + number * MINUTE for number in range(len(times))], "none is missing, none is double"
-        assert 120 <= len(times) <= 126
+        assert 40 * count <= len(times) <= 42 * count
         assert row["done"] and row["on_time"] and row["triggers"] == len(times)
     assert len(triggers) == sum(len(row["times"]) for row in rows)

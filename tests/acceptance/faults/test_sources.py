@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import nats
 import pytest
-from tests.support import memory
 from tests.support.cluster import Cluster, open_cluster
 from tests.support.command import clarion
 from tests.support.nats import Nats, nats_server
 from tests.support.nursery import Nursery
 from tests.support.oracle import assert_survived
+from tests.support.outage import stop_at_once
 from tests.support.wait import wait_until
 
 from clarion.dev.postgres import EmbeddedPostgres
@@ -24,7 +22,6 @@ from clarion.domain.binding import Binding
 from clarion.domain.source import NatsSource
 from clarion.flows.verify import verify
 from clarion.store import bindings
-from clarion.store.migrate import migrate
 
 SOURCE = NatsSource(stream="orders", subjects=["orders.>"], durable="clarion", ack_wait=2.0)
 GREETS = {
@@ -138,15 +135,6 @@ async def test_what_people_see_of_it(cluster: Cluster, broker: Nats) -> None:
     await cluster.until("(SELECT count(*) FROM feed_item WHERE recipient_id = 'ana') = 1")
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[EmbeddedPostgres]:
-    """A PostgreSQL of this test alone."""
-    with memory.folder("clarion-own-") as folder:
-        async with EmbeddedPostgres(Path(folder)) as server:
-            await migrate(server.url())
-            yield server
-
-
 async def test_the_database_is_stopped_while_messages_come(
     server: EmbeddedPostgres, nursery: Nursery, broker: Nats, tmp_path: Path
 ) -> None:
@@ -158,10 +146,7 @@ async def test_the_database_is_stopped_while_messages_come(
         await connected(cluster)
         await send(broker, 0, 100)
         await wait_until(lambda: cluster.pool.fetchval("SELECT count(*) > 10 FROM inbound"), 20, "some are taken in")
-        pid = server.pid()
-        assert pid is not None
-        os.kill(pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown: no checkpoint, recovery at the next start
-        await wait_until(lambda: not server.runs_here, 30, "the server is gone")
+        await stop_at_once(server)
         await send(broker, 100, 100)
         await server.start()
         await wait_until(lambda: _count(cluster), 60, "all are taken in")

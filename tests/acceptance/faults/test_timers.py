@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from datetime import datetime, timedelta
 
 import pytest
 from tests.support.cluster import Cluster
+from tests.support.crashing import ACTIONS, POINTS
 from tests.support.process import Injection
 from tests.support.timers import Timers
 from tests.support.wait import wait_until
 
+from clarion.domain.timer import Cancelled
 from clarion.queue.job import lane_of
 
 SECOND = timedelta(seconds=1)
@@ -68,6 +72,46 @@ async def test_a_worker_whose_clock_is_an_hour_off_is_neither_early_nor_late(clu
     assert (await timers.row("in an hour"))["status"] == "pending"
     assert not await cluster.pool.fetchval("SELECT count(*) FROM job WHERE queue = 'publish' AND run_at > now()")
     await timers.assert_told_once(first + rest)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("do", ACTIONS)
+@pytest.mark.parametrize("at", [point for point in POINTS if point.startswith("fire")])
+async def test_cancels_race_firings_while_workers_come_to_grief(cluster: Cluster, at: str, do: str) -> None:
+    """Four workers in a row, and 4,000 timers, every second of which is cancelled as it falls due."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    timers, now = _timers(cluster), await _now(cluster)
+    ids = await timers.set(*(timers.new(f"o-{n}", now + SECOND + n * SECOND / 400) for n in range(4_000)))
+    cancelling = asyncio.create_task(_cancel_every_second(cluster, timers, now + SECOND))
+    workers = []
+    for _ in range(4):
+        worker = await cluster.worker(Injection(at, do, nth=chance.randrange(1, 8)), worker_queues="timers")
+        workers.append(worker)
+        await worker.until_struck()
+        # Innocent of so many deaths: at three it would be put away, as test_poison.py has it.
+        await cluster.pool.execute("UPDATE job SET rescues = 0")
+    await cluster.worker(worker_queues="timers")
+    await asyncio.sleep(chance.uniform(0, 4))  # frozen ones go on somewhere in the middle of it
+    for worker in workers:
+        worker.resume()
+    answers = await cancelling
+    assert set(answers.values()) == set(Cancelled) - {Cancelled.UNKNOWN}, "some cancels were early, some too late"
+    fired = [id for n, id in enumerate(ids) if answers.get(f"o-{n}") is not Cancelled.CANCELLED]
+    await cluster.until(_FIRED, len(fired))
+    assert await cluster.pool.fetchval("SELECT min(fired_at - fire_at) FROM timer") >= timedelta(0)
+    await timers.assert_told_once(fired)
+
+
+async def _cancel_every_second(cluster: Cluster, timers: Timers, first: datetime) -> dict[str, Cancelled]:
+    """Cancel every second timer around its time; what each cancel was answered."""
+    answers = {}
+    for n in range(0, 4_000, 20):
+        await cluster.until("clock_timestamp() >= $1", first + n * SECOND / 400)
+        keys = [f"o-{m}" for m in range(n, n + 20, 2)]
+        answers |= dict(zip(keys, await timers.cancel(*keys), strict=True))
+    return answers
 
 
 @pytest.mark.torture

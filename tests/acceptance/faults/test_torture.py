@@ -16,12 +16,18 @@ from tests.support.crashing import ACTIONS, POINTS
 from tests.support.oracle import assert_survived, judge
 from tests.support.process import Injection
 
+from clarion.dev.postgres import EmbeddedPostgres
+
 pytestmark = pytest.mark.torture
 
 #: Among so many deaths an innocent one may be in hand three times; see test_poison.py for what is promised.
 _ENDS = ("sent", "delivered", "failed")
 _ROUNDS = int(os.environ.get("TORTURE_ROUNDS", "10"))
-_OF_WORKERS = sorted(point for point in POINTS if not point.startswith(("accept", "sweep", "fire")))
+#: Those that deliveries pass; test_api_killed.py, test_cancel.py, test_timers.py, test_schedules.py and
+#: test_torture_brokers.py have the others.
+_OF_WORKERS = sorted(
+    point for point in POINTS if not point.startswith(("accept", "sweep", "fire", "schedules", "ingest"))
+)
 
 
 @pytest.mark.parametrize("policy", ["mail-retry", "mail-hold"])
@@ -34,7 +40,7 @@ async def test_every_point(cluster: Cluster, at: str, do: str, policy: str) -> N
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    for workflow in (policy, "feed"):
+    for workflow in (policy, "later" if at.startswith("advance") else "feed"):
         await cluster.topic(workflow, people(workflow, 300))
         await cluster.trigger(workflow, people(workflow, 300), topic=workflow)
     workers = []
@@ -46,16 +52,28 @@ async def test_every_point(cluster: Cluster, at: str, do: str, policy: str) -> N
     await asyncio.sleep(chance.uniform(0, 4))  # frozen ones go on somewhere in the middle of it
     for worker in workers:
         worker.resume()
+    assert workers[0].struck, "nothing went wrong at all"
     await assert_survived(cluster, rest_s=180, ends=_ENDS)
     assert await _condemned(cluster) <= 4, "each of its queues holds one suspect at a time"
 
 
 @pytest.mark.parametrize("number", range(_ROUNDS))
 async def test_everything_at_random(cluster: Cluster, number: int) -> None:
-    """Processes killed, frozen, stopped and started, connections cut, a faulty mail server, cancels: a minute long."""
+    """Processes killed, frozen, stopped and started, connections cut, NOTIFY lost, clocks off, a faulty mail server,
+    cancels: a minute long."""
+    await _at_random(cluster)
+
+
+@pytest.mark.parametrize("number", range(_ROUNDS))
+async def test_the_database_too_at_random(shaky: Cluster, server: EmbeddedPostgres, number: int) -> None:
+    """The same, while the database is stopped at once, its backends are killed and its disk is full."""
+    await _at_random(shaky, server)
+
+
+async def _at_random(cluster: Cluster, server: EmbeddedPostgres | None = None) -> None:
     seed = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
     print(f"seed {seed}")
-    chaos = Chaos(cluster, random.Random(seed))
+    chaos = Chaos(cluster, random.Random(seed), server)
     await chaos.run(seconds=60)
     print("; ".join(chaos.done))
     findings = await judge(cluster, rest_s=300, ends=[*_ENDS, "cancelled"])

@@ -25,6 +25,7 @@ from clarion.brokers.nats import JetStreamSource, NatsSink
 from clarion.brokers.rabbitmq import RabbitMQSink, RabbitMQSource
 from clarion.domain.outcome import Outcome, Retry, Uncertain
 from clarion.domain.source import BullSource, NatsSource, RabbitSource
+from clarion.domain.source import Source as Spec
 
 #: What a source of the suite may hand over at most without being told what became of it.
 BOUND = 20
@@ -65,8 +66,12 @@ class Broker(ABC):
         """A target that nobody takes anything for."""
 
     @abstractmethod
+    def spec(self, **changes: Any) -> Spec:
+        """What a binding says of the queue, with at most `BOUND` in flight; *changes* of it."""
+
+    @abstractmethod
     def source(self, *, url: str | None = None, **changes: Any) -> Source:
-        """A source of the queue, with at most `BOUND` in flight; *changes* of its spec."""
+        """A source of the queue; *changes* of its `spec`."""
 
     @abstractmethod
     def bound_of(self, count: int) -> dict[str, Any]:
@@ -89,6 +94,14 @@ class Broker(ABC):
         return delivery.id
 
     @abstractmethod
+    async def repeat(self, bodies: Mapping[str, bytes]) -> None:
+        """Have all of *bodies*, by their ids, delivered once more, as if nobody had ever taken them."""
+
+    @abstractmethod
+    async def waiting(self) -> int:
+        """How many messages are still to be delivered, or to be acknowledged."""
+
+    @abstractmethod
     async def failed(self) -> list[bytes]:
         """The bodies of what lies where the broker keeps messages that were given up."""
 
@@ -102,6 +115,7 @@ class Broker(ABC):
 
 
 class RabbitBroker(Broker):
+    server: RabbitMQ
     patience = "clarion.brokers.rabbitmq.source.PATIENCE_S"
 
     def __init__(self, server: RabbitMQ) -> None:
@@ -116,14 +130,17 @@ class RabbitBroker(Broker):
     def nowhere(self) -> Mapping[str, str]:
         return {"routing_key": f"{self.name}.nobody"}
 
-    def source(self, *, url: str | None = None, **changes: Any) -> RabbitMQSource:
+    def spec(self, **changes: Any) -> RabbitSource:
         spec: dict[str, Any] = {
             "queue": self.name,
             "exchange": f"{self.name}.events",
             "routing_keys": ["order.#"],
             "prefetch": BOUND,
         }
-        return RabbitMQSource(RabbitSource(**(spec | changes)), url or self.url)
+        return RabbitSource(**(spec | changes))
+
+    def source(self, *, url: str | None = None, **changes: Any) -> RabbitMQSource:
+        return RabbitMQSource(self.spec(**changes), url or self.url)
 
     def bound_of(self, count: int) -> dict[str, Any]:
         return {"prefetch": count}
@@ -138,6 +155,15 @@ class RabbitBroker(Broker):
                 message = aio_pika.Message(body, message_id=id or uuid4().hex, headers=dict(headers or {}))
                 message.delivery_mode = aio_pika.DeliveryMode.PERSISTENT
                 await exchange.publish(message, "order.created")
+
+    async def repeat(self, bodies: Mapping[str, bytes]) -> None:
+        for id, body in bodies.items():
+            await self.put(body, id=id)
+
+    async def waiting(self) -> int:
+        """As the server itself counts them: over AMQP it does not tell of those in somebody's hands."""
+        counts = dict(line.split() for line in (await self.server.ctl("list_queues", "name", "messages")).splitlines())
+        return int(counts[self.name])
 
     async def failed(self) -> list[bytes]:
         async with await aio_pika.connect(self.url) as connection, connection.channel() as channel:
@@ -168,7 +194,7 @@ class NatsBroker(Broker):
     def nowhere(self) -> Mapping[str, str]:
         return {"subject": f"nobody.{self.name}"}
 
-    def source(self, *, url: str | None = None, **changes: Any) -> JetStreamSource:
+    def spec(self, **changes: Any) -> NatsSource:
         spec: dict[str, Any] = {
             "stream": self.name,
             "subjects": [f"{self.name}.>"],
@@ -176,7 +202,10 @@ class NatsBroker(Broker):
             "max_ack_pending": BOUND,
             "ack_wait": 2.0,
         }
-        return JetStreamSource(NatsSource(**(spec | changes)), url or self.url)
+        return NatsSource(**(spec | changes))
+
+    def source(self, *, url: str | None = None, **changes: Any) -> JetStreamSource:
+        return JetStreamSource(self.spec(**changes), url or self.url)
 
     def bound_of(self, count: int) -> dict[str, Any]:
         return {"max_ack_pending": count}
@@ -193,6 +222,18 @@ class NatsBroker(Broker):
             given = dict(headers or {}) | ({"Nats-Msg-Id": id} if id else {})
             await client.jetstream().publish(f"{self.name}.created", body, headers=given or None, timeout=20)
         await client.close()
+
+    async def repeat(self, bodies: Mapping[str, bytes]) -> None:
+        """Forget how far the consumer was: the stream still has all of them."""
+        await self.deafen()
+
+    async def waiting(self) -> int:
+        client = await self.client()
+        try:
+            consumer = await client.jetstream().consumer_info(self.name, "clarion")
+            return (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
+        finally:
+            await client.close()
 
     async def failed(self) -> list[bytes]:
         """JetStream has no place for them: they stay in the stream, and the consumer is past them."""
@@ -236,11 +277,12 @@ class BullBroker(Broker):
     def nowhere(self) -> Mapping[str, str]:
         return {"queue": "not:possible", "job": "order.created"}
 
-    def source(self, *, url: str | None = None, **changes: Any) -> BullMQSource:
+    def spec(self, **changes: Any) -> BullSource:
         spec: dict[str, Any] = {"queue": self.name, "concurrency": BOUND}
-        return BullMQSource(
-            BullSource(**(spec | changes)), url or self.url, worker="test", lock=LOCK, rescue_every=RESCUE_EVERY
-        )
+        return BullSource(**(spec | changes))
+
+    def source(self, *, url: str | None = None, **changes: Any) -> BullMQSource:
+        return BullMQSource(self.spec(**changes), url or self.url, worker="test", lock=LOCK, rescue_every=RESCUE_EVERY)
 
     def bound_of(self, count: int) -> dict[str, Any]:
         return {"concurrency": count}
@@ -250,14 +292,34 @@ class BullBroker(Broker):
 
     async def put(self, *bodies: bytes, id: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         """By BullMQ's own script, not Node: any bytes can be the data."""
-        keys = Keys("bull", self.name)
-        script = bullmqs("addStandardJob-9").text
         async with redis.asyncio.Redis.from_url(self.url) as client:
             for body in bodies:
                 seconds, micros = await client.time()
-                job = msgpack.packb([keys.base, id or "", "order.created", seconds * 1000 + micros // 1000])
-                rest = (*keys.adding, job, body, msgpack.packb({}))
-                await client.eval(script, len(keys.adding), *rest)
+                await self._add(client, body, id or "", seconds * 1000 + micros // 1000)
+
+    async def _add(self, client: Any, body: bytes, id: str, at: int) -> None:
+        """A job that was made at *at* (ms)."""
+        keys = Keys("bull", self.name)
+        job = msgpack.packb([keys.base, id, "order.created", at])
+        rest = (*keys.adding, job, body, msgpack.packb({}))
+        await client.eval(bullmqs("addStandardJob-9").text, len(keys.adding), *rest)
+
+    async def repeat(self, bodies: Mapping[str, bytes]) -> None:
+        """Forget all jobs, as their age would have it, and add them again, made at the time at which they were."""
+        keys = Keys("bull", self.name)
+        async with redis.asyncio.Redis.from_url(self.url) as client:
+            made = {id: int(await client.hget(keys.of(id)[0], "timestamp")) for id in bodies}  # type: ignore[misc]
+            for id in bodies:
+                await client.delete(keys.of(id)[0])
+            await client.delete(*keys.of("completed", "failed", "events"))
+            for id, body in bodies.items():
+                await self._add(client, body, id, made[id])
+
+    async def waiting(self) -> int:
+        keys = Keys("bull", self.name)
+        async with redis.asyncio.Redis.from_url(self.url) as client:
+            counts = [await client.llen(key) for key in keys.of("wait", "active", "paused")]  # type: ignore[misc]
+            return sum(counts) + int(await client.zcard(keys.of("delayed")[0]))
 
     def id_of(self, delivery: Delivery) -> str:
         return delivery.id.partition("@")[0]
