@@ -73,6 +73,12 @@ class BrokerChaos:
             await self._until_confirmed(id, self.published[id])
         await self._start_worker()
 
+    async def stop(self) -> None:
+        """Stop all readers in order: what they have not acknowledged is the broker's again."""
+        for worker in self._workers:
+            if worker.alive:
+                assert await worker.stop() == 0, f"{worker.name} did not stop well\n{self._cluster.log()}"
+
     async def _start_worker(self, *injections: Injection) -> None:
         url = {_URL[self._broker.server.name]: self._broker.through(self._wire.port)}
         mutations = ["impatient", *self._chance.choice(((), (), ("no_notify",), ("clock_off=3600",)))]

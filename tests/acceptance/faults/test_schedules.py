@@ -36,8 +36,9 @@ _CAUGHT_UP = """
 
 
 @pytest.fixture
-def lease() -> str:
-    return "1s"
+def lease(request: pytest.FixtureRequest) -> str:
+    """Short, for each death waits for one to run out; for long rounds not so short that a busy machine looks dead."""
+    return "4s" if request.node.get_closest_marker("torture") else "1s"
 
 
 async def _put(cluster: Cluster, *, rest: bool = False) -> None:

@@ -99,7 +99,7 @@ class Broker(ABC):
 
     @abstractmethod
     async def waiting(self) -> int:
-        """How many messages are still to be delivered, or to be acknowledged."""
+        """How many messages are still to be delivered; told when nobody reads, those without an acknowledgement too."""
 
     @abstractmethod
     async def failed(self) -> list[bytes]:
@@ -115,7 +115,6 @@ class Broker(ABC):
 
 
 class RabbitBroker(Broker):
-    server: RabbitMQ
     patience = "clarion.brokers.rabbitmq.source.PATIENCE_S"
 
     def __init__(self, server: RabbitMQ) -> None:
@@ -161,9 +160,9 @@ class RabbitBroker(Broker):
             await self.put(body, id=id)
 
     async def waiting(self) -> int:
-        """As the server itself counts them: over AMQP it does not tell of those in somebody's hands."""
-        counts = dict(line.split() for line in (await self.server.ctl("list_queues", "name", "messages")).splitlines())
-        return int(counts[self.name])
+        async with await aio_pika.connect(self.url) as connection, connection.channel() as channel:
+            queue = await channel.declare_queue(self.name, passive=True)
+            return queue.declaration_result.message_count or 0
 
     async def failed(self) -> list[bytes]:
         async with await aio_pika.connect(self.url) as connection, connection.channel() as channel:
