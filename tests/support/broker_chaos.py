@@ -41,6 +41,7 @@ class BrokerChaos:
         self._workers: list[Process] = []
         self._number = 0
         self._unconfirmed: set[str] = set()
+        self._over = False
         #: By their ids.
         self.published: dict[str, bytes] = {}
         self.done: list[str] = []
@@ -62,13 +63,11 @@ class BrokerChaos:
                 await self._chance.choice(kinds)()
                 await asyncio.sleep(self._chance.uniform(0, 1.5))
         finally:
-            for task in publishers:
-                task.cancel()
-            for ended in await asyncio.gather(*publishers, return_exceptions=True):
-                if not isinstance(ended, asyncio.CancelledError):
-                    raise ended
+            self._over = True  # not cancelled: a client of a broker may take that for its own
+            await asyncio.gather(*publishers)
         for worker in self._workers:
             worker.resume()
+        self._over = False
         for id in sorted(self._unconfirmed):
             await self._until_confirmed(id, self.published[id])
         await self._start_worker()
@@ -153,7 +152,7 @@ class BrokerChaos:
 
     async def _publish(self) -> None:
         """One message after the other, each until the broker has confirmed it; some are of no use, some come twice."""
-        while True:
+        while not self._over:
             self._number += 1
             id = f"m{self._number:05}"
             bad = self._chance.random() < 0.05
@@ -166,7 +165,7 @@ class BrokerChaos:
 
     async def _until_confirmed(self, id: str, body: bytes) -> None:
         self._unconfirmed.add(id)
-        while True:
+        while not self._over:
             try:
                 async with asyncio.timeout(5):
                     await self._broker.put(body, id=id)

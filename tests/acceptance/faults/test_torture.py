@@ -85,7 +85,7 @@ async def _at_random(cluster: Cluster, server: EmbeddedPostgres | None = None) -
 
 
 async def _let_expansions_go_on(cluster: Cluster) -> None:
-    """An innocent page may be in hand three times as well: its trigger stands still, and goes on when it is redriven."""
+    """An innocent page may be in hand three times as well: its trigger stands still, until it is redriven."""
     await cluster.until("NOT EXISTS (SELECT FROM job WHERE tenant_id = $1)", cluster.tenant_id, timeout=300)
     rows = await cluster.pool.fetch(
         "SELECT queue, array_agg(id) AS ids, bool_and(error LIKE 'quarantined: %') AS poison FROM job_buried"
