@@ -33,7 +33,8 @@ def tail(
 ) -> None:
     """Show messages as they come in, from a minute ago on.
 
-    Each with what it became, or why it is in quarantine.
+    Each with the triggers that it became, or why it is in quarantine. What else it caused, such as a timer or a
+    publication, is not said here.
     """
     import json as writing
     from itertools import islice
@@ -62,6 +63,6 @@ def _line(one: dict[str, Any]) -> str:
     from clarion.cli.table import moment, show
 
     became = [f"{workflow or '?'} {id}" for workflow, id in zip(one["workflows"], one["triggers"], strict=True)]
-    what = ", ".join(became) or one["reason"] or "nothing to trigger"
+    what = ", ".join(became) or one["reason"] or "no trigger"
     words = (moment("at")(one), one["source"], one["message_id"], one["state"], what)
     return "  ".join(show(word) for word in words)
