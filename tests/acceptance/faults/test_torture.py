@@ -56,7 +56,7 @@ async def test_every_point(cluster: Cluster, at: str, do: str, policy: str) -> N
     assert workers[0].struck, "nothing went wrong at all"
     await _let_expansions_go_on(cluster)
     await assert_survived(cluster, rest_s=180, ends=_ENDS)
-    # Who dies before it has given suspects back, as it does with all but one of what it has claimed, condemns one claim.
+    # Who dies before it has given suspects back, all but one of those that it has claimed, condemns one claim.
     assert await _condemned(cluster) <= (20 if at == "claimed" else 4), "each of its queues holds one suspect at a time"
 
 
