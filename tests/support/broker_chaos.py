@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from tests.contract.brokers.harness import Broker
 from tests.support.chaos import A_SESSION
@@ -79,7 +80,7 @@ class BrokerChaos:
             await worker.stop()
 
     async def _start_worker(self, *injections: Injection) -> None:
-        url = {_URL[self._broker.server.name]: self._broker.through(self._wire.port)}
+        url: Any = {_URL[self._broker.server.name]: self._broker.through(self._wire.port)}
         mutations = ["impatient", *self._chance.choice(((), (), ("no_notify",), ("clock_off=3600",)))]
         try:
             worker = await self._cluster.worker(*injections, mutations=mutations, worker_sources="true", **url)

@@ -114,7 +114,7 @@ async def test_cancels_race_firings_while_workers_come_to_grief(cluster: Cluster
 
 async def _cancel_every_second(cluster: Cluster, timers: Timers, first: datetime) -> dict[str, Cancelled]:
     """Cancel every second timer around its time; what each cancel was answered."""
-    answers = {}
+    answers: dict[str, Cancelled] = {}
     for n in range(0, 4_000, 20):
         await cluster.until("clock_timestamp() >= $1", first + n * SECOND / 400)
         keys = [f"o-{m}" for m in range(n, n + 20, 2)]

@@ -306,8 +306,9 @@ class BullBroker(Broker):
     async def repeat(self, bodies: Mapping[str, bytes]) -> None:
         """Forget all jobs, as their age would have it, and add them again, made at the time at which they were."""
         keys = Keys("bull", self.name)
-        async with redis.asyncio.Redis.from_url(self.url) as client:
-            made = {id: int(await client.hget(keys.of(id)[0], "timestamp")) for id in bodies}  # type: ignore[misc]
+        async with redis.asyncio.Redis.from_url(self.url) as opened:
+            client: Any = opened
+            made = {id: int(await client.hget(keys.of(id)[0], "timestamp")) for id in bodies}
             for id in bodies:
                 await client.delete(keys.of(id)[0])
             await client.delete(*keys.of("completed", "failed", "events"))
@@ -316,8 +317,9 @@ class BullBroker(Broker):
 
     async def waiting(self) -> int:
         keys = Keys("bull", self.name)
-        async with redis.asyncio.Redis.from_url(self.url) as client:
-            counts = [await client.llen(key) for key in keys.of("wait", "active", "paused")]  # type: ignore[misc]
+        async with redis.asyncio.Redis.from_url(self.url) as opened:
+            client: Any = opened
+            counts = [await client.llen(key) for key in keys.of("wait", "active", "paused")]
             return sum(counts) + int(await client.zcard(keys.of("delayed")[0]))
 
     def id_of(self, delivery: Delivery) -> str:
