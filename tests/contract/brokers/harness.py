@@ -319,7 +319,7 @@ class BullBroker(Broker):
         keys = Keys("bull", self.name)
         async with redis.asyncio.Redis.from_url(self.url) as opened:
             client: Any = opened
-            counts = [await client.llen(key) for key in keys.of("wait", "active", "paused")]
+            counts: list[int] = [await client.llen(key) for key in keys.of("wait", "active", "paused")]
             return sum(counts) + int(await client.zcard(keys.of("delayed")[0]))
 
     def id_of(self, delivery: Delivery) -> str:
