@@ -170,7 +170,7 @@ class BrokerChaos:
             try:
                 async with asyncio.timeout(5):
                     await self._broker.put(body, id=id)
-            except Exception as error:  # whatever its client raises for a broker that is away
+            except (Exception, asyncio.CancelledError) as error:  # whatever its client raises for a broker that is away
                 self.done.append(f"{id} again: {type(error).__name__}")
                 await asyncio.sleep(0.2)
             else:

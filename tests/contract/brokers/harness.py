@@ -217,10 +217,12 @@ class NatsBroker(Broker):
 
     async def put(self, *bodies: bytes, id: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         client = await self.client()
-        for body in bodies:
-            given = dict(headers or {}) | ({"Nats-Msg-Id": id} if id else {})
-            await client.jetstream().publish(f"{self.name}.created", body, headers=given or None, timeout=20)
-        await client.close()
+        try:
+            for body in bodies:
+                given = dict(headers or {}) | ({"Nats-Msg-Id": id} if id else {})
+                await client.jetstream().publish(f"{self.name}.created", body, headers=given or None, timeout=20)
+        finally:
+            await client.close()
 
     async def repeat(self, bodies: Mapping[str, bytes]) -> None:
         """Forget how far the consumer was: the stream still has all of them."""
