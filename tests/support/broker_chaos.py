@@ -76,8 +76,7 @@ class BrokerChaos:
     async def stop(self) -> None:
         """Stop all readers in order: what they have not acknowledged is the broker's again."""
         for worker in self._workers:
-            worker.resume()  # it may have come to its point meanwhile
-            await worker.stop()
+            await worker.stop_well()
 
     async def _start_worker(self, *injections: Injection) -> None:
         url: Any = {_URL[self._broker.server.name]: self._broker.through(self._wire.port)}
@@ -121,7 +120,7 @@ class BrokerChaos:
         await self._start_worker()
         if (worker := self._one()) is not None:
             self.done.append(f"stop {worker.name}")
-            assert await worker.stop() == 0, f"{worker.name} did not stop well\n{self._cluster.log()}"
+            assert await worker.stop_well(), f"{worker.name} did not stop well\n{self._cluster.log()}"
 
     async def _cut(self) -> None:
         self.done.append("cut the wire")

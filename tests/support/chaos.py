@@ -117,7 +117,7 @@ class Chaos:
         await self._start_worker()
         if (worker := self._one()) is not None:
             self.done.append(f"stop {worker.name}")
-            assert await worker.stop() == 0, f"{worker.name} did not stop well\n{self._cluster.log()}"
+            assert await worker.stop_well(), f"{worker.name} did not stop well\n{self._cluster.log()}"
 
     async def _doom_worker(self) -> None:
         at, do = self._chance.choice(_OF_WORKERS), self._chance.choice(("kill", "kill", "freeze", "raise"))

@@ -78,6 +78,14 @@ class Process:
         self.signal(signal.SIGTERM)
         return await self.ended()
 
+    async def stop_well(self) -> bool:
+        """Stop it, woken up where one of its injections freezes it meanwhile; False where it did not end in order."""
+        stopping = asyncio.create_task(self.stop())
+        while not stopping.done():
+            self.resume()
+            await asyncio.wait([stopping], timeout=0.5)
+        return await stopping == 0 or self.struck
+
     async def ended(self, timeout: float = PATIENCE_S) -> int:
         """Wait until it has ended; its exit code, negative for a signal."""
         async with asyncio.timeout(timeout):
