@@ -9,6 +9,8 @@ from bench.mail import booking
 SENDER = "Hotel Aurora <bookings@aurora.example>"
 #: A workflow that waits for nobody, with a mail of one line.
 URGENT = "new-password"
+#: A workflow that puts one item into each feed.
+IN_APP = "room-ready"
 
 
 def write(folder: Path) -> Path:
@@ -21,6 +23,16 @@ def write(folder: Path) -> Path:
     html = (booking.FOLDER / "email.html").read_text()
     (words / "email.html").write_text(f"---\nsubject: {booking.SUBJECT}\n---\n{html}")
     (words / "email.txt").write_text((booking.FOLDER / "email.txt").read_text())
+    return folder
+
+
+def write_in_app(folder: Path) -> Path:
+    """The same project with the workflow `IN_APP` in it."""
+    write(folder)
+    words = folder / "templates" / IN_APP
+    words.mkdir(exist_ok=True)
+    (folder / "workflows" / f"{IN_APP}.yaml").write_text("steps:\n  - channel: in_app\n")
+    (words / "in_app.txt").write_text("---\ntitle: Room {{ recipient.data.room }}\n---\nIt is ready.\n")
     return folder
 
 

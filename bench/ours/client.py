@@ -51,6 +51,10 @@ class Client:
         """Give *recipient* a device with this *token*."""
         await self._call("PUT", f"/v1/recipients/{recipient}/devices/phone", {"token": token})
 
+    async def feed_token(self, recipient: str) -> str:
+        """A token by which *recipient* reads the own feed."""
+        return str((await self._call("POST", f"/v1/recipients/{recipient}/feed/tokens", {}))["token"])
+
     async def trigger(self, recipient: str | Mapping[str, object], workflow: str = booking.WORKFLOW) -> Accepted:
         """Trigger *workflow*, else the booking mail, for *recipient*: an id, or ``{"topic": …}``."""
         body = {"recipients": [recipient], "payload": booking.PAYLOAD}

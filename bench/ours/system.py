@@ -40,17 +40,25 @@ SECRET = secrets.token_hex(32)
 class System:
     """A running API, and a worker when asked for one."""
 
-    def __init__(self, work: Path, project: Path, env: dict[str, str], session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, work: Path, project: Path, env: dict[str, str], session: aiohttp.ClientSession, api_pid: int
+    ) -> None:
         self._work = work
         self._project = project
         self._env = env
         self._session = session
+        self._api_pid = api_pid
         self.database = env["CLARION_DATABASE_URL"]
 
     @property
     def port(self) -> int:
         """Where the API listens."""
         return int(self._env["CLARION_PORT"])
+
+    @property
+    def api_pid(self) -> int:
+        """The API process."""
+        return self._api_pid
 
     def client(self, key: str = KEY) -> Client:
         """Speaks for the tenant that *key* belongs to."""
@@ -123,7 +131,7 @@ async def system(
         ) as session,
     ):
         await _ready(session, process, log)
-        yield System(stage.work, folder, env, session)
+        yield System(stage.work, folder, env, session, process.pid)
 
 
 async def _ready(session: aiohttp.ClientSession, process: asyncio.subprocess.Process, log: Path) -> None:

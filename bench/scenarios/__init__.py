@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.scenario import Scenario
 from bench.scenarios.backlog import Backlog
 from bench.scenarios.big_trigger import BigTrigger
+from bench.scenarios.feeds import Feeds
 from bench.scenarios.hanging import Hanging
 from bench.scenarios.idle import IdleLatency
 from bench.scenarios.mails import Mails
@@ -37,5 +38,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     DkimEd25519(),
     WebPushEncryption(),
     Timers(),
+    Feeds(),
     Memory(),
 )

@@ -6,6 +6,7 @@ process needs stand inside its function: a worker never loads the HTTP framework
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -64,15 +65,18 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     from clarion.api.app import build_api
     from clarion.api.gate import Gate, Quota, Strangers
     from clarion.api.server import ApiServer
-    from clarion.api.services import Services
+    from clarion.api.services import FeedLimits, Services
     from clarion.channels.kinds import kinds
     from clarion.channels.open_provider import open_callbacks
     from clarion.flows.bindings import Bindings
     from clarion.flows.hearing import Hearing
+    from clarion.inbox.live import Live
 
     async with AsyncExitStack() as stack:
         pool = await pool_for(stack, settings, url, "api")
         notifier = await notifier_for(stack, url)
+        closing = asyncio.Event()
+        live = await stack.enter_async_context(Live(pool, notifier, closing=closing))
         api = settings.api
         integrations = open_callbacks(settings.providers)
         for believes in integrations.values():
@@ -81,6 +85,9 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             pool=pool,
             secret=secret_of(settings).encode(),
             wake=notifier.ring,
+            live=live,
+            closing=closing,
+            feeds=FeedLimits(**settings.feed.model_dump()),
             **taken_in(settings),
             gate=Gate(Quota(rate=api.rate, burst=api.burst, concurrency=api.concurrency, followers=api.followers)),
             strangers=Strangers(api.failed_keys),

@@ -30,7 +30,7 @@ from clarion.connections import (
 from clarion.domain.publishing import Patience
 from clarion.domain.vault import Vault
 from clarion.domain.workflow import Channel
-from clarion.flows import advance, callback, cancel, expand, publications, receipts, rows, schedules, timers
+from clarion.flows import advance, callback, cancel, expand, publications, receipts, rows, schedules, snoozes, timers
 from clarion.flows import hearing as hear
 from clarion.flows.accounts import Accounts
 from clarion.flows.act import Act
@@ -128,7 +128,7 @@ def build_handlers(
     asked = push.askable if isinstance(push, DeliverRouted) else {}
     chat = routed(channel=Channel.CHAT, compose=compose_chat, reach=reach_chats)
     webhook = _webhooks(stack, settings, pool, contexts, **given)
-    in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing)
+    in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing, wake=wake)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
     stack.push_async_callback(sinks.close)
@@ -157,6 +157,7 @@ def build_handlers(
             callback.KIND: EarlyCallbacks(pool, slots=slots, hearing=hearing, soft=suppressed.soft),
             receipts.KIND: AskReceipts(pool, asked, slots=slots, hearing=hearing, soft=suppressed.soft),
         },
+        snoozes.QUEUE: {snoozes.KIND: snoozes.Wake(pool, wake=wake, slots=slots, hearing=hearing)},
         hear.QUEUE: {hear.KIND: React(pool, bindings, act, wake=wake, slots=slots)},
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from tests.support.api import Api, open_api
+from tests.support.api import Api, Bell, open_api
 from tests.support.postgres import Databases
 from tests.support.providers import twilio_account
 from tests.support.things import make_things
@@ -20,6 +20,7 @@ from clarion.api.schema.base import Problem
 from clarion.api.server import ApiServer
 from clarion.api.services import Services
 from clarion.flows.rates import destination_pace
+from clarion.inbox.live import Live
 
 #: Operations for who has no key.
 KEYLESS = {callbacks.ID, *(id for _, id, _ in unsubscribe.OPERATIONS)}
@@ -46,7 +47,9 @@ async def test_an_api_without_schema_or_database_is_alive_but_not_ready(database
         from clarion.store.database import open_pool
 
         pool = await open_pool(url, size=2, statement_timeout_s=5, application_name="test-api")
-        services = Services(pool=pool, secret=b"s" * 32, wake=lambda _: None)
+        closing = asyncio.Event()
+        live = Live(pool, Bell(), closing=closing)
+        services = Services(pool=pool, secret=b"s" * 32, wake=lambda _: None, live=live, closing=closing)
         server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=services.closing, drain_s=1)
         group.create_task(server.run())
         await server.listening.wait()

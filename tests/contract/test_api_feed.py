@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from tests.support.api import Api, open_api
+from tests.support.http import Reply
 
 from clarion import ids
 from clarion.domain.content import InAppContent
@@ -22,6 +23,11 @@ async def api(database: str) -> AsyncIterator[Api]:
     async with open_api(database) as api:
         await api.call("PUT", "/v1/recipients/ana", {})
         yield api
+
+
+def stand(reply: Reply) -> dict[str, int]:
+    """The counts of *reply*, without the number of the last change."""
+    return {name: value for name, value in reply.json.items() if name != "rev"}
 
 
 async def deliver(api: Api, count: int, recipient: str = "ana") -> list[UUID]:
@@ -73,24 +79,24 @@ async def test_a_page_stays_where_it_is_while_new_items_come(api: Api) -> None:
 async def test_marking_moves_the_counts_with_the_items(api: Api) -> None:
     made = await deliver(api, 5)
     shown = [ids.show(Prefix.FEED, id) for id in made]
-    assert (await api.call("GET", f"{PATH}/counts")).json == {"total": 5, "unseen": 5, "unread": 5}
+    assert stand(await api.call("GET", f"{PATH}/counts")) == {"total": 5, "unseen": 5, "unread": 5}
     read = await api.call("POST", f"{PATH}/read", {"ids": shown[:2]})
-    assert read.json == {"changed": 2, "total": 5, "unseen": 3, "unread": 3}
+    assert stand(read) == {"changed": 2, "total": 5, "unseen": 3, "unread": 3}
     again = await api.call("POST", f"{PATH}/read", {"ids": shown[:3]})
-    assert again.json == {"changed": 1, "total": 5, "unseen": 2, "unread": 2}
+    assert stand(again) == {"changed": 1, "total": 5, "unseen": 2, "unread": 2}
     away = await api.call("POST", f"{PATH}/archive", {"ids": [shown[0], shown[4]]})
-    assert away.json == {"changed": 2, "total": 3, "unseen": 1, "unread": 1}
+    assert stand(away) == {"changed": 2, "total": 3, "unseen": 1, "unread": 1}
     unread = (await api.call("GET", f"{PATH}?status=unread")).json["items"]
     assert [item["id"] for item in unread] == [shown[3]]
     archived = (await api.call("GET", f"{PATH}?status=archived")).json["items"]
     assert [item["id"] for item in archived] == [shown[4], shown[0]]
     assert len((await api.call("GET", PATH)).json["items"]) == 3
     late = await api.call("POST", f"{PATH}/read", {"ids": [shown[4]]})
-    assert late.json == {"changed": 1, "total": 3, "unseen": 1, "unread": 1}
+    assert stand(late) == {"changed": 1, "total": 3, "unseen": 1, "unread": 1}
     everything = await api.call("POST", f"{PATH}/read", {"all": True})
-    assert everything.json == {"changed": 1, "total": 3, "unseen": 0, "unread": 0}
+    assert stand(everything) == {"changed": 1, "total": 3, "unseen": 0, "unread": 0}
     everything = await api.call("POST", f"{PATH}/archive", {"all": True})
-    assert everything.json == {"changed": 3, "total": 0, "unseen": 0, "unread": 0}
+    assert stand(everything) == {"changed": 3, "total": 0, "unseen": 0, "unread": 0}
 
 
 async def test_items_of_another_feed_are_passed_over(api: Api) -> None:
@@ -119,7 +125,7 @@ async def test_a_selection_says_which(api: Api, body: object, code: str) -> None
 
 async def test_a_feed_without_items_is_empty_and_one_without_recipient_is_none(api: Api) -> None:
     assert (await api.call("GET", PATH)).json == {"items": [], "next": None}
-    assert (await api.call("GET", f"{PATH}/counts")).json == {"total": 0, "unseen": 0, "unread": 0}
+    assert stand(await api.call("GET", f"{PATH}/counts")) == {"total": 0, "unseen": 0, "unread": 0}
     assert (await api.call("POST", f"{PATH}/read", {"all": True})).json["changed"] == 0
     assert (await api.call("GET", "/v1/recipients/nobody/feed")).status == 404
     await deliver(api, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +19,7 @@ from clarion.store.database import Connection, Pool, open_pool
 from clarion.store.feed import Mark, Show
 from clarion.store.feed_delivery import NewItem
 
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 PEOPLE = ("ana", "bea", "cem")
 
 
@@ -54,17 +56,19 @@ async def check(connection: Connection, tenant: UUID) -> None:
     """Recount everything."""
     for id in PEOPLE:
         row = await connection.fetchrow(
-            """SELECT count(*) FILTER (WHERE archived_at IS NULL) AS total,
-                      count(*) FILTER (WHERE archived_at IS NULL AND seen_at IS NULL) AS unseen,
-                      count(*) FILTER (WHERE archived_at IS NULL AND read_at IS NULL) AS unread,
-                      count(*) AS rows, coalesce(max(seq), 0) AS last, coalesce(min(seq), 1) AS first
-               FROM feed_item WHERE tenant_id = $1 AND recipient_id = $2""",
+            """SELECT count(*) FILTER (WHERE here) AS total,
+                      count(*) FILTER (WHERE here AND seen_at IS NULL) AS unseen,
+                      count(*) FILTER (WHERE here AND read_at IS NULL) AS unread,
+                      count(*) AS rows, coalesce(max(seq), 0) AS last, coalesce(min(seq), 1) AS first,
+                      coalesce(max(rev), 0) AS rev
+               FROM (SELECT *, archived_at IS NULL AND snoozed_until IS NULL AS here FROM feed_item
+                     WHERE tenant_id = $1 AND recipient_id = $2) AS f""",
             tenant,
             id,
         )
         assert row is not None
         assert await feed.counts(connection, tenant, id) == feed.Counts(
-            total=row["total"], unseen=row["unseen"], unread=row["unread"]
+            total=row["total"], unseen=row["unseen"], unread=row["unread"], rev=row["rev"]
         )
         assert (row["first"], row["last"]) == (1, row["rows"])
 
@@ -114,9 +118,9 @@ async def test_counters_hold_while_all_is_done_at_once(pool: Pool, tenant: UUID)
                         made.extend(new)
                     case 2:
                         some = [item.message_id for item in choice.sample(made, min(len(made), 5))]
-                        await feed.mark(connection, tenant, whom, mark, some)
+                        await feed.mark(connection, tenant, whom, mark, some, until=LATER)
                     case _:
-                        await feed.mark(connection, tenant, whom, mark, None)
+                        await feed.mark(connection, tenant, whom, mark, None, until=LATER)
 
     await asyncio.gather(*(act(seed) for seed in range(8)))
     async with pool.acquire() as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from clarion.api.services import Services
 from clarion.channels.kinds import kinds
 from clarion.domain import key as keys
 from clarion.domain.scope import Scope
+from clarion.inbox.live import Live
 from clarion.store import keys as key_store
 from clarion.store import tenants
 from clarion.store.database import Pool, open_pool
@@ -73,22 +74,43 @@ class Api:
         return key
 
 
+class Bell(list[str]):
+    """What was rung for, heard within the process alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hearers: list[tuple[str, Callable[[str | None], None]]] = []
+
+    def hear(self, prefix: str, heard: Callable[[str | None], None]) -> None:
+        """As `Notifier.hear`."""
+        self._hearers.append((prefix, heard))
+
+    def ring(self, name: str) -> None:
+        """As `Notifier.ring`."""
+        self.append(name)
+        for prefix, heard in self._hearers:
+            if name.startswith(prefix):
+                heard(name)
+
+
 CHAT_KINDS = {name: kind for name, kind in kinds().items() if kind.channel == "chat"}
 
 
 @asynccontextmanager
-async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
+async def open_api(url: str, *, poll_s: float = 15.0, **settings: Any) -> AsyncIterator[Api]:
     """The API on the database at *url*, on a free port."""
     pool = await open_pool(url, size=4, statement_timeout_s=5, application_name="test-api")
     async with pool:
-        rung: list[str] = []
+        rung, closing = Bell(), asyncio.Event()
         carried: dict[str, Any] = {"carriers": {"sms": ["twilio:main"]}, "chat_kinds": CHAT_KINDS} | settings
-        services = Services(pool=pool, secret=SECRET, wake=rung.append, **carried)
-        server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=services.closing, drain_s=2)
+        live = Live(pool, rung, closing=closing, poll_s=poll_s)
+        services = Services(pool=pool, secret=SECRET, wake=rung.ring, live=live, closing=closing, **carried)
+        server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=closing, drain_s=2)
         # Not in a TaskGroup: a test that fails would cancel the server instead of letting it close its sockets.
         serving = asyncio.create_task(server.run())
         try:
             await server.listening.wait()
+            await live.__aenter__()
             api = Api(port=server.port, pool=pool, services=services, rung=rung)
             for name in ("one", "two"):
                 async with pool.acquire() as connection:
@@ -98,3 +120,4 @@ async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
         finally:
             server.stop()
             await serving
+            await live.__aexit__(None, None, None)

@@ -76,6 +76,14 @@ class Connection:
                 body = b""
         return Reply(status=status, headers=headers, body=body)
 
+    async def until(self, end: bytes) -> bytes:
+        """What comes in chunks up to *end*, without it. Raises EOFError when there is an end of all."""
+        if (size := int(await self._reader.readline() or b"0", 16)) == 0:
+            raise EOFError
+        body = await self._reader.readexactly(size)
+        await self._reader.readline()
+        return body.removesuffix(end) if body.endswith(end) else body + await self.until(end)
+
     async def is_closed(self) -> bool:
         """Whether the other side closes, with nothing more to say."""
         async with asyncio.timeout(20):

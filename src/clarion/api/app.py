@@ -24,6 +24,7 @@ from clarion.api import (
     devices,
     engagement,
     feed,
+    feed_stream,
     health,
     jobs,
     messages,
@@ -46,6 +47,7 @@ from clarion.api import (
     webhooks,
 )
 from clarion.api.auth import Doorkeeper
+from clarion.api.feed_door import Origins, ReadersDoor
 from clarion.api.limits import Limits
 from clarion.api.operation import Operation, endpoint
 from clarion.api.problem import Refusal
@@ -97,7 +99,13 @@ def build_api(services: Services) -> ASGIApp:
     for (path, route), answer in zip(engagement.routes(), (traced.open, traced.click), strict=True):
         _add(app, path, answer, route)
         app.add_route(path, answer, methods=["HEAD"], include_in_schema=False)
-    openapi.install(app, OPERATIONS)
+    own_door = ReadersDoor(services.tokens, services.strangers)
+    for operation in feed.OWN_OPERATIONS:
+        _add(app, operation.path, endpoint(operation, services, own_door), openapi.route_arguments(operation))
+    streams = feed_stream.Streams(services)
+    for (path, route), answer in zip(feed_stream.routes(), (streams.mint, streams.follow), strict=True):
+        _add(app, path, answer, route)
+    openapi.install(app, (*OPERATIONS, *feed.OWN_OPERATIONS))
     for path in ("/livez", "/healthz"):
         app.add_route(path, health.live, include_in_schema=False)
     app.add_route("/readyz", partial(health.ready, services), include_in_schema=False)
@@ -108,7 +116,7 @@ def build_api(services: Services) -> ASGIApp:
     for error in AWAY:
         app.add_exception_handler(error, _tell_of_database)
     return Limits(
-        app,
+        Origins(app, services.feeds.origins),
         max_body=services.max_body,
         max_bulk_body=services.max_bulk_body,
         max_upload=services.attachments.largest,

@@ -58,7 +58,7 @@ class Gate:
         """Begin a request; `leave` must follow. Raises `Refusal` (429), and then nothing must follow."""
         if not self._open.enter(tenant_id):
             text = f"at most {self._open.most} requests are answered at once: wait for answers before you send more"
-            raise _too_many_at_once(text, self._open.most)
+            raise too_many_at_once(text, self._open.most)
         if self._rates is not None:
             wait_s = self._rates.take(tenant_id, clock.monotonic())
             if wait_s:
@@ -75,7 +75,7 @@ class Gate:
         """Begin to follow a trigger; `unfollow` must come. Raises `Refusal` (429), and then it must not."""
         if not self.may_follow(tenant_id):
             text = f"at most {self._followers.most} triggers are followed at once: end one before you begin another"
-            raise _too_many_at_once(text, self._followers.most)
+            raise too_many_at_once(text, self._followers.most)
 
     def may_follow(self, tenant_id: UUID) -> bool:
         """Begin to follow a trigger if that is allowed: when True, `unfollow` must come."""
@@ -191,7 +191,8 @@ def _headers(policy: str, bucket: Bucket, wait_s: float) -> dict[str, str]:
     }
 
 
-def _too_many_at_once(text: str, most: int) -> Refusal:
+def too_many_at_once(text: str, most: int) -> Refusal:
+    """What is said to whoever has *most* of something at once already."""
     headers = {
         "Retry-After": "1",
         "RateLimit-Policy": f'"at-once";q={most};qu="concurrent-requests"',

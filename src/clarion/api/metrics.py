@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
@@ -47,6 +47,12 @@ class Metrics:
             ("kind", "by"),
             registry=self._registry,
         )
+
+        self._feeds = Gauge("clarion_inbox_connections", "Feeds that are followed live.", registry=self._registry)
+
+    def feeds(self, more: int) -> None:
+        """Count *more* feeds that are followed."""
+        self._feeds.inc(more)
 
     def told(self, integration: str, outcome: str) -> None:
         """Count one report of a configured integration, or one request that was none of its own."""

@@ -48,6 +48,9 @@ _HEADER_WORDS: Final = {
 }
 
 
+_OWN: Final = "For recipients: needs a token of theirs, from `mintFeedToken`."
+
+
 def new_app() -> FastAPI:
     """The application as it is called in its description, with no routes yet."""
     return FastAPI(
@@ -101,7 +104,7 @@ def route_arguments(operation: Operation[Any]) -> dict[str, Any]:
         "methods": [operation.method],
         "operation_id": operation.id,
         "summary": operation.summary,
-        "description": f"Needs the scope `{operation.scope.value}`.",
+        "description": _OWN if operation.own else f"Needs the scope `{operation.scope.value}`.",
         "tags": [operation.path.removeprefix("/v1").split("/")[1]],
         "status_code": min(operation.answers),
         "response_model": None,
@@ -128,7 +131,8 @@ def _document(app: FastAPI, operations: tuple[Operation[Any], ...]) -> dict[str,
         for described in path.values():
             described["responses"].update(problems)
     components["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": "An API key: `clk_live_…`."}
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key: `clk_live_…`."},
+        "token": {"type": "http", "scheme": "bearer", "description": "A recipient's token, from `mintFeedToken`."},
     }
     document["security"] = [{"key": []}]
     return document
@@ -146,6 +150,8 @@ def _problem(status: int) -> dict[str, Any]:
 
 def _input(operation: Operation[Any]) -> dict[str, Any]:
     extra: dict[str, Any] = {"parameters": [_path_parameter(name) for name in _path_names(operation.path)]}
+    if operation.own:
+        extra["security"] = [{"token": []}]
     for name, description in operation.headers.items():
         extra["parameters"].append({"name": name, "in": "header", "description": description, "schema": _TEXT})
     if operation.asks and operation.input is not None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
@@ -20,7 +20,6 @@ from starlette.responses import Response
 
 from clarion import clock
 from clarion.api import faults, idempotency, paging, problem
-from clarion.api.auth import Doorkeeper
 from clarion.api.schema.base import Nothing, Question
 from clarion.api.services import Services
 from clarion.domain import json_body
@@ -37,6 +36,31 @@ _LARGE: Final = 256 * 1024
 _NOTHING: Final[TypeAdapter[Nothing]] = TypeAdapter(Nothing)
 #: Times are written in UTC with a Z.
 JSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+
+
+class Admitted(Protocol):
+    """Who may go in."""
+
+    @property
+    def tenant_id(self) -> UUID:
+        """Whose data they may see."""
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """The parts of the path that are not theirs to say, by name."""
+
+    def may(self, needed: Scope) -> bool:
+        """Whether they may do what asks for *needed*."""
+
+
+class Door(Protocol):
+    """Tells who may go in."""
+
+    async def admit(self, authorization: str | None, needed: Scope | None, address: str) -> Admitted:
+        """Who comes with an Authorization header from *address*, if they may do what asks for *needed*.
+
+        Raises `Refusal`.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +124,8 @@ class Operation(Generic[I]):
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     #: Whether its body is octets of any media type, which it reads by itself; its input is the query then.
     raw: bool = False
+    #: Whether recipients call it, with a token for their own feed: then its path has no id, and a call of it does.
+    own: bool = False
     #: Headers that it heeds, with what each does.
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -114,9 +140,7 @@ class Operation(Generic[I]):
         return self.input is not None and issubclass(self.input, Question)
 
 
-def endpoint(
-    operation: Operation[Any], services: Services, door: Doorkeeper
-) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(operation: Operation[Any], services: Services, door: Door) -> Callable[[Request], Awaitable[Response]]:
     """*operation* as the router calls it."""
 
     async def answer(request: Request) -> Response:
@@ -135,16 +159,16 @@ def endpoint(
     return answer
 
 
-async def _answer(operation: Operation[Any], services: Services, door: Doorkeeper, request: Request) -> Response:
+async def _answer(operation: Operation[Any], services: Services, door: Door, request: Request) -> Response:
     client = request.scope["client"]
     key = await door.admit(request.headers.get("authorization"), operation.scope, client[0] if client else "")
     services.gate.enter(key.tenant_id)
     try:
         call = Call(
             tenant_id=key.tenant_id,
-            path=_path(request),
+            path={**_path(request), **key.place},
             idempotency_key=idempotency.key_of(request.headers) if operation.method == "POST" else None,
-            input=_query(operation.adapter, request) if operation.asks else await _body(operation, request),
+            input=read_query(operation.adapter, request) if operation.asks else await _body(operation, request),
             request=request,
             may=key.may,
         )
@@ -178,7 +202,7 @@ def _path(request: Request) -> Mapping[str, str]:
 
 async def _body(operation: Operation[Any], request: Request) -> Any:
     if request.scope["query_string"]:
-        _query(_NOTHING, request)  # what is passed over in silence could have been a wish not to do it
+        read_query(_NOTHING, request)  # what is passed over in silence could have been a wish not to do it
     if operation.input is None and operation.method != "POST":  # in a GET or DELETE it means nothing (RFC 9110)
         return None
     raw = await request.body()
@@ -198,7 +222,8 @@ def _read(adapter: TypeAdapter[Any], raw: bytes) -> Any:
     return faults.read(adapter, value)
 
 
-def _query(adapter: TypeAdapter[Any], request: Request) -> Any:
+def read_query(adapter: TypeAdapter[Any], request: Request) -> Any:
+    """What the query of *request* says. Raises `Invalid` with every fault."""
     given = request.query_params.multi_items()
     names = [name for name, _ in given]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:

@@ -22,6 +22,7 @@ from clarion.flows.definitions import Definitions
 from clarion.flows.retention import Ages, What
 from clarion.flows.webhooks import Webhooks
 from clarion.http.url_guard import Network, UrlGuard
+from clarion.inbox.tokens import Tokens
 
 if TYPE_CHECKING:
     import asyncpg
@@ -30,12 +31,22 @@ if TYPE_CHECKING:
     from clarion.channels.base import Callbacks
     from clarion.flows.hearing import Hearing
     from clarion.flows.rates import Carriers
+    from clarion.inbox.live import Live
     from clarion.store.database import Connection, Pool
 
 
 def pepper_of(secret: bytes) -> bytes:
     """The pepper for API keys that belongs to the *secret* of an installation."""
     return hmac.digest(secret, b"api keys", "sha256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedLimits:
+    """Who may follow feeds: from pages of which origins, and how many streams may be open at once (0: any number)."""
+
+    origins: Collection[str] = ()
+    per_recipient: int = 20
+    per_tenant: int = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +58,9 @@ class Services:
     secret: bytes
     #: Called after a commit with the queue that has new jobs.
     wake: Callable[[str], None]
+    #: What changes in feeds, for those who follow them.
+    live: Live
+    feeds: FeedLimits = field(default_factory=FeedLimits)
     #: What published workflows say.
     definitions: Definitions = field(default_factory=Definitions)
     #: Bytes in a body, and in a body of a route that takes thousands of items.
@@ -107,6 +121,11 @@ class Services:
     def links(self) -> Links:
         """What makes and reads the links by which recipients unsubscribe."""
         return Links(self.secret, *self.old_secrets)
+
+    @property
+    def tokens(self) -> Tokens:
+        """What makes and reads the tokens by which recipients read their feeds."""
+        return Tokens(self.secret, *self.old_secrets)
 
     @property
     def traces(self) -> Traces:

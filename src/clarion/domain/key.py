@@ -11,8 +11,10 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from clarion.domain.scope import Scope, allows
@@ -21,6 +23,7 @@ ID_BYTES = 5
 SECRET_BYTES = 32
 
 _KEY = re.compile(r"clk_live_([a-zA-Z0-9]{8})_[A-Za-z0-9_-]{43}")
+_ANYWHERE: Mapping[str, str] = MappingProxyType({})
 _BROUGHT_KEY = re.compile(r"clk_[A-Za-z0-9_-]{16,200}")
 
 
@@ -38,6 +41,11 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """The parts of a path that are not the caller's to say: none, of a whole tenant's data."""
+        return _ANYWHERE
 
     def is_active(self, now: datetime) -> bool:
         """Whether the key opens anything at *now*."""

@@ -5,13 +5,14 @@ There is no outside world here, so there is no intent and no doubt: each item is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from clarion.domain.content import InAppContent
+from clarion.domain.feed_name import feed_name
 from clarion.domain.status import RETRYABLE, Status
 from clarion.domain.verdict import Verdict, before_sending, not_renderable
 from clarion.errors import Invalid
@@ -33,8 +34,18 @@ _DELIVERED = Verdict(status=Status.DELIVERED)
 class DeliverInApp:
     """The handler of `deliver` jobs in the queue `in_app`; a job's id is its message's."""
 
-    def __init__(self, pool: Pool, contexts: Contexts, *, slots: Slots, hearing: Hearing | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        contexts: Contexts,
+        *,
+        slots: Slots,
+        hearing: Hearing | None = None,
+        wake: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """*wake* is told the names of feeds that changed."""
         self._pool = pool
+        self._wake = wake
         self._contexts = contexts
         self._slots = slots
         self._hearing = hearing
@@ -68,7 +79,10 @@ class DeliverInApp:
             await settle.settle(connection, idle, slot=slot)
             endings = [e for e in endings if e.job not in late]
             moved = await record(connection, endings, slot=slot, hearing=self._hearing)
-            await feed_delivery.deliver(connection, [item for id, item in items.items() if id in moved])
+            delivered = [item for id, item in items.items() if id in moved]
+            await feed_delivery.deliver(connection, delivered)
+        for item in delivered:
+            self._wake(feed_name(item.tenant_id, item.recipient_id))
         if self._hearing is not None:
             self._hearing.ring()
         for ending in endings:

@@ -10,6 +10,7 @@ from clarion.project import setting_types as types
 from clarion.project.setting_groups import Names, Networks
 from clarion.project.setting_kinds import DAY, MINUTE, Duration, Group, a
 
+Origins = Annotated[tuple[str, ...], BeforeValidator(types.origins)]
 RateText = Annotated[Any, BeforeValidator(types.rate)]
 
 
@@ -64,6 +65,18 @@ class Chat(Group):
     rate: RateText | None = a(
         None, "how fast they are handed to the provider, by all workers together: `20/s`, `5000/h`, `20/s burst 5`"
     )
+
+
+class Feed(Group):
+    """Feeds of recipients that are followed live."""
+
+    origins: Origins = a(
+        (),
+        "origins of the pages from which recipients may read their feeds, such as `https://app.example`, separated by "
+        "commas; pages of no other may",
+    )
+    per_recipient: int = a(20, "streams that a recipient may have open at once, on one API process", ge=1, le=10_000)
+    per_tenant: int = a(10_000, "the same of all recipients of a tenant; 0: any number", ge=0, le=1_000_000)
 
 
 class Webhook(Group):

@@ -16,7 +16,7 @@ from clarion.project import broker_urls, category_types, domain_types
 from clarion.project import setting_types as types
 from clarion.project.attachments import Attachments
 from clarion.project.mail_settings import BounceAddress, Bounces, Tracking
-from clarion.project.setting_channels import Chat, Push, RateText, Sms, Webhook
+from clarion.project.setting_channels import Chat, Feed, Push, RateText, Sms, Webhook
 from clarion.project.setting_groups import (
     Api,
     Breaker,
@@ -200,6 +200,7 @@ class Settings(Group):
     push: Push = Push()
     chat: Chat = Chat()
     webhook: Webhook = Webhook()
+    feed: Feed = Feed()
     api: Api = Api()
     database: Database = Database()
     retention: Retention = Retention()

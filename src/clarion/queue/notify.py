@@ -49,6 +49,7 @@ class Notifier:
         """*connect* opens a connection that is the notifier's alone. It may fail: it is tried again, ever later."""
         self._connect = connect
         self._events: dict[str, WeakSet[asyncio.Event]] = {}
+        self._hearers: list[tuple[str, Callable[[str | None], None]]] = []
         self._pending: set[str] = set()
         self._stirred = asyncio.Event()
         self._connection: asyncpg.Connection[Any] | None = None
@@ -69,6 +70,13 @@ class Notifier:
         event = asyncio.Event()
         self._events.setdefault(queue, WeakSet()).add(event)
         return event
+
+    def hear(self, prefix: str, heard: Callable[[str | None], None]) -> None:
+        """Call *heard*, for ever, with each name that begins with *prefix* and is rung for.
+
+        With None after every new connection, for nobody knows what was missed. It must not raise.
+        """
+        self._hearers.append((prefix, heard))
 
     def ring(self, queue: str) -> None:
         """There is work in *queue*: call it after the commit. Returns at once.
@@ -121,6 +129,8 @@ class Notifier:
         self._connection, self.trouble = connection, None
         for queue in list(self._events):
             self._wake(queue)
+        for _, heard in self._hearers:
+            heard(None)
 
     async def _send(self, connection: asyncpg.Connection[Any]) -> None:
         """Tell the others what is pending, as often as is allowed, until the connection is lost."""
@@ -156,6 +166,9 @@ class Notifier:
     def _wake(self, queue: str) -> None:
         for event in self._events.get(queue, ()):
             event.set()
+        for prefix, heard in self._hearers:
+            if queue.startswith(prefix):
+                heard(queue)
 
 
 def _can_be_told(queue: str) -> bool:
@@ -171,7 +184,7 @@ def _some(pending: set[str]) -> list[str]:
     told: list[str] = []
     size = 2
     for queue in pending:
-        size += 6 * len(queue) + 3  # at worst: six octets for an escaped character
+        size += len(orjson.dumps(queue)) + 1
         if told and size > _PAYLOAD_LIMIT:
             break
         told.append(queue)

@@ -26,25 +26,33 @@ _NEWEST = 2**63 - 1
 class Mark(StrEnum):
     """What a recipient may do with an item."""
 
+    SEEN = "seen"
     READ = "read"  #: an item that is read has been seen
-    ARCHIVE = "archive"
+    UNREAD = "unread"
+    ARCHIVE = "archive"  #: one that is snoozed is so no longer
+    UNARCHIVE = "unarchive"
+    SNOOZE = "snooze"  #: until a time, in which it is in no count; one that is archived stays as it is
+    UNSNOOZE = "unsnooze"
+    WAKE = "wake"  #: the time has come: it is new again, neither seen nor read
 
 
 class Show(StrEnum):
     """Which items a list has."""
 
-    INBOX = "inbox"  #: all that is not archived
-    UNREAD = "unread"  #: not archived, not read
+    INBOX = "inbox"  #: all that is neither archived nor snoozed
+    UNREAD = "unread"  #: of that, what is not read
+    SNOOZED = "snoozed"
     ARCHIVED = "archived"
     ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An item as stored. `seq` rises by one with each item of the recipient."""
+    """An item as stored. `seq` rises by one with each item of the recipient, `rev` with each change of any of them."""
 
     message_id: UUID
     seq: int
+    rev: int
     workflow_key: str
     category: str | None
     title: str
@@ -55,15 +63,17 @@ class Item:
     seen_at: datetime | None
     read_at: datetime | None
     archived_at: datetime | None
+    snoozed_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many items are not archived: in all, not seen, not read."""
+    """How many items are neither archived nor snoozed: in all, not seen, not read; and the last `rev`."""
 
     total: int
     unseen: int
     unread: int
+    rev: int
 
 
 async def page(
@@ -82,16 +92,36 @@ async def counts(connection: Connection, tenant_id: UUID, recipient_id: str) -> 
 
 
 async def mark(
-    connection: Connection, tenant_id: UUID, recipient_id: str, mark: Mark, message_ids: Sequence[UUID] | None
-) -> int:
-    """Mark items of one feed (None: all that are not archived); how many changed. Call it in a transaction.
+    connection: Connection,
+    tenant_id: UUID,
+    recipient_id: str,
+    mark: Mark,
+    message_ids: Sequence[UUID] | None,
+    *,
+    until: datetime | None = None,
+) -> list[UUID]:
+    """Mark items of one feed (None: all that are neither archived nor snoozed); those that changed.
 
-    What is marked already, or is not in this feed, is passed over.
+    *until* is for `Mark.SNOOZE`. Call it in a transaction. What is marked already, or not in this feed, is passed over.
     """
-    if await connection.fetchval(_SQL["lock"], tenant_id, recipient_id) is None:
-        return 0  # nothing was ever delivered to them
+    if not await _lock(connection, tenant_id, recipient_id):
+        return []  # nothing was ever delivered to them
     if message_ids is None:
-        changed = await connection.fetchval(_SQL[f"{mark.value}_all"], tenant_id, recipient_id)
-    else:
-        changed = await connection.fetchval(_SQL[f"{mark.value}_some"], tenant_id, recipient_id, list(message_ids))
-    return int(changed)
+        rows = await connection.fetch(_SQL["present"], tenant_id, recipient_id)
+        message_ids = [row["message_id"] for row in rows]
+    changed: list[UUID] = await connection.fetchval(
+        _SQL["mark"], tenant_id, recipient_id, list(message_ids), mark.value, until
+    )
+    return changed
+
+
+async def wake(connection: Connection, tenant_id: UUID, recipient_id: str, message_ids: Sequence[UUID]) -> list[UUID]:
+    """Of these items, bring those back whose snooze is over; which they are. Call it in a transaction."""
+    if not await _lock(connection, tenant_id, recipient_id):
+        return []
+    rows = await connection.fetch(_SQL["due"], tenant_id, recipient_id, list(message_ids))
+    return await mark(connection, tenant_id, recipient_id, Mark.WAKE, [row["message_id"] for row in rows])
+
+
+async def _lock(connection: Connection, tenant_id: UUID, recipient_id: str) -> bool:
+    return await connection.fetchval(_SQL["lock"], tenant_id, recipient_id) is not None

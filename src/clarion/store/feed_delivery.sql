@@ -5,16 +5,18 @@ WITH item AS MATERIALIZED (
                          $9::jsonb[])
         AS i (message_id, tenant_id, recipient_id, workflow_key, category, title, body, url, data)
 ), counter AS (
-    INSERT INTO feed_counter AS c (tenant_id, recipient_id, last_seq, total, unseen, unread)
-    SELECT tenant_id, recipient_id, count(*), count(*), count(*), count(*)
+    INSERT INTO feed_counter AS c (tenant_id, recipient_id, last_seq, last_rev, total, unseen, unread)
+    SELECT tenant_id, recipient_id, count(*), count(*), count(*), count(*), count(*)
     FROM item GROUP BY tenant_id, recipient_id ORDER BY tenant_id, recipient_id
     ON CONFLICT (tenant_id, recipient_id) DO UPDATE
-    SET last_seq = c.last_seq + excluded.last_seq, total = c.total + excluded.total,
-        unseen = c.unseen + excluded.unseen, unread = c.unread + excluded.unread
-    RETURNING tenant_id, recipient_id, last_seq
+    SET last_seq = c.last_seq + excluded.last_seq, last_rev = c.last_rev + excluded.last_rev,
+        total = c.total + excluded.total, unseen = c.unseen + excluded.unseen, unread = c.unread + excluded.unread
+    RETURNING tenant_id, recipient_id, last_seq, last_rev
+), placed AS (
+    SELECT i.*, c.last_seq, c.last_rev,
+           row_number() OVER (PARTITION BY i.tenant_id, i.recipient_id ORDER BY i.message_id DESC) - 1 AS behind
+    FROM item i JOIN counter c USING (tenant_id, recipient_id)
 )
-INSERT INTO feed_item (message_id, tenant_id, seq, recipient_id, workflow_key, category, title, body, url, data)
-SELECT i.message_id, i.tenant_id,
-       c.last_seq + 1 - row_number() OVER (PARTITION BY i.tenant_id, i.recipient_id ORDER BY i.message_id DESC),
-       i.recipient_id, i.workflow_key, i.category, i.title, i.body, i.url, i.data
-FROM item i JOIN counter c USING (tenant_id, recipient_id)
+INSERT INTO feed_item (message_id, tenant_id, seq, rev, recipient_id, workflow_key, category, title, body, url, data)
+SELECT message_id, tenant_id, last_seq - behind, last_rev - behind, recipient_id, workflow_key, category, title, body, url, data
+FROM placed

@@ -7,24 +7,47 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from clarion.api.schema.base import Moment, Paged, Reply, Request
+from clarion.api.schema.base import Moment, Paged, Question, Reply, Request
+from clarion.api.schema.moment import WrittenMoment
 
 MAX_MARKED = 1_000
+MOST_REV = 2**62
 
 
 class FeedQuestion(Paged):
     """Which items."""
 
-    status: Literal["inbox", "unread", "archived", "all"] = Field(
-        "inbox", description="`inbox` is all that is not archived."
+    status: Literal["inbox", "unread", "snoozed", "archived", "all"] = Field(
+        "inbox", description="`inbox` is all that is neither archived nor snoozed."
     )
+
+
+class ChangesQuestion(Question):
+    """Since when."""
+
+    since: int = Field(0, ge=0, le=MOST_REV, description="The `rev` of what is known.")
+
+
+class StreamQuestion(Question):
+    """How a stream is opened by what sends no headers."""
+
+    ticket: str | None = Field(None, max_length=1_000, description="From `mintFeedTicket`; it opens one stream.")
+    since: int | None = Field(
+        None, ge=0, le=MOST_REV, description="The `rev` of what is known; a `Last-Event-ID` goes before it."
+    )
+
+
+class TokenAsked(Request):
+    """What a token should be like."""
+
+    expires_in_s: int = Field(900, ge=30, le=900, description="For how long it opens the feed.")
 
 
 class FeedSelection(Request):
     """Which items to mark: some by their ids, or all."""
 
     ids: Annotated[list[str], Field(min_length=1, max_length=MAX_MARKED)] | None = None
-    all: Literal[True] | None = None
+    all: Literal[True] | None = Field(None, description="All that is neither archived nor snoozed.")
 
     model_config = ConfigDict(
         strict=True,
@@ -40,12 +63,25 @@ class FeedSelection(Request):
         return self
 
 
+class FeedItems(Request):
+    """Which items to mark, by their ids: these marks are for none of those that `all` would mean."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=MAX_MARKED)]
+
+
+class FeedSnooze(FeedItems):
+    """Which items to put off, and until when."""
+
+    until: WrittenMoment
+
+
 class FeedItemReply(Reply):
     """One item."""
 
     id: str
     message: str = Field(description="The message that this item delivers.")
     seq: int
+    rev: int = Field(description="The number of its last change among all of the feed.")
     workflow: str
     category: str | None
     title: str
@@ -56,6 +92,7 @@ class FeedItemReply(Reply):
     seen_at: Moment | None
     read_at: Moment | None
     archived_at: Moment | None
+    snoozed_until: Moment | None
 
 
 class FeedReply(Reply):
@@ -66,11 +103,25 @@ class FeedReply(Reply):
 
 
 class FeedCountsReply(Reply):
-    """Counts of what is not archived."""
+    """Counts of what is neither archived nor snoozed, after the change `rev`."""
 
     total: int
     unseen: int
     unread: int
+    rev: int
+
+
+class ChangesReply(FeedCountsReply):
+    """What changed; `items` is null when that is too much to tell, and the list is to be read anew."""
+
+    items: list[FeedItemReply] | None
+
+
+class TokenReply(Reply):
+    """A token, or a ticket."""
+
+    token: str
+    expires_at: Moment
 
 
 class MarkedReply(FeedCountsReply):

@@ -1,0 +1,12 @@
+"""Feeds that are followed live: plain SQL in the file beside this one."""
+
+from __future__ import annotations
+
+from clarion.store.migrate import run_sql
+
+revision = "0024"
+down_revision = "0023"
+
+
+def upgrade() -> None:
+    run_sql("0024_live_feed.sql")
