@@ -6,7 +6,6 @@ process needs stand inside its function: a worker never loads the HTTP framework
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +18,7 @@ from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
 from clarion.connections import (
     ages,
+    bounds_of,
     carriers_of,
     notifier_for,
     pool_for,
@@ -63,9 +63,8 @@ async def open_database(settings: Settings) -> AsyncIterator[str]:
 async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     """An API server on its port, ready to `run`."""
     from clarion.api.app import build_api
-    from clarion.api.gate import Gate, Quota, Strangers
     from clarion.api.server import ApiServer
-    from clarion.api.services import FeedLimits, Services
+    from clarion.api.services import Services
     from clarion.channels.kinds import kinds
     from clarion.channels.open_provider import open_callbacks
     from clarion.flows.bindings import Bindings
@@ -75,9 +74,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     async with AsyncExitStack() as stack:
         pool = await pool_for(stack, settings, url, "api")
         notifier = await notifier_for(stack, url)
-        closing = asyncio.Event()
-        live = await stack.enter_async_context(Live(pool, notifier, closing=closing))
-        api = settings.api
+        live = await stack.enter_async_context(Live(pool, notifier))
         integrations = open_callbacks(settings.providers)
         for believes in integrations.values():
             stack.push_async_callback(believes.close)
@@ -86,11 +83,8 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             secret=secret_of(settings).encode(),
             wake=notifier.ring,
             live=live,
-            closing=closing,
-            feeds=FeedLimits(**settings.feed.model_dump()),
             **taken_in(settings),
-            gate=Gate(Quota(rate=api.rate, burst=api.burst, concurrency=api.concurrency, followers=api.followers)),
-            strangers=Strangers(api.failed_keys),
+            **bounds_of(settings),
             ages=ages(settings),
             accounts=settings.providers,
             integrations=integrations,

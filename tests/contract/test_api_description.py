@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from tests.support.postgres import Databases
 from tests.support.providers import twilio_account
 from tests.support.things import make_things
 
-from clarion.api import callbacks, engagement, unsubscribe
+from clarion import clock
+from clarion.api import callbacks, engagement, feed, feed_stream, unsubscribe
 from clarion.api.app import OPERATIONS, build_api
 from clarion.api.openapi import describe
 from clarion.api.schema.base import Problem
@@ -24,6 +26,8 @@ from clarion.inbox.live import Live
 
 #: Operations for who has no key.
 KEYLESS = {callbacks.ID, *(id for _, id, _ in unsubscribe.OPERATIONS)}
+#: Those for recipients.
+BY_TOKEN = {one.id for one in feed.OWN_OPERATIONS} | {route["operation_id"] for _, route in feed_stream.routes()}
 KEYLESS |= {id for id, *_ in engagement.OPERATIONS.values()}
 
 
@@ -47,9 +51,7 @@ async def test_an_api_without_schema_or_database_is_alive_but_not_ready(database
         from clarion.store.database import open_pool
 
         pool = await open_pool(url, size=2, statement_timeout_s=5, application_name="test-api")
-        closing = asyncio.Event()
-        live = Live(pool, Bell(), closing=closing)
-        services = Services(pool=pool, secret=b"s" * 32, wake=lambda _: None, live=live, closing=closing)
+        services = Services(pool=pool, secret=b"s" * 32, wake=lambda _: None, live=Live(pool, Bell()))
         server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=services.closing, drain_s=1)
         group.create_task(server.run())
         await server.listening.wait()
@@ -85,7 +87,8 @@ async def test_the_document_has_every_operation_with_its_words(api: Api) -> None
     described = {
         one["operationId"]: one for path in document["paths"].values() for one in path.values() if "operationId" in one
     }
-    assert described.keys() == {operation.id for operation in OPERATIONS} | KEYLESS
+    assert described.keys() == {operation.id for operation in OPERATIONS} | KEYLESS | BY_TOKEN
+    assert all({"token": []} in described[id]["security"] for id in BY_TOKEN)
     assert all(described[id]["security"] == [] for id in KEYLESS), "no key is asked for"
     schemas = document["components"]["schemas"]
     for operation in OPERATIONS:
@@ -103,12 +106,14 @@ async def test_the_document_has_every_operation_with_its_words(api: Api) -> None
 
 async def test_answers_are_as_the_document_says(api: Api) -> None:
     things = await make_things(api, "one", suffix="-described")
+    item = "fed_" + "0" * 32
     bodies: dict[str, Any] = {
         "putRecipients": {"recipients": [{"id": "new"}, {"id": "?"}]},
         "addTopicMembers": {"ids": [things.ids["recipients"]]},
         "removeTopicMembers": {"ids": [things.ids["recipients"]]},
-        "readFeed": {"all": True},
-        "archiveFeed": {"all": True},
+        **{key: {"all": True} for key in ("seeFeed", "readFeed", "archiveFeed")},
+        **{key: {"ids": [item]} for key in ("unreadFeed", "unarchiveFeed", "unsnoozeFeed")},
+        "snoozeFeed": {"ids": [item], "until": (clock.now() + timedelta(days=1)).isoformat()},
         "triggerWorkflow": {"recipients": [things.ids["recipients"]]},
         "previewSchedule": {"cron": "@daily"},
         "putSchedule": {"cron": "@daily", "do": [{"timer.cancel": {"key": "'other'"}}]},

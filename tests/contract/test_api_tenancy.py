@@ -12,7 +12,7 @@ from tests.support.api import Api, open_api
 from tests.support.postgres import Databases
 from tests.support.things import Things, make_things
 
-from clarion import ids
+from clarion import clock, ids
 from clarion.api.app import OPERATIONS
 from clarion.api.operation import Operation
 from clarion.ids import Prefix
@@ -42,8 +42,10 @@ SHARED = {
 BODIES: dict[str, Any] = {
     "addTopicMembers": {"ids": ["ana"]},
     "removeTopicMembers": {"ids": ["ana"]},
-    "readFeed": {"all": True},
-    "archiveFeed": {"all": True},
+    **{key: {"all": True} for key in ("seeFeed", "readFeed", "archiveFeed")},
+    **{key: {"ids": ["fed_" + "0" * 32]} for key in ("unreadFeed", "unarchiveFeed", "unsnoozeFeed")},
+    "snoozeFeed": {"ids": ["fed_" + "0" * 32], "until": (clock.now() + timedelta(days=1)).isoformat()},
+    "mintFeedToken": {},
     "triggerWorkflow": {"recipients": [{"email": "x@example.com"}]},
     "putDevice": {"token": "token:of-a-phone"},
     "addAddress": {"address": "ana@example.com"},

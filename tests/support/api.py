@@ -101,11 +101,11 @@ async def open_api(url: str, *, poll_s: float = 15.0, **settings: Any) -> AsyncI
     """The API on the database at *url*, on a free port."""
     pool = await open_pool(url, size=4, statement_timeout_s=5, application_name="test-api")
     async with pool:
-        rung, closing = Bell(), asyncio.Event()
+        rung = Bell()
         carried: dict[str, Any] = {"carriers": {"sms": ["twilio:main"]}, "chat_kinds": CHAT_KINDS} | settings
-        live = Live(pool, rung, closing=closing, poll_s=poll_s)
-        services = Services(pool=pool, secret=SECRET, wake=rung.ring, live=live, closing=closing, **carried)
-        server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=closing, drain_s=2)
+        live = Live(pool, rung, poll_s=poll_s)
+        services = Services(pool=pool, secret=SECRET, wake=rung.ring, live=live, **carried)
+        server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=live.closing, drain_s=2)
         # Not in a TaskGroup: a test that fails would cancel the server instead of letting it close its sockets.
         serving = asyncio.create_task(server.run())
         try:

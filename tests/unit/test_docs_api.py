@@ -12,7 +12,7 @@ from tests.support.docs import calls, page, rows, section, source_files, texts, 
 from tools import openapi
 
 from clarion import errors
-from clarion.api import callbacks, engagement, faults, unsubscribe
+from clarion.api import callbacks, engagement, faults, feed, feed_stream, unsubscribe
 from clarion.api.app import OPERATIONS
 from clarion.api.limits import BODY_TIMEOUT_S, MAX_HEADERS
 from clarion.api.operation import Operation
@@ -43,6 +43,12 @@ def test_names_no_route_that_is_not_there() -> None:
     keyless = {("GET", path) for path in ("/readyz", "/openapi.json", "/livez`, `/healthz")}
     keyless |= {("POST", callbacks.PATH), *((method, unsubscribe.PATH) for method, _, _ in unsubscribe.OPERATIONS)}
     keyless |= {("GET", path) for _, path, _, _ in engagement.OPERATIONS.values()}
+    for path, route in feed_stream.routes():
+        keyless.add((route["methods"][0], path))
+        assert f"| `{route['methods'][0]}` | `{path}` | {route['summary']} |" in HTTP.splitlines()
+    for own in feed.OWN_OPERATIONS:
+        keyless.add((own.method, own.path))
+        assert f"| `{own.method}` | `{own.path}` | {own.summary} |" in HTTP.splitlines()
     assert named == {(operation.method, operation.path) for operation in OPERATIONS} | keyless
     assert f"| `POST` | `{callbacks.PATH}` | {callbacks.SUMMARY} |" in HTTP.splitlines()
     for _, path, summary, _ in engagement.OPERATIONS.values():

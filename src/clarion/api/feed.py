@@ -11,7 +11,6 @@ from uuid import UUID
 from clarion import clock, ids
 from clarion.api import faults
 from clarion.api.operation import Answer, Call, Operation, page, position
-from clarion.api.problem import Refusal
 from clarion.api.schema.feed import (
     ChangesQuestion,
     ChangesReply,
@@ -71,9 +70,7 @@ async def list_changes(services: Services, call: Call[ChangesQuestion]) -> Answe
 
 
 async def mint_token(services: Services, call: Call[TokenAsked]) -> Answer:
-    """A token for the recipient, who may do with it what the key may do with any feed."""
-    if not call.may(Scope.FEED_READ):
-        raise Refusal(403, "forbidden", f"This API key lacks the scope {Scope.FEED_READ.value}")
+    """A token for the recipient, to read and mark the own feed."""
     async with services.connection() as connection:
         await feed.counts(connection, call.tenant_id, call.path["id"])
     life = timedelta(seconds=call.input.expires_in_s)
@@ -215,7 +212,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         method="POST",
         path="/v1/recipients/{id}/feed/tokens",
         summary="Make a token by which a recipient reads the own feed",
-        scope=Scope.FEED_WRITE,
+        scope=Scope.FEED_TOKENS,
         run=mint_token,
         input=TokenAsked,
         answers={201: TokenReply},

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from clarion import __version__
-from clarion.api import callbacks, engagement, unsubscribe
+from clarion.api import callbacks, engagement, feed, feed_stream, unsubscribe
 from clarion.api.operation import Operation
 from clarion.api.problem import MEDIA_TYPE
 from clarion.api.schema.base import Problem
@@ -65,10 +65,12 @@ def new_app() -> FastAPI:
 
 def describe(operations: Iterable[Operation[Any]]) -> dict[str, Any]:
     """The document of an API that has *operations*, without a running one."""
-    app, table = new_app(), tuple(operations)
+    app, table = new_app(), (*operations, *feed.OWN_OPERATIONS)
     for operation in table:
         app.add_api_route(operation.path, _nothing, **route_arguments(operation))
     app.add_api_route(callbacks.PATH, _nothing, **callbacks.ROUTE)
+    for path, route in feed_stream.routes():
+        app.add_api_route(path, _nothing, **route)
     for route in unsubscribe.routes():
         app.add_api_route(unsubscribe.PATH, _nothing, **route)
     for path, route in engagement.routes():

@@ -109,8 +109,10 @@ class Services:
     patience_s: float = 5.0
     #: What this process counts.
     metrics: Metrics = field(default_factory=Metrics)
-    #: Set when this process is about to stop: answers that would go on for long end then.
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    @property
+    def closing(self) -> asyncio.Event:
+        """Set when this process is about to stop: answers that would go on for long end then."""
+        return self.live.closing
 
     @property
     def cursors(self) -> Cursors:

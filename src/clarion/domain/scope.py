@@ -21,7 +21,8 @@ class Scope(StrEnum):
     TOPICS_READ = "topics:read"
     TOPICS_WRITE = "topics:write"  #: topics and who belongs to them
     FEED_READ = "feed:read"
-    FEED_WRITE = "feed:write"  #: mark feed items read or archived
+    FEED_WRITE = "feed:write"  #: mark feed items, read or archived for example
+    FEED_TOKENS = "feed:tokens"  #: let recipients read and mark their own feeds
     TIMERS_READ = "timers:read"
     TIMERS_WRITE = "timers:write"  #: set and cancel timers; what they do may trigger and publish
     QUEUES_READ = "queues:read"  #: queues and their jobs

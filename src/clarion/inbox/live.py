@@ -88,10 +88,10 @@ class Follower:
 class Live:
     """Reads what changed in the feeds that are followed. Open it with ``async with``."""
 
-    def __init__(self, pool: Pool, bell: Bell, *, closing: asyncio.Event, poll_s: float = POLL_S) -> None:
-        """*closing* is set when nothing more will come."""
+    def __init__(self, pool: Pool, bell: Bell, *, poll_s: float = POLL_S) -> None:
         self._pool = pool
-        self._closing = closing
+        #: Set when nothing more will come.
+        self.closing = asyncio.Event()
         self._poll_s = poll_s
         self._followers: dict[Feed, list[Follower]] = {}
         self._names: dict[str, Feed] = {}
@@ -153,7 +153,7 @@ class Live:
                     log.warning("feed.not_read", error=type(error).__name__, feeds=len(feeds))
 
     async def _end(self) -> None:
-        await self._closing.wait()
+        await self.closing.wait()
         for followers in self._followers.values():
             for follower in followers:
                 follower.came.set()

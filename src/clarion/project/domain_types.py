@@ -1,14 +1,15 @@
-"""What the settings say of domains that mail goes to, as in `setting_types`."""
+"""What the settings say of domains that mail goes to, and of origins of pages, as in `setting_types`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from clarion.domain.address import domain_of, parse_email
 from clarion.domain.rate import Rate
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
-from clarion.project.setting_types import entry, rate, table
+from clarion.project.setting_types import entry, names, rate, table
 
 _EXAMPLE = '[email.domains."gmail.com"] rate = "20/s"'
 
@@ -21,6 +22,17 @@ def rates(value: object) -> dict[str, Rate]:
         if domain in found:
             raise ValueError(f"{name[:64]}: it is there twice")
         found[domain] = entry(name, _rate, given)
+    return found
+
+
+def origins(value: object) -> tuple[str, ...]:
+    """Origins of pages, as browsers say them (RFC 6454 §6.2)."""
+    found = names(value)
+    for one in found:
+        if not re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", one):
+            raise ValueError(
+                f"expected origins such as https://app.example, in lower case, without a path, not {one!r}"
+            )
     return found
 
 

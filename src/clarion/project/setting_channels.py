@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from clarion.project import setting_types as types
+from clarion.project.domain_types import origins
 from clarion.project.setting_groups import Names, Networks
 from clarion.project.setting_kinds import DAY, MINUTE, Duration, Group, a
 
-Origins = Annotated[tuple[str, ...], BeforeValidator(types.origins)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(origins)]
 RateText = Annotated[Any, BeforeValidator(types.rate)]
 
 

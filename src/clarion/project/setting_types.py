@@ -227,17 +227,6 @@ def public_url(value: object) -> str:
     return value.rstrip("/")
 
 
-def origins(value: object) -> tuple[str, ...]:
-    """Origins of pages, as browsers say them (RFC 6454 §6.2)."""
-    found = names(value)
-    for one in found:
-        if not re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", one):
-            raise ValueError(
-                f"expected origins such as https://app.example, in lower case, without a path, not {one!r}"
-            )
-    return found
-
-
 def _secret(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()

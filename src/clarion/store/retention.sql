@@ -21,11 +21,11 @@ SELECT count(*) FROM gone
 WITH gone AS (
     DELETE FROM feed_item WHERE message_id = ANY (ARRAY (
         SELECT message_id FROM feed_item WHERE message_id < $1 ORDER BY message_id LIMIT $2 FOR UPDATE SKIP LOCKED
-    )) RETURNING tenant_id, recipient_id, seen_at, read_at, archived_at
+    )) RETURNING tenant_id, recipient_id, seen_at, read_at, archived_at IS NULL AND snoozed_until IS NULL AS here
 ), less AS (
-    SELECT tenant_id, recipient_id, count(*) FILTER (WHERE archived_at IS NULL) AS total,
-           count(*) FILTER (WHERE archived_at IS NULL AND seen_at IS NULL) AS unseen,
-           count(*) FILTER (WHERE archived_at IS NULL AND read_at IS NULL) AS unread
+    SELECT tenant_id, recipient_id, count(*) FILTER (WHERE here) AS total,
+           count(*) FILTER (WHERE here AND seen_at IS NULL) AS unseen,
+           count(*) FILTER (WHERE here AND read_at IS NULL) AS unread
     FROM gone GROUP BY tenant_id, recipient_id
 ), counted AS (
     UPDATE feed_counter c SET total = c.total - l.total, unseen = c.unseen - l.unseen, unread = c.unread - l.unread

@@ -151,13 +151,15 @@ WHERE f.message_id IS NULL AND EXISTS (SELECT FROM recipient r WHERE r.tenant_id
 SELECT coalesce(c.recipient_id, i.recipient_id) AS id
 FROM feed_counter c
 FULL JOIN (
-    SELECT tenant_id, recipient_id, max(seq) AS last_seq, count(*) FILTER (WHERE archived_at IS NULL) AS total,
-           count(*) FILTER (WHERE archived_at IS NULL AND seen_at IS NULL) AS unseen,
-           count(*) FILTER (WHERE archived_at IS NULL AND read_at IS NULL) AS unread
-    FROM feed_item GROUP BY tenant_id, recipient_id
+    SELECT tenant_id, recipient_id, max(seq) AS last_seq, max(rev) AS last_rev, count(*) FILTER (WHERE here) AS total,
+           count(*) FILTER (WHERE here AND seen_at IS NULL) AS unseen,
+           count(*) FILTER (WHERE here AND read_at IS NULL) AS unread
+    FROM (SELECT *, archived_at IS NULL AND snoozed_until IS NULL AS here FROM feed_item) AS f
+    GROUP BY tenant_id, recipient_id
 ) i USING (tenant_id, recipient_id)
 WHERE coalesce(c.total, 0) <> coalesce(i.total, 0) OR coalesce(c.unseen, 0) <> coalesce(i.unseen, 0)
    OR coalesce(c.unread, 0) <> coalesce(i.unread, 0) OR coalesce(c.last_seq, 0) < coalesce(i.last_seq, 0)
+   OR coalesce(c.last_rev, 0) < coalesce(i.last_rev, 0)
 
 -- name: topic_counts_equal_rows
 SELECT t.key AS id FROM topic t

@@ -12,6 +12,7 @@ from clarion.api.schema.moment import WrittenMoment
 
 MAX_MARKED = 1_000
 MOST_REV = 2**62
+_AN_ITEM = "fed_0198c0a1b2c37d4e8f90a1b2c3d4e5f6"
 
 
 class FeedQuestion(Paged):
@@ -42,6 +43,8 @@ class TokenAsked(Request):
 
     expires_in_s: int = Field(900, ge=30, le=900, description="For how long it opens the feed.")
 
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{}]})
+
 
 class FeedSelection(Request):
     """Which items to mark: some by their ids, or all."""
@@ -53,7 +56,7 @@ class FeedSelection(Request):
         strict=True,
         extra="forbid",
         frozen=True,
-        json_schema_extra={"examples": [{"ids": ["fed_0198c0a1b2c37d4e8f90a1b2c3d4e5f6"]}, {"all": True}]},
+        json_schema_extra={"examples": [{"ids": [_AN_ITEM]}, {"all": True}]},
     )
 
     @model_validator(mode="after")
@@ -68,11 +71,22 @@ class FeedItems(Request):
 
     ids: Annotated[list[str], Field(min_length=1, max_length=MAX_MARKED)]
 
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"ids": [_AN_ITEM]}]}
+    )
+
 
 class FeedSnooze(FeedItems):
     """Which items to put off, and until when."""
 
     until: WrittenMoment
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"ids": [_AN_ITEM], "until": "2026-12-24T09:00:00Z"}]},
+    )
 
 
 class FeedItemReply(Reply):
