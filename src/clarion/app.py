@@ -18,7 +18,6 @@ from clarion import ids
 from clarion.config import Settings, broker_url, secret_of
 from clarion.connections import (
     ages,
-    bounds_of,
     carriers_of,
     notifier_for,
     pool_for,
@@ -63,6 +62,7 @@ async def open_database(settings: Settings) -> AsyncIterator[str]:
 async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     """An API server on its port, ready to `run`."""
     from clarion.api.app import build_api
+    from clarion.api.bounds import bounds_of
     from clarion.api.server import ApiServer
     from clarion.api.services import Services
     from clarion.channels.kinds import kinds
@@ -84,7 +84,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             wake=notifier.ring,
             live=live,
             **taken_in(settings),
-            **bounds_of(settings),
+            **bounds_of(settings.api, settings.feed),
             ages=ages(settings),
             accounts=settings.providers,
             integrations=integrations,
@@ -185,18 +185,11 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
     sources = _sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
     doors, looks = _bounces(settings, pool, notifier.ring, hearing) if settings.worker.bounces else ([], [])
+    own = [signs, noticing, limiting, patience, *looks, *weighing]
     return Worker(
         name,
         consumers,
-        [
-            signs,
-            noticing,
-            limiting,
-            patience,
-            *looks,
-            *weighing,
-            *duties(pool, notifier.ring, hearing, lease=settings.worker.lease),
-        ],
+        [*own, *duties(pool, notifier.ring, hearing, lease=settings.worker.lease)],
         sources,
         doors,
     )

@@ -68,17 +68,6 @@ async def notifier_for(stack: AsyncExitStack, url: str) -> Notifier:
     return await stack.enter_async_context(Notifier(connect))
 
 
-def bounds_of(settings: Settings) -> dict[str, object]:
-    """How much an API process lets each do, by the names that its services have for it."""
-    from clarion.api.gate import Gate, Quota, Strangers
-    from clarion.api.services import FeedLimits
-
-    api = settings.api
-    quota = Quota(rate=api.rate, burst=api.burst, concurrency=api.concurrency, followers=api.followers)
-    limits = FeedLimits(**settings.feed.model_dump())
-    return {"gate": Gate(quota), "strangers": Strangers(api.failed_keys), "feeds": limits}
-
-
 def smtp_settings(settings: Settings) -> SmtpSettings:
     """How the SMTP server is spoken to: what the address says, over what the settings say.
 

@@ -109,6 +109,7 @@ class Services:
     patience_s: float = 5.0
     #: What this process counts.
     metrics: Metrics = field(default_factory=Metrics)
+
     @property
     def closing(self) -> asyncio.Event:
         """Set when this process is about to stop: answers that would go on for long end then."""
