@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -13,7 +13,7 @@ import uvloop
 from tests.support import memory
 from tests.support.leftovers import Leftovers
 from tests.support.nats import Nats, nats_server
-from tests.support.nursery import Nursery
+from tests.support.nursery import Nursery, close_shared, shared
 from tests.support.postgres import Databases, Kind, Servers
 from tests.support.rabbitmq import RabbitMQ, rabbitmq_server
 from tests.support.redis import Redis, redis_server
@@ -68,10 +68,9 @@ async def databases(servers: Servers) -> Databases:
 
 
 @pytest.fixture(scope="session")
-async def nursery() -> AsyncIterator[Nursery]:
+def nursery() -> Nursery:
     """Where clusters have their processes from."""
-    async with Nursery() as nursery:
-        yield nursery
+    return shared()
 
 
 @pytest.fixture(scope="session")
@@ -139,18 +138,24 @@ async def redis(session_redis: Redis) -> Redis:
     return session_redis
 
 
+@pytest.fixture(scope="session")
+async def leftovers() -> AsyncIterator[Leftovers]:
+    """What sees to it that tests leave nothing behind; what they share ends with it."""
+    yield Leftovers(asyncio.get_running_loop(), expected=_may_stay)
+    close_shared()
+
+
 @pytest.fixture(autouse=True)
-async def no_leftovers() -> AsyncIterator[None]:
+def no_leftovers(leftovers: Leftovers) -> Iterator[None]:
     """Fail a test that leaves tasks or processes behind."""
-    leftovers = Leftovers(expected=_is_a_shared_server)
+    leftovers.begin()
     yield
-    await leftovers.check()
+    leftovers.check()
 
 
-def _is_a_shared_server(process: psutil.Process) -> bool:
-    """Whether it belongs to the session's servers: itself or one of its parents names their folder."""
+def _may_stay(process: psutil.Process) -> bool:
+    """Whether it belongs to the session's servers: it names their folder."""
     try:
-        family = [process, *process.parents()]
-        return any("clarion-tests-" in word for one in family for word in one.cmdline())
+        return any("clarion-tests-" in word for word in process.cmdline())
     except psutil.NoSuchProcess:
         return True  # it has just ended

@@ -1,5 +1,5 @@
 """``python -m clarion``: the same as the command ``clarion``."""
 
-from clarion.cli import main
+from clarion.cli.main import run
 
-main()
+run()

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.http import Connection, Reply, request
-from tests.support.nursery import Nursery
+from tests.support.nursery import Nursery, shared
 from tests.support.process import PATIENCE_S, Injection, NotStarted, Process
 
 from clarion.app import pepper
@@ -286,7 +286,7 @@ async def open_cluster(
 ) -> AsyncIterator[Cluster]:
     """A tenant, its key and its workflows in the migrated database at *url*; processes are started by the test.
 
-    They come from *nursery*, or from one of the cluster's own, which takes a second longer.
+    They come from *nursery*, or from the one of all tests.
 
     Leases are short and batches small, so that little work takes many steps; *settings* say otherwise.
     """
@@ -315,20 +315,19 @@ async def open_cluster(
             loaded, mistakes = load_project(project)
             assert loaded is not None, mistakes
             await apply.apply(connection, tenant_id, loaded.workflows)
-        async with AsyncExitStack() as stack:
-            if nursery is None:
-                nursery = await stack.enter_async_context(Nursery())
-            cluster = Cluster(
-                url=url,
-                folder=folder,
-                nursery=nursery,
-                tenant_id=tenant_id,
-                pool=pool,
-                key=key,
-                environment=environment,
-            )
-            stack.push_async_callback(cluster.close)
+        cluster = Cluster(
+            url=url,
+            folder=folder,
+            nursery=nursery or shared(),
+            tenant_id=tenant_id,
+            pool=pool,
+            key=key,
+            environment=environment,
+        )
+        try:
             yield cluster
+        finally:
+            await cluster.close()
     finally:
         pool.terminate()
 

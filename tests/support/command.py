@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -18,7 +19,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import psutil
-from tests.support import memory
+from tests.support import memory, nursery
 from tests.support.wait import wait_until
 
 CLARION = (sys.executable, "-m", "clarion")
@@ -55,19 +56,18 @@ def environment(**settings: str) -> dict[str, str]:
 async def clarion(
     *arguments: object, stdin: str = "", cwd: Path | None = None, settings: Mapping[str, str] | None = None
 ) -> Ended:
-    """Run `clarion` with *arguments* until it ends; *settings* are its environment."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [*CLARION, *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=cwd,
-        env=environment(**(settings or {})),
+    """Run `clarion` with *arguments* until it ends; *settings* are its environment.
+
+    It is a copy of a process that has imported everything: that takes longer than what most commands do. What starts
+    from nothing is a `Program`, and what `tests/acceptance/test_cli_rules.py` and the tutorial run.
+    """
+    code, out, err = await asyncio.to_thread(
+        partial(nursery.shared().run, cwd=cwd or Path.cwd(), stdin=stdin.encode(), timeout=120),
+        "clarion",
+        [str(argument) for argument in arguments],
+        environment(**(settings or {})),
     )
-    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+    return Ended(code=code, out=out.decode(), err=err.decode())
 
 
 class Program:

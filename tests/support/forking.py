@@ -1,7 +1,7 @@
 """The program of `tests.support.nursery`: it has imported everything, and forks itself for each process asked for.
 
 ``python -m tests.support.forking FD``: each message on the socket FD is a JSON object (``module``, ``arguments``,
-``environment``) with four descriptors: standard input, output and error of the new process, and where to say its pid,
+``environment``, ``cwd``, and whether it runs ``as_program``, like ``python -m``, or its ``main`` is called) with four descriptors: standard input, output and error of the new process, and where to say its pid,
 and later how it ended, a line each. When the socket ends, so do all processes, and this one.
 """
 
@@ -12,10 +12,12 @@ import importlib
 import json
 import os
 import pkgutil
+import runpy
 import select
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from contextlib import suppress
 from typing import Any
@@ -99,8 +101,13 @@ class _Forker:
             self._asked.close()
             os.environ.clear()
             os.environ.update(asked["environment"])
+            os.chdir(asked["cwd"])
+            tempfile.tempdir = None  # where that is, the environment says
             sys.argv = [asked["module"], *asked["arguments"]]
-            importlib.import_module(asked["module"]).main()
+            if asked["as_program"]:
+                runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+            else:
+                importlib.import_module(asked["module"]).main()
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)

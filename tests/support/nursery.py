@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.support.forking import LONGEST
 
@@ -56,25 +58,21 @@ class Born:
 
 
 class Nursery:
-    """Starts processes while the ``async with`` lasts, and ends them with it."""
+    """Starts processes until it is closed, which ends them."""
 
-    async def __aenter__(self) -> Self:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._asking = ours
+    def __init__(self) -> None:
+        self._asking, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.support.forking", str(theirs.fileno())),
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.forking", str(theirs.fileno())],
                 cwd=_ROOT,
                 pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
             )
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._asking.close()
-        await self._process.wait()
+        self._process.wait()
 
     @property
     def pid(self) -> int:
@@ -82,22 +80,89 @@ class Nursery:
 
     async def start(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Born:
         """Start the ``main`` of *module* with nothing but this *environment*; its standard error goes to *log*."""
-        asked = json.dumps({"module": module, "arguments": [*arguments], "environment": {**environment}}).encode()
-        assert len(asked) < LONGEST
         stdin, our_stdin = os.pipe()
         our_stdout, stdout = os.pipe()
         our_status, status = os.pipe()
         stderr = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        given = [stdin, stdout, stderr, status]
-        try:
-            socket.send_fds(self._asking, [asked], given)
-        finally:
-            for descriptor in given:
-                os.close(descriptor)
+        asked = {"module": module, "arguments": [*arguments], "environment": {**environment}, "cwd": str(_ROOT)}
+        self._ask(asked | {"as_program": False}, [stdin, stdout, stderr, status])
         said, told = await _Pipe.open(our_stdout), await _Pipe.open(our_status)
         pid = await told.reader.readline()
         assert pid, "the nursery has ended"
         return Born(int(pid), our_stdin, said, told)
+
+    def run(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        cwd: Path,
+        stdin: bytes,
+        timeout: float,
+    ) -> tuple[int, bytes, bytes]:
+        """The exit code of ``python -m`` *module*, and what it said on both outputs. Blocks until it has ended."""
+        asked = {"module": module, "arguments": [*arguments], "environment": {**environment}, "cwd": str(cwd)}
+        with ExitStack() as stack:
+            given, out, err = (stack.enter_context(_memory(name)) for name in ("stdin", "stdout", "stderr"))
+            os.write(given, stdin)
+            os.lseek(given, 0, os.SEEK_SET)
+            our_status, status = os.pipe()
+            told = stack.enter_context(os.fdopen(our_status, "rb", buffering=0))
+            self._ask(asked | {"as_program": True}, [*map(os.dup, (given, out, err)), status])
+            pid = int(told.readline())
+            if not select.select([told], [], [], timeout)[0]:
+                os.kill(pid, signal.SIGKILL)
+                raise AssertionError(f"{module} {' '.join(arguments)} did not end within {timeout:g} s")
+            return int(told.readline()), _content(out), _content(err)
+
+    def _ask(self, asked: Mapping[str, Any], given: Sequence[int]) -> None:
+        """Have a process made that is *given* its three standard files, and one that its end is told to."""
+        message = json.dumps(asked).encode()
+        assert len(message) < LONGEST
+        try:
+            socket.send_fds(self._asking, [message], given)
+        finally:
+            for descriptor in given:
+                os.close(descriptor)
+
+
+class _Shared:
+    """The nursery of all tests of one run, once somebody has asked for it."""
+
+    nursery: Nursery | None = None
+
+
+def shared() -> Nursery:
+    """It starts when it is first asked for, and ends with `close_shared`."""
+    if _Shared.nursery is None:
+        _Shared.nursery = Nursery()
+    return _Shared.nursery
+
+
+def is_shared(pid: int) -> bool:
+    """Whether *pid* is that nursery."""
+    return _Shared.nursery is not None and _Shared.nursery.pid == pid
+
+
+def close_shared() -> None:
+    if _Shared.nursery is not None:
+        _Shared.nursery.close()
+        _Shared.nursery = None
+
+
+@contextmanager
+def _memory(name: str) -> Iterator[int]:
+    """A file in memory, without a place."""
+    descriptor = os.memfd_create(name)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,7 @@ class Connection:
     async def open(self) -> None:
         """Raises `Disconnected` when Redis is away, `ConfigError` when it will not have us, or cannot be trusted."""
         try:
-            async with asyncio.timeout(CONNECT_S):
-                await self._redis.connect()
+            await self._connect()
         except (AuthenticationError, NoPermissionError) as error:
             raise ConfigError(f"Redis refuses us: {error}. Check user and password in its address") from None
         except (RedisError, OSError, TimeoutError) as error:
@@ -68,6 +67,15 @@ class Connection:
             said = encryption.cut_off(self._url, str(error) or _SLOW)
             raise Disconnected(f"Redis cannot be reached: {said}") from None
         self._lost = None
+
+    async def _connect(self) -> None:
+        """Stand, or be closed: the client leaves half a connection, given up while Redis was silent, to the garbage."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._redis.connect()
+        except BaseException:
+            await self._lose(self._lost or "it could not be opened")
+            raise
 
     async def check_version(self) -> str:
         """Which Redis it is. Raises `ConfigError` for one that is too old."""

@@ -71,6 +71,9 @@ async def connect(urls: str, name: str, on_lost: Callable[[str], None], *, patie
         if fault is not None:
             raise ConfigError(f"NATS at {where} cannot be used: {fault}.") from error
         raise Disconnected(f"NATS at {where} cannot be reached: {said}") from error
+    except asyncio.CancelledError:  # half a connection, or one that nobody will hear of
+        await client.drop()
+        raise
     return client
 
 
