@@ -14,7 +14,7 @@ import pytest
 from tests.support.clock import pass_time_for_jobs
 from tests.support.command import CLARION, environment
 from tests.support.house import House, open_house
-from tests.support.providers import device_token
+from tests.support.providers import device_token, google_key
 from tests.support.push import SUBJECT, VAPID_KEY, expo_token, subscribed
 from tests.support.wait import wait_until
 
@@ -53,7 +53,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def fcm() -> AsyncIterator[FcmFake]:
-    async with FcmFake() as fake:
+    async with FcmFake(key=google_key()) as fake:
         yield fake
 
 

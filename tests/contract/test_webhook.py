@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +20,7 @@ from clarion import clock
 from clarion.brokers.base import Publication
 from clarion.brokers.endpoint import Endpoint
 from clarion.brokers.webhook import WebhookSink
+from clarion.dev.fakes.faults import gzip_bomb
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
 from clarion.http.progress import MOST_READ
@@ -182,7 +182,7 @@ async def test_an_answer_that_drips_ends_at_the_deadline_with_its_status(server:
 
 
 async def test_a_small_answer_that_unpacks_to_a_large_one_is_not_unpacked(server: EndpointServer) -> None:
-    bomb = gzip.compress(bytes(50_000_000))
+    bomb = gzip_bomb()
     assert len(bomb) < MOST_READ
     server.answer = status(400, "content-encoding: gzip", body=bomb)
     outcome = await _post(_sink(f"http://127.0.0.1:{server.port}/"))

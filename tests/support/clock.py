@@ -31,9 +31,13 @@ _MOVED = {
 
 async def pass_time_for_jobs(pool: Pool, by: timedelta) -> None:
     """Let *by*, of any length, pass for all but schedules: retries, timers, delays."""
-    async with pool.acquire() as connection, connection.transaction():
-        # In the order in which workers lock them.
-        await _move(connection, by, "timer", "job", "job_done", "job_buried")
+    while True:
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                # In the order in which workers lock them.
+                return await _move(connection, by, "timer", "job", "job_done", "job_buried")
+        except DeadlockDetectedError:  # a worker held one of many rows and wanted another: it has it now
+            continue
 
 
 async def pass_time(pool: Pool, by: timedelta) -> None:

@@ -62,6 +62,7 @@ _WORKFLOWS = {
     "mail-retry": _Workflow(priority="critical"),
     "mail-hold": _Workflow(on_uncertain="hold"),
     "mail-slow": _Workflow(wait="4s"),
+    "mail-late": _Workflow(wait="30m"),
     "mail-brief": _Workflow(expires_after="30m"),
     "feed": _Workflow(steps=("in_app",)),
     "both": _Workflow(steps=("email", "in_app")),

@@ -1,8 +1,9 @@
 """The program of `tests.support.nursery`: it has imported everything, and forks itself for each process asked for.
 
 ``python -m tests.support.forking FD``: each message on the socket FD is a JSON object (``module``, ``arguments``,
-``environment``, ``cwd``, and whether it runs ``as_program``, like ``python -m``, or its ``main`` is called) with four descriptors: standard input, output and error of the new process, and where to say its pid,
-and later how it ended, a line each. When the socket ends, so do all processes, and this one.
+``environment``, ``cwd``, and whether it runs ``as_program``, like ``python -m``, or its ``main`` is called) with four
+descriptors: standard input, output and error of the new process, and where to say its pid, and later how it ended, a
+line each. When the socket ends, so do all processes, and this one.
 """
 
 from __future__ import annotations

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.support.provider_case import PROMPT as PROMPT
 from tests.support.provider_case import SHORT as SHORT
 from tests.support.provider_case import Case as Case
@@ -151,6 +153,12 @@ class ResendCase(Case):
         return '{"statusCode": 422, "name": "validation_error", "message": "Invalid `to` field."}'
 
 
+@cache
+def google_key() -> rsa.RSAPrivateKey:
+    """A key of a service account, for all fakes of a run: making one takes longer than most tests."""
+    return rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+
+
 class FcmCase(Case):
     """FCM: no idempotency key, a name that it makes, and access that runs out."""
 
@@ -158,7 +166,7 @@ class FcmCase(Case):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with FcmFake() as self.fake:
+        async with FcmFake(key=google_key()) as self.fake:
             self.faults, self.url = self.fake.faults, self.fake.url
             yield
 

@@ -89,7 +89,9 @@ class RabbitMQ(Server):
             "RABBITMQ_PID_FILE": str(folder / "pid"),
             # The script then becomes the node, instead of standing before it: so signals reach the node.
             "RABBITMQ_ALLOW_INPUT": "1",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -kernel inet_dist_use_interface {127,0,0,1}",
+            # Its threads sleep when there is nothing to do: by themselves they spin, on cores that other tests need.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -kernel inet_dist_use_interface {127,0,0,1}"
+            " +sbwt none +sbwtdcpu none +sbwtdio none",
         }
 
     async def start(self) -> None:

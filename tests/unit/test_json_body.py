@@ -163,7 +163,7 @@ def _exactly(value: object) -> object:
     return (type(value).__name__, value)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(text=_texts, limits=st.sampled_from([TINY, json_body.LIMITS]))
 @example(text='{"a":1,"a":":"}', limits=json_body.LIMITS)
 @example(text='{"a":"\\u003a","a":"\\u003a"}', limits=json_body.LIMITS)

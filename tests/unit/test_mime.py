@@ -118,7 +118,7 @@ def check_wire(letter: Letter) -> None:
 
 
 @given(subject=_WORDS, name=_WORDS, text=_BODIES, html=st.none() | _BODIES, eight_bit=st.booleans())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(subject="x" * 990, name="y" * 990, text="", html="", eight_bit=False)
 @example(subject="a " * 500, name="Ann", text=".\r\n..\r\n", html="é" * 3000, eight_bit=True)
 def test_the_standard_library_reads_what_we_wrote(
@@ -145,7 +145,7 @@ def test_the_standard_library_reads_what_we_wrote(
 
 
 @given(name=_WORDS, value=_WORDS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_names_of_senders_and_further_fields_are_read_back(name: str, value: str) -> None:
     assume(name.strip() == name)
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')

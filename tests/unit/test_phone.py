@@ -99,7 +99,7 @@ def test_what_each_country_has(region: str) -> None:
         assert "premium" in refused(premium)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)), st.text("0123456789", min_size=4, max_size=12)
 )

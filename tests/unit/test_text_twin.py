@@ -84,16 +84,14 @@ def test_html_reads_well_as_text(html: str, text: str) -> None:
 def test_hostile_html_takes_time_in_proportion(piece: str) -> None:
     def seconds(size: int) -> float:
         html = piece * (size // len(piece))
-        best = 9.0
-        for _ in range(5):
-            start = time.process_time()
-            to_text(html)
-            strip_tags(html)
-            best = min(best, time.process_time() - start)
-        return best
+        start = time.process_time()
+        to_text(html)
+        strip_tags(html)
+        return time.process_time() - start
 
-    # Ten times the input: a quadratic way would take a hundred times as long.
-    assert seconds(200_000) < 35 * max(seconds(20_000), 0.0005)
+    few = max(min(seconds(20_000) for _ in range(5)), 0.0005)
+    # Ten times the input: a quadratic way would take a hundred times as long, however often it is tried.
+    assert any(seconds(200_000) < 35 * few for _ in range(5))
 
 
 @given(st.text(alphabet="<>/!-?&#;='\" \nabpliu09[]", max_size=80))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,14 @@ from tests.contract.brokers.harness import Broker, BullBroker, NatsBroker, Rabbi
 
 #: By the name of the fixture that gives its server.
 _BROKERS: Mapping[str, Callable[[Any], Broker]] = {"rabbitmq": RabbitBroker, "nats": NatsBroker, "redis": BullBroker}
+
+
+@pytest.fixture(autouse=True)
+def nothing_unclosed() -> Iterator[None]:
+    """A connection that was left open is told of in the test that left it, not wherever it happens to be collected."""
+    gc.freeze()  # what is older need not be looked at
+    yield
+    gc.collect()
 
 
 @pytest.fixture(params=list(_BROKERS))

@@ -13,7 +13,7 @@ import firebase_admin
 import pytest
 from firebase_admin import credentials, exceptions, messaging
 from tests.support.endpoint import EndpointServer, status
-from tests.support.providers import device_token, fcm_account, push_message
+from tests.support.providers import device_token, fcm_account, google_key, push_message
 
 from clarion import clock, ids
 from clarion.channels.base import Push
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Message.token is deprecated:Depr
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FcmFake]:
-    async with FcmFake() as fake:
+    async with FcmFake(key=google_key()) as fake:
         yield fake
 
 

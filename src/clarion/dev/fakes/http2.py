@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import socket
 import ssl
 import struct
@@ -19,7 +18,7 @@ from h2.events import ConnectionTerminated, DataReceived, RequestReceived, Strea
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 
-from clarion.dev.fakes.faults import Fault, Faults, How
+from clarion.dev.fakes.faults import Fault, Faults, How, gzip_bomb
 
 #: Streams at once, on one connection; and how large a frame may be.
 STREAMS, _FRAME = 100, 16_384
@@ -166,8 +165,8 @@ class _Connection(asyncio.Protocol):
             case How.DRIP | How.ENDLESS | How.HUGE:
                 await self._stream(id, fault)
             case How.GZIP_BOMB:
-                body = gzip.compress(bytes(50_000_000))
-                await self._write(id, Answered(status=fault.status, headers={"content-encoding": "gzip"}, body=body))
+                headers = {"content-encoding": "gzip"}
+                await self._write(id, Answered(status=fault.status, headers=headers, body=gzip_bomb()))
             case _:
                 body = fault.body.encode()
                 await self._write(id, Answered(status=fault.status, headers=fault.headers, body=body))
