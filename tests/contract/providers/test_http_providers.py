@@ -298,7 +298,9 @@ async def test_a_server_that_hangs_is_given_a_rest_and_holds_up_no_other_account
     began = clock.monotonic()
     other = type(case)()
     async with other.running(), asyncio.TaskGroup() as group:
-        slow = group.create_task(hanging.send([case.item() for _ in range(200 * case.together)]))
+        # Where many go together, packing two hundred times as many would take longer than a request has.
+        many = 200 if case.together == 1 else 30 * case.together
+        slow = group.create_task(hanging.send([case.item() for _ in range(many)]))
         assert isinstance(await _outcome(other), Sent)
     outcomes = slow.result()
     await hanging.close()
