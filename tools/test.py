@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parent.parent
+_BESIDE = ["tests/contract/brokers", "tests/contract/providers"]
+_BEFORE = ["tests/acceptance/test_demo.py", "tests/acceptance/test_cli_doctor_brokers.py"]
 #: About equally long. The last is shown as it goes.
 PARTS = {
-    "rest": ["tests/acceptance/faults", "tests/unit", "tests/guide"],
-    "contract": ["tests/contract"],
-    "acceptance": ["tests/acceptance", "--ignore=tests/acceptance/faults"],
+    "rest": ["tests/acceptance/faults", "tests/unit", "tests/guide", *_BESIDE],
+    "contract": ["tests/contract", *_BEFORE, *(f"--ignore={path}" for path in _BESIDE)],
+    "acceptance": ["tests/acceptance", *(f"--ignore={path}" for path in ("tests/acceptance/faults", *_BEFORE))],
 }
 #: What pytest answers when tests failed, and nothing worse happened.
 _SOME_FAILED = 1

@@ -102,6 +102,7 @@ class _Forker:
             self._asked.close()
             os.environ.clear()
             os.environ.update(asked["environment"])
+            sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
             os.chdir(asked["cwd"])
             tempfile.tempdir = None  # where that is, the environment says
             sys.argv = [asked["module"], *asked["arguments"]]

@@ -69,7 +69,9 @@ async def _rounds(cluster: Cluster, chance: random.Random, count: int, actions: 
     workers = [await cluster.worker() for _ in range(3)]
     for number in range(count):
         # None of these jobs is to blame for the deaths of the rounds before: at three it would be put away.
-        await cluster.pool.execute("UPDATE job SET rescues = 0")
+        async with cluster.pool.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE")  # row by row, it may meet a worker
+            await connection.execute("UPDATE job SET rescues = 0")
         await pass_time(cluster.pool, 40 * MINUTE)
         # One comes to grief at a step that it comes to, another dies whenever it happens to.
         at = chance.choice(["schedules:before_commit", "schedules:after_commit"])
