@@ -15,7 +15,7 @@ from typing import IO
 
 ROOT = Path(__file__).parent.parent
 _BESIDE = ["tests/contract/brokers", "tests/contract/providers"]
-_BEFORE = ["tests/acceptance/test_demo.py", "tests/acceptance/test_cli_doctor_brokers.py"]
+_BEFORE = ["tests/acceptance/test_cli_doctor_brokers.py"]
 #: About equally long. The last is shown as it goes.
 PARTS = {
     "rest": ["tests/acceptance/faults", "tests/unit", "tests/guide", *_BESIDE],
