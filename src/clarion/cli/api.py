@@ -36,7 +36,7 @@ def api(
     from clarion.cli.first_key import configured_key
     from clarion.cli.late import environment
     from clarion.cli.port import check_free
-    from clarion.cli.process import run, spare_collector, tell_parent
+    from clarion.cli.process import open_many_files, run, spare_collector, tell_parent
     from clarion.config import load_settings
 
     settings = load_settings(
@@ -62,6 +62,7 @@ def api(
                 server.stop()
 
     check_free(settings.host, settings.port)
+    open_many_files()
     run(body, settings, name="api", child=child)
 
 

@@ -50,6 +50,15 @@ def tell_parent(**facts: object) -> None:
     print(json.dumps(facts), flush=True)
 
 
+def open_many_files() -> None:
+    """Let this process have as many connections as the system allows it: what a shell gives is often 1,024."""
+    with suppress(ImportError, ValueError, OSError):  # not made for every platform, nor meant as it is said everywhere
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def spare_collector() -> None:
     """To be called when the start is over: what is there now stays, so the garbage collector need not look at it.
 
