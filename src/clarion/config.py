@@ -203,7 +203,7 @@ def _accounts(values: Mapping[str, object], origins: Mapping[str, str], lines: M
     if any(name in ("providers", "routes") or ".provider" in name for name in values):
         from clarion.project.providers import mischosen
 
-        for setting, message, hint in mischosen(values):
+        for setting, message, hint in mischosen(values, lines):
             yield Mistake(**place_of(setting, origins, lines), message=message, hint=hint)
 
 

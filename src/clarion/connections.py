@@ -124,7 +124,7 @@ def routes_of(settings: Settings, channel: str) -> tuple[Route, ...]:
     own = group.providers or ((group.provider,) if group.provider else () if smtp else alone)
     routes = list(settings.routes.get(channel, ()))
     if own and (not routes or routes[-1].when is not None):
-        routes.append(Route(accounts=own, name="the channel's own" if routes else ""))
+        routes.append(Route(accounts=own, name="no route's condition holds" if routes else ""))
     return tuple(replace(route, accounts=tuple(fit[name] for name in route.accounts)) for route in routes)
 
 

@@ -76,8 +76,8 @@ async def test_the_timeline_says_who_failed_it_and_why_it_went_where(database: s
             ("created", None, None),
             ("attempt", A, "retryable"),
             ("failed_over", None, None),
-            ("attempt", B, "accepted"),
             ("routed", None, None),
+            ("attempt", B, "accepted"),
         ]
         details = {entry["kind"]: entry["detail"] for entry in await two.timeline(trigger)}
         assert details["failed_over"] == "HTTP 503; it goes to twilio:b"

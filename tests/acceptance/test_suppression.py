@@ -230,7 +230,10 @@ async def test_on_the_command_line(house: House, tmp_path: Path) -> None:
     assert (added.code, added.json) == (0, {"created": 2, "updated": 0, "invalid": 0})
     wrong = await run("add", "nobody", "bo@example.com", "--expires-after", "30d")
     assert wrong.code == 1
-    assert "the command: 1: address: This is not a usable phone number" in wrong.err
+    assert "nobody: address: This is not a usable phone number: it has no digits" in wrong.err
+    (tmp_path / "some.csv").write_text("address,reason\nzoe@example.com,\nzoe@example.com,nonsense\n")
+    assert f"{tmp_path}/some.csv:3: reason: " in (await run("import", tmp_path / "some.csv")).err
+    assert (await run("remove", "zoe@example.com")).code == 0
     assert [one["address"] for one in (await run("list", "--json")).lines] == [
         *("bo@example.com", "+31612345678", "Ann@example.com"),
     ]

@@ -102,15 +102,25 @@ def test_json_of_the_environment(tmp_path: Path) -> None:
         ('providers = ["a"]\nwhen = "recipient.county == \'NL\'"', "did you mean `country`?"),
         ('providers = ["a"]\nwhen = "payload.amount > 5"', "`payload` is not known here"),
         ('providers = ["a"]\nwhen = "recipient.country =="', "`when`: line 1, column"),
-        ('providers = ["aa"]', "there is no table [providers.aa] of a kind that carries sms; did you mean `a`?"),
+        ('providers = ["aa"]', "there is no table [providers.aa] of a kind for text messages; did you mean `a`?"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, route: str, says: str) -> None:
     toml = '[sms]\nproviders = ["a", "b"]\n[[routes.sms]]\nproviders = ["b"]\nwhen = "tenant == \'x\'"\n'
     toml += f"\n[[routes.sms]]\n{route}\n" + ('when = "true"\n' if "when" not in route else "") + THREE
     (told,) = _refused(tmp_path, toml)
-    assert told.startswith("clarion.toml:7: ")
+    at = 7 + next((n for n, line in enumerate(route.splitlines()) if f"`{line.split(' ')[0]}`" in told), -1) + 1
+    assert told.startswith((f"clarion.toml:{at}: ", "clarion.toml:7: "))
     assert says in told
+
+
+def test_what_is_wrong_hides_nothing_else(tmp_path: Path) -> None:
+    toml = (
+        '[[routes.sms]]\nproviders = ["a", "a"]\nweights = [0]\nwhen = "recipient.country = 1"\nbalance = {slow = 5}\n'
+    )
+    said = _refused(tmp_path, toml + 'weight = 1\n[[routes.smss]]\nproviders = ["a"]\n' + THREE)
+    assert [line.partition(": ")[0] for line in said] == [f"clarion.toml:{n}" for n in (6, 2, 3, 4, 5, 7)], said
+    assert "did you mean `==`?" in said[3]
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def build_api(services: Services) -> ASGIApp:
     leave = unsubscribe.Exit(services)
     for route in unsubscribe.routes():
         _add(app, unsubscribe.PATH, leave.answer, route)
+    app.add_route(unsubscribe.PATH, leave.answer, methods=["HEAD"], include_in_schema=False)
     traced = engagement.Traced(services)
     for (path, route), answer in zip(engagement.routes(), (traced.open, traced.click), strict=True):
         _add(app, path, answer, route)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -112,7 +113,17 @@ def _timeline(row: _Row, attempts: Sequence[_Row], events: Sequence[_Row]) -> li
     for attempt in attempts:
         fields = {name: attempt[name] for name in ("number", "status", "provider", "provider_message_id", "ended_at")}
         entries.append(_entry(attempt["intended_at"], "attempt", detail=attempt["reason"], **fields))
-    return [created, *sorted(entries, key=lambda entry: entry["at"])]  # type: ignore[arg-type, return-value]
+    return [created, *sorted(entries, key=lambda entry: _moment(entry, attempts))]
+
+
+def _moment(entry: Mapping[str, object], attempts: Sequence[_Row]) -> tuple[datetime, int]:
+    """When it happened. Why an attempt went where it went is written down while it lasts, and was decided before it."""
+    at = entry["at"]
+    assert isinstance(at, datetime)
+    if entry["kind"] == "routed":
+        begun = [one["intended_at"] for one in attempts if one["intended_at"] <= at <= (one["ended_at"] or at)]
+        return max(begun, default=at), 0
+    return at, 1
 
 
 def _entry(at: object, kind: str, **fields: object) -> dict[str, object]:

@@ -82,7 +82,7 @@ class Exit:
             status = problem.status_of(error)
             raise
         finally:
-            self._services.metrics.answered(_IDS[request.method], status, clock.monotonic() - began)
+            self._services.metrics.answered(_IDS.get(request.method, _IDS["GET"]), status, clock.monotonic() - began)
         return response
 
     async def _answer(self, request: Request) -> Response:
@@ -92,7 +92,7 @@ class Exit:
         link = self._links.read(request.path_params["token"])
         if link is None:
             return unsubscribe_page.unknown(language)
-        if request.method == "GET":
+        if request.method != "POST":
             return unsubscribe_page.ask(link, language)
         await request.body()  # whoever sends one sends it to the end
         async with services.transaction() as connection:

@@ -22,8 +22,10 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 Item = Mapping[str, Any]
 
 
-def read_suppressions(file: str) -> Iterator[dict[str, Any]]:
+def read_suppressions(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The suppressions in *file* (``-`` is standard input): CSV with a head line if it is called so, else NDJSON.
+
+    Each with its line.
 
     Raises `Invalid` with the line.
     """
@@ -57,17 +59,17 @@ def _wild(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
 
 
-def _from_csv(source: TextIO, file: str) -> Iterator[dict[str, Any]]:
+def _from_csv(source: TextIO, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
     rows = csv.DictReader(source, restkey="")
     if "address" not in (rows.fieldnames or ()):
         raise Invalid(f"{file}:1: there is no column `address`: the first line names the columns.")
     for row in rows:
         if "" in row or None in row.values():
             raise Invalid(f"{file}:{rows.line_num}: it has not as many columns as the first line.")
-        yield {name: _wild(row[name]) for name in FIELDS if row.get(name)}
+        yield rows.line_num, {name: _wild(row[name]) for name in FIELDS if row.get(name)}
 
 
-def _from_ndjson(source: TextIO, file: str) -> Iterator[dict[str, Any]]:
+def _from_ndjson(source: TextIO, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(source, start=1):
         if not line.strip():
             continue
@@ -77,4 +79,4 @@ def _from_ndjson(source: TextIO, file: str) -> Iterator[dict[str, Any]]:
             raise Invalid(f"{file}:{number}:{error.colno}: it is not JSON: {error.msg}.") from None
         if not isinstance(item, dict):
             raise Invalid(f"{file}:{number}: it is no JSON object.")
-        yield {name: item[name] for name in FIELDS if item.get(name) is not None}
+        yield number, {name: item[name] for name in FIELDS if item.get(name) is not None}

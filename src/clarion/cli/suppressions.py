@@ -85,7 +85,7 @@ def add(
     until = (clock.now() + parse_duration(expires_after)).isoformat() if expires_after is not None else None
     said = {"channel": channel, "category": category, "reason": reason, "detail": detail, "expires_at": until}
     items = [{"address": address, **said} for address in addresses]
-    _add(remote(url, api_key, project, data_dir), items, "the command", as_json=json)
+    _add(remote(url, api_key, project, data_dir), items, addresses, as_json=json)
 
 
 @app.command()
@@ -140,7 +140,9 @@ def import_(
     from clarion.cli.address import remote
     from clarion.cli.suppression_file import read_suppressions
 
-    _add(remote(url, api_key, project, data_dir), list(read_suppressions(file)), file, as_json=json)
+    read = list(read_suppressions(file))
+    places = [f"{file}:{line}" for line, _ in read]
+    _add(remote(url, api_key, project, data_dir), [item for _, item in read], places, as_json=json)
 
 
 @app.command()
@@ -165,7 +167,8 @@ def export(
     FORMATS[format](system.pages("suppressions", limit=_ALL, **asked), sys.stdout)
 
 
-def _add(system: Any, items: Sequence[dict[str, Any]], where: str, *, as_json: bool) -> None:
+def _add(system: Any, items: Sequence[dict[str, Any]], places: Sequence[str], *, as_json: bool) -> None:
+    """*places* are where the items stand, in words."""
     from clarion.cli.bar import Bar
     from clarion.cli.people import chunks
     from clarion.cli.suppression_file import MANY
@@ -179,17 +182,17 @@ def _add(system: Any, items: Sequence[dict[str, Any]], where: str, *, as_json: b
             answer = system.post("suppressions", body={"suppressions": chunk})
             for name in done:
                 done[name] += answer[name]
-            for number, result in enumerate(answer["results"], start=seen + 1):
+            for place, result in zip(places[seen:], answer["results"], strict=False):
                 for fault in result.get("errors") or ():
                     what = fault["pointer"].split("/", 3)[3:]
-                    wrong.append(f"{where}: {number}: {': '.join([*what, fault['detail']])}")
+                    wrong.append(f"{place}: {': '.join([*what, fault['detail']])}")
             seen += len(chunk)
             bar.at(seen, len(items))
     write_one(done, [Column(name, name) for name in done], as_json=as_json)
     for line in wrong[:_SHOWN]:
         print(line, file=sys.stderr)
     if len(wrong) > _SHOWN:
-        print(f"{where}: and {len(wrong) - _SHOWN:,} more", file=sys.stderr)
+        print(f"and {len(wrong) - _SHOWN:,} more", file=sys.stderr)
     if wrong:
         raise typer.Exit(1)
 

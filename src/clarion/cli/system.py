@@ -23,6 +23,7 @@ from clarion.cli.folder import follow
 from clarion.cli.port import address
 from clarion.cli.publish import publish, read_project
 from clarion.cli.running import Running, announce, claimed
+from clarion.cli.sample import sample_body
 from clarion.config import Settings
 from clarion.connections import accounts_of
 from clarion.domain.workflow import Channel
@@ -50,6 +51,8 @@ class System:
         self.database_url = ""
         #: Keys of what the project folder publishes.
         self.workflows: list[str] = []
+        #: What triggers the first of them; "" where there is none.
+        self.sample = ""
         self._environment = dict(environment or {})
         self._inherit = inherit
         self._tenant_id: UUID | None = None
@@ -148,6 +151,7 @@ class System:
         async with connect(self.database_url) as connection:
             await publish(connection, self._tenant_id, project)
         self.workflows = [draft.workflow.key for draft in project.workflows]
+        self.sample = sample_body(project.workflows[0]) if project.workflows else ""
 
 
 async def _start_catcher(child: Child | None) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ def up(
         async with System(settings) as system:
             running = await unless(stopping, system.start())
             if running is not None:
-                print(_welcome(running, system.workflows), flush=True)
+                print(_welcome(running, system.workflows, system.sample), flush=True)
                 await system.watch(stopping)
 
     check_free(settings.host, settings.port)
@@ -50,7 +50,7 @@ def up(
 _PAGES = {"mail": "", "texts": "/texts", "chats": "/chats", "push": "/pushes"}
 
 
-def _welcome(running: Running, workflows: list[str]) -> str:
+def _welcome(running: Running, workflows: list[str], sample: str) -> str:
     caught = (
         [f"  Caught {what + ':':7}{running.catcher}{path}" for what, path in _PAGES.items()] if running.catcher else []
     )
@@ -63,22 +63,19 @@ def _welcome(running: Running, workflows: list[str]) -> str:
         f"  API key:       {running.api_key}",
         f"  Workflows:     {', '.join(workflows) or 'none yet: write workflows/<key>.yaml'}",
         "",
-        "  Try it:",
-        "",
-        *(f"    {line}" for line in _curl(running, workflows[0] if workflows else "booking-confirmed")),
-        "",
+        *(
+            ["  Try it:", "", *(f"    {line}" for line in _curl(running, workflows[0], sample)), ""]
+            if workflows
+            else []
+        ),
         "  ^C stops everything.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _curl(running: Running, workflow: str) -> list[str]:
+def _curl(running: Running, workflow: str, body: str) -> list[str]:
     """A command that can be pasted into a terminal: it triggers *workflow* for one person."""
-    body = (
-        '{"recipients": [{"id": "nitish", "name": "Nitish official", "email": "nitish@guests.example"}],'
-        ' "payload": {"name": "Nitish official", "orderId": "12345", "message": "See you soon!"}}'
-    )
     return [
         f"curl -X POST {running.address}/v1/workflows/{workflow}/trigger \\",
         f"  -H 'Authorization: Bearer {running.api_key}' -H 'Content-Type: application/json' \\",

@@ -108,6 +108,8 @@ def syntax_error(report: str, text: str) -> Invalid:
     found = []
     for line, column, what in _PLACE.findall(report):
         what = what.split(" expecting ")[0].replace("'<EOF>'", "the end").replace("<EOF>", "the end")
+        if what.startswith("token recognition error at: '= "):
+            what = "`=` compares nothing: did you mean `==`?"
         start = starts[min(int(line), len(starts)) - 1]
         found.append(_Fault(start + int(column) - 1, what.split("OtherError(")[0] or "it is nested too deeply"))
     return _invalid(found or [_Fault(0, report.split("\n")[0][:200])], text)

@@ -40,7 +40,7 @@ class Route:
     balance: Rules | None = None
     #: Why its weights are not those of the settings; empty where they are.
     moved: str = ""
-    #: As people know it, such as ``route 2``; empty for the channel's own.
+    #: As people know it, such as ``route 2``; empty for the channel's own where there are no others.
     name: str = ""
 
     def __str__(self) -> str:

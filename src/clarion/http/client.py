@@ -119,6 +119,8 @@ class Client:
         why = f"no answer within {seconds:g} s" if isinstance(error, TimeoutError) else str(error)
         if isinstance(error, aiohttp.ClientResponseError):
             why = error.message  # without the URL, which may have a secret in it
+        if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+            why = f"no connection to {error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
         why = printable(why or type(error).__name__)
         return Uncertain(why) if progress.sent else Retry(why)
 

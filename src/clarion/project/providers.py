@@ -15,11 +15,13 @@ from clarion.errors import ConfigError, Invalid
 from clarion.project.name import NAME
 from clarion.project.routes import mischosen as routes_mischosen
 from clarion.project.setting_types import rate
+from clarion.project.several import SeveralFaults
 
 #: The channels that accounts carry, and what they carry then.
 _CARRIED: Final = {"email": "mail", "sms": "text messages", "push": "push messages", "chat": "messages to chats"}
 
 _FILE = "_file"
+_TOML = "clarion.toml"
 _LARGEST_FILE = 64 * 1024
 
 
@@ -38,13 +40,13 @@ def read_accounts(value: object) -> tuple[Account, ...]:
     if not isinstance(value, Mapping):
         raise ValueError("expected a table [providers.NAME] for each account")
     found: list[Account] = []
-    wrong: list[str] = []
+    wrong: list[tuple[str, str]] = []
     for name, table in value.items():
         account, faults = _account(name, table)
         found += [account] if account is not None and not faults else []
-        wrong += [f"{name}: {fault}" for fault in faults]
+        wrong += [(f"{name}.{key}".rstrip("."), f"{name}: {fault}") for key, fault in faults]
     if wrong:
-        raise ValueError("; ".join(wrong))
+        raise SeveralFaults(wrong)
     return tuple(found)
 
 
@@ -53,14 +55,20 @@ def tables(accounts: Iterable[Account]) -> dict[str, dict[str, str]]:
     return {account.name: {"kind": account.kind.name, **account.values} for account in accounts}
 
 
-def mischosen(values: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the accounts that channels name among all settings: the setting, why, and what to do."""
+def mischosen(values: Mapping[str, object], lines: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the accounts that channels name among all settings: the setting, why, and what to do.
+
+    *lines* tell which accounts are there: what keeps them from being used was told already.
+    """
+    there = {place.split(".")[1] for place in lines if place.startswith("providers.")}
+    refused = set() if "providers" in values else there
     for channel, carries in _CARRIED.items():
-        yield from _mischosen(values, channel, carries, by_itself=channel != "email" or not values.get("smtp_url"))
+        by_itself = channel != "email" or not values.get("smtp_url")
+        yield from _mischosen(values, channel, carries, by_itself=by_itself, refused=refused)
 
 
 def _mischosen(
-    values: Mapping[str, object], channel: str, carries: str, *, by_itself: bool
+    values: Mapping[str, object], channel: str, carries: str, *, by_itself: bool, refused: Collection[str]
 ) -> Iterator[tuple[str, str, str]]:
     """*by_itself*: whether an account carries the channel without being named, where there is no choice."""
     accounts, one = values.get("providers", ()), values.get(f"{channel}.provider")
@@ -72,21 +80,39 @@ def _mischosen(
         yield f"{channel}.providers", f"`{channel}.provider` is set too", "set only one of the two"
     named = [(f"{channel}.provider", one)] if isinstance(one, str) else []
     for setting, name in [*named, *((f"{channel}.providers", name) for name in several)]:
-        if name not in fit:
-            message = f"{setting}: there is no table [providers.{name}] of a kind for {carries}"
-            yield setting, message, did_you_mean(name, fit) if fit else "add it to clarion.toml"
+        if name not in fit and name not in refused:
+            yield setting, f"{setting}: {_unfit(name, accounts, carries)}", _instead(name, fit, accounts)
     if len(set(several)) < len(several):
         yield f"{channel}.providers", f"{channel}.providers names one twice", "name each once, in order"
     own = several or ((one,) if isinstance(one, str) else ())
     # A device's token, or a chat, says which kind of account it is for: only among those of one kind must be chosen.
     alike = {account.kind.name if channel in ("push", "chat") else "" for account in accounts if account.name in fit}
     alone = by_itself and len(alike) == len(fit)
-    for number, why, hint in routes_mischosen(channel, routes, fit, own, alone=alone and bool(fit)):
+    strange = {name for route in routes for name in route.accounts if name not in fit and name not in refused}
+    told = {name: (_unfit(name, accounts, carries), _instead(name, fit, accounts)) for name in strange}
+    fits_alone = bool(refused) or (alone and bool(fit))
+    for number, why, hint in routes_mischosen(channel, routes, told, own, alone=fits_alone):
         yield f"routes.{channel}.{number}", f"routes.{channel}: {why}", hint
     if not own and not routes and by_itself and not alone:
         message = f"there are several accounts for {carries}: {', '.join(fit)}"
         yield "providers", message, f"name one as `provider`, or several as `providers`, in [{channel}]"
     yield from _limited_twice(values, channel, fit)
+
+
+def _unfit(name: str, accounts: Iterable[Account], carries: str) -> str:
+    """Why *name* is no account for what is to be carried."""
+    for account in accounts:
+        if account.name == name:
+            other = _CARRIED[account.kind.channel]
+            return f"the account {name} is of kind `{account.kind.name}`, which carries {other}, not {carries}"
+    return f"there is no table [providers.{name}] of a kind for {carries}"
+
+
+def _instead(name: str, fit: Collection[str], accounts: Iterable[Account]) -> str:
+    if fit:
+        return did_you_mean(name, fit)
+    there = any(account.name == name for account in accounts)
+    return f"add one that does to {_TOML}" if there else f"add it to {_TOML}"
 
 
 def _limited_twice(values: Mapping[str, object], channel: str, fit: Collection[str]) -> Iterator[tuple[str, str, str]]:
@@ -100,16 +126,16 @@ def _limited_twice(values: Mapping[str, object], channel: str, fit: Collection[s
                 yield f"{channel}.rate", message, "keep the one in its table"
 
 
-def _account(name: object, table: object) -> tuple[Account | None, list[str]]:
-    """The account in *table*, and everything that is wrong with it."""
+def _account(name: object, table: object) -> tuple[Account | None, list[tuple[str, str]]]:
+    """The account in *table*, and everything that is wrong with it: each with its key, "" where it is of the whole."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        return None, ["it is named with up to 64 of a-z, 0-9, - and _"]
+        return None, [("", "it is named with up to 64 of a-z, 0-9, - and _")]
     if not isinstance(table, Mapping):
-        return None, [f"expected a table [providers.{name}]"]
+        return None, [("", f"expected a table [providers.{name}]")]
     try:
         kind = _kind(table.get("kind"))
     except (ConfigError, ValueError) as error:
-        return None, [str(error)]
+        return None, [("kind", str(error))]
     values: dict[str, str] = {}
     faults = list(_unknown(table, kind))
     for option in kind.options:
@@ -118,14 +144,15 @@ def _account(name: object, table: object) -> tuple[Account | None, list[str]]:
             if text is not None:
                 values[option.key] = option.read(text)
             elif option.required:
-                faults.append(f"`{option.key}` is missing: {option.says}")
+                faults.append(("", f"`{option.key}` is missing: {option.says}"))
         except (Invalid, ValueError) as error:
-            faults.append(f"`{option.key}`: {error.message if isinstance(error, Invalid) else error}")
+            key = option.key if option.key in table else option.key + _FILE
+            faults.append((key, f"`{option.key}`: {error.message if isinstance(error, Invalid) else error}"))
     try:
         account = Account(name=name, kind=kind, values=values, rate=rate(table["rate"]) if "rate" in table else None)
     except ValueError as error:
-        return None, [*faults, f"`rate`: {error}"]
-    return account, faults or list(kind.check(account))
+        return None, [*faults, ("rate", f"`rate`: {error}")]
+    return account, faults or [("", fault) for fault in kind.check(account)]
 
 
 def _kind(name: object) -> Kind:
@@ -137,12 +164,12 @@ def _kind(name: object) -> Kind:
     return kind
 
 
-def _unknown(table: Mapping[object, object], kind: Kind) -> Iterator[str]:
+def _unknown(table: Mapping[object, object], kind: Kind) -> Iterator[tuple[str, str]]:
     known = {"kind", "rate", *(option.key for option in kind.options)}
     known |= {option.key + _FILE for option in kind.options if option.secret}
     for key in table:
         if key not in known:
-            yield f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), known)}"
+            yield str(key), f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), known)}"
 
 
 def _text(table: Mapping[object, object], option: Option) -> str | None:

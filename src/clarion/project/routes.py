@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 import orjson
 
@@ -14,6 +15,9 @@ from clarion.domain.expression import Expression
 from clarion.domain.route import FACTS, Route
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
+from clarion.project.several import SeveralFaults
+
+_T = TypeVar("_T")
 
 _KEYS = ("providers", "weights", "when", "balance")
 _BALANCE_KEYS = ("slow", "share", "points")
@@ -33,37 +37,38 @@ def read_routes(value: object) -> Mapping[str, tuple[Route, ...]]:
     if not isinstance(value, Mapping):
         raise ValueError("expected a table [[routes.CHANNEL]] for each route")
     found: dict[str, tuple[Route, ...]] = {}
-    wrong: list[str] = []
+    wrong: list[tuple[str, str]] = []
     for channel, tables in value.items():
         if isinstance(tables, tuple) and all(isinstance(one, Route) for one in tables):
             found[channel] = tables
             continue
         if channel not in _channels():
-            wrong.append(f"no accounts carry `{str(channel)[:64]}`; {did_you_mean(str(channel), _channels())}")
+            why = f"no accounts carry `{str(channel)[:64]}`; {did_you_mean(str(channel), _channels())}"
+            wrong.append((str(channel), why))
             continue
         if not isinstance(tables, list) or not tables or len(tables) > _MOST_ROUTES:
-            wrong.append(f"{channel}: expected 1 to {_MOST_ROUTES} tables [[routes.{channel}]]")
+            wrong.append((str(channel), f"{channel}: expected 1 to {_MOST_ROUTES} tables [[routes.{channel}]]"))
             continue
         routes, faults = _read(tables)
         found[channel] = routes
-        wrong += [f"{channel}: {fault}" for fault in faults]
+        wrong += [(f"{channel}.{place}", f"{channel}: {fault}") for place, fault in faults]
     if wrong:
-        raise ValueError("; ".join(wrong))
+        raise SeveralFaults(wrong)
     return found
 
 
 def mischosen(
-    channel: str, routes: Sequence[Route], fit: Sequence[str], own: Sequence[str], *, alone: bool
+    channel: str, routes: Sequence[Route], strange: Mapping[str, tuple[str, str]], own: Sequence[str], *, alone: bool
 ) -> Iterator[tuple[int, str, str]]:
-    """What is wrong with *routes* beside accounts that *fit* and the channel's *own*: the number, why, what to do.
+    """What is wrong with *routes* beside the channel's *own* accounts: the number, why, what to do.
 
-    *alone*: one account carries the channel without being named.
+    *strange*: of the names that are none of an account for this, why and what to do. *alone*: one account carries the
+    channel without being named.
     """
     for number, route in enumerate(routes, 1):
         for name in route.accounts:
-            if name not in fit:
-                hint = did_you_mean(name, fit) if fit else "add it to clarion.toml"
-                yield number, f"there is no table [providers.{name}] of a kind that carries {channel}", hint
+            if name in strange:
+                yield number, *strange[name]
     if routes and routes[-1].when is None and own:
         yield len(routes), f"it takes all that is left, so that what [{channel}] names is never used", "leave one out"
     if routes and routes[-1].when is not None and not own and not alone:
@@ -77,33 +82,44 @@ def _channels() -> Sequence[str]:
     return sorted({kind.channel for kind in kinds().values()})
 
 
-def _read(tables: Sequence[object]) -> tuple[tuple[Route, ...], list[str]]:
-    """The routes of one channel, and everything that is wrong with them."""
+def _read(tables: Sequence[object]) -> tuple[tuple[Route, ...], list[tuple[str, str]]]:
+    """The routes of one channel, and everything that is wrong with them: each with the number of its table."""
     routes, wrong = [], []
     for number, table in enumerate(tables, 1):
         which = f"route {number}: " if len(tables) > 1 else ""
-        try:
-            routes.append(_route(number, table))
-        except (Invalid, ValueError) as error:
-            wrong.append(which + (error.message if isinstance(error, Invalid) else str(error)))
-            continue
-        if number < len(tables) and routes[-1].when is None:
-            wrong.append(f"{which}it has no `when`, so that those behind it are never tried")
+        route, faults = _route(number, table)
+        routes += [route] if route is not None else []
+        wrong += [(f"{number}.{key}".rstrip("."), which + fault) for key, fault in faults]
+        if number < len(tables) and isinstance(table, Mapping) and table.get("when") is None:
+            wrong.append((str(number), f"{which}it has no `when`, so that those behind it are never tried"))
     return tuple(routes), wrong
 
 
-def _route(number: int, table: object) -> Route:
+def _route(number: int, table: object) -> tuple[Route | None, list[tuple[str, str]]]:
+    """The route in *table*, and everything that is wrong with it, each with its key."""
     if not isinstance(table, Mapping):
-        raise ValueError("expected a table")
-    for key in table:
-        if key not in _KEYS:
-            raise ValueError(f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), _KEYS)}")
-    accounts = _accounts(table.get("providers"))
-    weights = _weights(table.get("weights"), len(accounts))
-    when, balance = _condition(table.get("when")), _balance(table.get("balance"))
-    if balance is not None and (len(accounts) < 2 or not weights):
-        raise ValueError("`balance` moves `weights`: give one for each of several providers")
-    return Route(accounts=accounts, weights=weights, when=when, balance=balance, name=f"route {number}")
+        return None, [("", "expected a table")]
+    wrong = [
+        (str(key), f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), _KEYS)}")
+        for key in table
+        if key not in _KEYS
+    ]
+
+    def read(key: str, reader: Callable[[object], _T], otherwise: _T) -> _T:
+        try:
+            return reader(table.get(key))
+        except (Invalid, ValueError) as error:
+            wrong.append((key, error.message if isinstance(error, Invalid) else str(error)))
+            return otherwise
+
+    accounts = read("providers", _accounts, ())
+    weights = read("weights", lambda value: _weights(value, len(accounts)), ())
+    when, balance = read("when", _condition, None), read("balance", _balance, None)
+    if not wrong and balance is not None and (len(accounts) < 2 or not weights):
+        wrong.append(("balance", "`balance` moves `weights`: give one for each of several providers"))
+    if wrong:
+        return None, wrong
+    return Route(accounts=accounts, weights=weights, when=when, balance=balance, name=f"route {number}"), []
 
 
 def _accounts(value: object) -> tuple[str, ...]:
@@ -123,7 +139,7 @@ def _weights(value: object, count: int) -> tuple[int, ...]:
         isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= _MOST_WEIGHT for one in value
     ):
         raise ValueError(f"`weights` is a list of whole numbers from 0 to {_MOST_WEIGHT}, such as [80, 20]")
-    if len(value) != count:
+    if count and len(value) != count:
         raise ValueError(f"`weights` has {len(value)} numbers for {count} providers")
     if not sum(value):
         raise ValueError("`weights` gives nobody anything")

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from clarion.domain.duration import show_duration
 from clarion.project.setting_kinds import Group
 from clarion.project.settings import Settings
+from clarion.project.several import SeveralFaults
 
 MASK = "••••"
 PREFIX = "CLARION_"
@@ -55,7 +56,8 @@ class Setting:
     def read(self, value: object, *, as_text: bool) -> object:
         """*value* checked; *as_text* when it comes from where everything is text (the environment, a flag).
 
-        Raises `ValueError` that says what is wrong, never repeating the value of a secret.
+        Raises `ValueError` that says what is wrong, never repeating the value of a secret; `SeveralFaults` where it is
+        a table whose faults have places of their own.
         """
         adapter: TypeAdapter[object] = TypeAdapter(_annotated(self.field))
         try:
@@ -64,6 +66,11 @@ class Setting:
             return adapter.validate_python(value, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
+            why = first.get("ctx", {}).get("error")
+            if isinstance(why, SeveralFaults):
+                raise why from None
+            if first["type"] in ("bool_type", "bool_parsing"):
+                raise ValueError("expected true or false, without quotes") from None
             raise ValueError(first["msg"].removeprefix("Value error, ").removeprefix("Input ").strip()) from None
 
     def get(self, settings: Settings) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from clarion.errors import Invalid
 from clarion.project.files import read_text
 from clarion.project.mistake import Mistake
 from clarion.project.setting import Setting, every_setting
+from clarion.project.several import SeveralFaults
 
 NAME = "clarion.toml"
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
@@ -54,43 +55,33 @@ def at(origin: str) -> dict[str, Any]:
 def _check(data: Mapping[str, object], text: str) -> tuple[dict[str, object], dict[str, int], list[Mistake]]:
     known = {setting.name: setting for setting in every_setting() if setting.in_file}
     values: dict[str, object] = {}
-    lines: dict[str, int] = {}
+    lines = _lines(text)
     mistakes: list[Mistake] = []
     for name, value in _flat(data, {setting.group for setting in known.values()}):
-        line = _line_of(name, text)
         setting = known.get(name)
         if setting is None:
-            mistakes.append(Mistake(file=NAME, line=line, message=f"unknown setting `{name}`", hint=_hint(name, known)))
+            hint = _hint(name, value, known)
+            mistakes.append(Mistake(file=NAME, line=lines.get(name), message=f"unknown setting `{name}`", hint=hint))
             continue
-        found = {name: line} | {f"{name}.{key}": _line_of(f"{name}.{key}", text) for key in _keys(value)}
-        found |= _lines_of_lists(name, text)
-        lines |= {place: number for place, number in found.items() if number is not None}
         try:
             values[name] = setting.read(value, as_text=False)
+        except SeveralFaults as faults:
+            mistakes += [
+                Mistake(file=NAME, line=_nearest(f"{name}.{place}", lines), message=f"`{name}`: {what}")
+                for place, what in faults.each
+            ]
         except ValueError as error:
-            whole = Mistake(file=NAME, line=line, message=f"`{name}`: {error}", hint=setting.expected)
+            whole = Mistake(file=NAME, line=lines.get(name), message=f"`{name}`: {error}", hint=setting.expected)
             mistakes += list(_entries(setting, value, lines)) or [whole]
     return values, lines, mistakes
 
 
-def _keys(value: object) -> Sequence[str]:
-    return list(value) if isinstance(value, Mapping) else ()
-
-
 def _entries(setting: Setting, value: object, lines: Mapping[str, int]) -> Iterator[Mistake]:
     """The entries of a table that are wrong by themselves, each on its line."""
-    for key in _keys(value):
-        assert isinstance(value, Mapping)
-        place = f"{setting.name}.{key}"
-        parts = [({key: value[key]}, lines.get(place, lines.get(setting.name)))]
-        if (
-            f"{place}.1" in lines
-        ):  # each table of a list by itself; what they are wrong in together is told of the whole
-            alone = [({key: [one]}, lines.get(f"{place}.{number}")) for number, one in enumerate(value[key], 1)]
-            parts = [part for part in alone if _refused(setting, part[0])] or parts
-        for part, line in parts:
-            if error := _refused(setting, part):
-                yield Mistake(file=NAME, line=line, message=f"`{setting.name}`: {error}", hint=setting.expected)
+    for key in value if isinstance(value, Mapping) else ():
+        if error := _refused(setting, {key: value[key]}):
+            line = _nearest(f"{setting.name}.{key}", lines)
+            yield Mistake(file=NAME, line=line, message=f"`{setting.name}`: {error}", hint=setting.expected)
 
 
 def _refused(setting: Setting, value: object) -> str | None:
@@ -111,10 +102,11 @@ def _flat(data: Mapping[str, object], groups: set[str]) -> Iterator[tuple[str, o
             yield key, value
 
 
-def _hint(name: str, known: Mapping[str, Setting]) -> str:
+def _hint(name: str, value: object, known: Mapping[str, Setting]) -> str:
     """A near name; of a right key in the wrong table, the right table; of a wrong table, the table that was meant."""
     group, _, key = name.rpartition(".")
-    if elsewhere := [other for other in known if other.rpartition(".")[2] == key]:
+    elsewhere = [other for other in known if other.rpartition(".")[2] == key]
+    if elsewhere and (group or not isinstance(value, Mapping)):
         return f"did you mean `{elsewhere[0]}`?"
     near = [other for other in known if other.rpartition(".")[0] == group]
     if group:
@@ -125,27 +117,33 @@ def _hint(name: str, known: Mapping[str, Setting]) -> str:
     )
 
 
-def _line_of(name: str, text: str) -> int | None:
-    """The line on which *name* is set, or its table begins; None where it cannot be told."""
+def _nearest(place: str, lines: Mapping[str, int]) -> int | None:
+    """The line of *place*, or else of what it stands in."""
+    while place not in lines and "." in place:
+        place = place.rpartition(".")[0]
+    return lines.get(place)
+
+
+def _lines(text: str) -> dict[str, int]:
+    """Where tables and keys stand, by dotted name: the first line of each.
+
+    Tables of lists, ``[[name.key]]``, are ``name.key.1``, ``name.key.2`` … as well.
+    """
+    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     table = ""
-    header = None
     for number, line in enumerate(text.splitlines(), start=1):
-        if match := re.match(r"""\s*\[\[?\s*([\w."'-]+)\s*\]""", line):
-            table = re.sub("[\"']", "", match[1])
-            header = number if table == name else header
+        if match := re.match(r"""\s*(\[\[?)\s*([\w."'-]+)\s*\]""", line):
+            table = place = re.sub("[\"']", "", match[2])
+            if match[1] == "[[":
+                counts[place] = counts.get(place, 0) + 1
+                table = place = f"{place}.{counts[place]}"
         elif match := re.match(r"""\s*["']?([\w.-]+)["']?\s*(\.[\w.-]+\s*)?=""", line):
             key = match[1] + (match[2] or "").strip()
-            if name in (f"{table}.{key}" if table else key, key if not table else None):
-                return number
-    return header
-
-
-def _lines_of_lists(name: str, text: str) -> dict[str, int | None]:
-    """The lines on which tables of lists below *name* begin, ``[[name.key]]``: as ``name.key.1``, ``name.key.2`` …"""
-    found: dict[str, int | None] = {}
-    counts: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if match := re.match(rf"""\s*\[\[\s*({re.escape(name)}\.[\w-]+)\s*\]\]""", line):
-            counts[match[1]] = counts.get(match[1], 0) + 1
-            found[f"{match[1]}.{counts[match[1]]}"] = number
+            place = f"{table}.{key}" if table else key
+        else:
+            continue
+        while place:
+            found.setdefault(place, number)
+            place = place.rpartition(".")[0]
     return found

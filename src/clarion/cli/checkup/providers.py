@@ -40,10 +40,27 @@ async def _check(channel: str, account: Account, public_url: str | None) -> Find
         except Disconnected as error:
             how = "mend its base_url, or the way there"
             return warn(channel, f"{account}: {where} {error}: messages wait", how)
+    return told_where(channel, account, public_url)
+
+
+def told_where(channel: str, account: Account, public_url: str | None) -> Finding:
+    """Where *account*, which answers, tells what became of messages."""
+    told = callback_url(public_url, account.kind.name, account.name)
+    how = "set public_url in clarion.toml, or CLARION_PUBLIC_URL"
     if account.kind.callbacks is None:
         return ok(channel, f"{account} answers")
-    told = callback_url(public_url, account.kind.name, account.name)
     if told is None:
-        says = f"{account} answers, and cannot tell what became of messages: there is no `public_url`"
-        return warn(channel, says, "set public_url in clarion.toml, or CLARION_PUBLIC_URL")
+        return warn(
+            channel, f"{account} answers, and cannot tell what became of messages: there is no `public_url`", how
+        )
+    if _is_here(told) and not _is_here(account.kind.address(account)):
+        says = f"{account} answers, and cannot tell what became of messages: {told} is this machine to nobody but us"
+        return warn(channel, says, f"{how}, to an address that is reached from the internet")
     return ok(channel, f"{account} answers; what became of messages is told at {told}")
+
+
+def _is_here(url: str | None) -> bool:
+    from clarion.channels.options import is_here
+    from clarion.http.url_guard import parse_url
+
+    return url is not None and is_here(parse_url(url))
