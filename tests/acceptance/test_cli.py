@@ -175,6 +175,25 @@ async def test_problems_are_told_as_what_why_and_how(house: House) -> None:
     assert (await house.run("queues", "..")).code == 3
 
 
+async def test_tenants_have_workflows_and_keys_of_their_own(house: House) -> None:
+    await house.well("tenants", "create", "acme")
+    await house.well("tenants", "create", "acme")
+    assert [one["name"] for one in (await house.well("tenants", "list", "--json")).lines] == ["default", "acme"]
+    made = (await house.well("keys", "create", "app", "--tenant", "acme", "--json")).json
+    asked = ("--url", house.up.address, "--api-key", made["key"])
+    assert (await clarion("trigger", "booking-confirmed", "--to", "ada", *asked)).code == 3, (
+        "nothing is published for it"
+    )
+    assert "booking-confirmed" in (await house.well("apply", "--tenant", "acme")).out
+    assert "no recipient" in (await clarion("preview", "booking-confirmed", "--to", "ada", *asked)).err
+    own = [one["name"] for one in (await house.well("keys", "list", "--tenant", "acme", "--json")).lines]
+    assert own == ["app"]
+    typo = await house.run("apply", "--tenant", "amce")
+    assert typo.code == 3
+    assert "did you mean `acme`?" in typo.err
+    assert (await house.run("tenants", "create", "A B")).code == 2
+
+
 async def test_keys_open_what_their_scopes_say(house: House) -> None:
     made = (
         await house.well("keys", "create", "app", "--scope", "triggers:read", "--expires-after", "90d", "--json")

@@ -115,6 +115,7 @@ async def test_answers_are_as_the_document_says(api: Api) -> None:
         **{key: {"ids": [item]} for key in ("unreadFeed", "unarchiveFeed", "unsnoozeFeed")},
         "snoozeFeed": {"ids": [item], "until": (clock.now() + timedelta(days=1)).isoformat()},
         "triggerWorkflow": {"recipients": [things.ids["recipients"]]},
+        "previewWorkflow": {"recipient": things.ids["recipients"]},
         "previewSchedule": {"cron": "@daily"},
         "putSchedule": {"cron": "@daily", "do": [{"timer.cancel": {"key": "'other'"}}]},
         "putDevice": {"token": "token:of-a-phone"},

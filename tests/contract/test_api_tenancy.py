@@ -47,6 +47,7 @@ BODIES: dict[str, Any] = {
     "snoozeFeed": {"ids": ["fed_" + "0" * 32], "until": (clock.now() + timedelta(days=1)).isoformat()},
     "mintFeedToken": {},
     "triggerWorkflow": {"recipients": [{"email": "x@example.com"}]},
+    "previewWorkflow": {"recipient": {"email": "x@example.com"}},
     "putDevice": {"token": "token:of-a-phone"},
     "addAddress": {"address": "ana@example.com"},
     "changeAddress": {"verified": True},

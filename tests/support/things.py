@@ -27,6 +27,10 @@ from clarion.store.feed_delivery import NewItem
 _OF = re.compile(r"/(\w+)/\{(\w+)\}")
 
 
+#: A bundle without templates.
+NO_WORDS = {"templates": {}, "layouts": {}}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Things:
     """Ids of what one tenant has, by the collection in a path."""
@@ -173,7 +177,14 @@ async def publish(api: Api, key: str, tenant: str) -> None:
     steps = tuple(ChannelStep(key=channel.value, channel=channel, template=channel.value) for channel in Channel)
     definition = Workflow(key=key, steps=steps).to_json()
     async with api.pool.acquire() as connection, connection.transaction():
-        await workflows.publish(connection, api.tenants[tenant], key, hash="h", definition=definition, bundle={})
+        await workflows.publish(
+            connection,
+            api.tenants[tenant],
+            key,
+            hash="h",
+            definition=definition,
+            bundle={"templates": {}, "layouts": {}},
+        )
 
 
 async def _fail_a_message(

@@ -24,10 +24,10 @@ def test_a_body_for_a_workflow(tmp_path: Path) -> None:
     files = {
         "workflows/ready.yaml": "steps: [{channel: sms}, {channel: in_app}]\n",
         "templates/ready/sms.txt": "Order {{ payload.order.id }} is ready.",
-        "templates/ready/in_app.txt": "---\ntitle: Ready\n---\n{% for line in payload.lines %}{{ line.name }}{% endfor %}",
+        "templates/ready/in_app.txt": "---\ntitle: Ready\n---\n{% for x in payload.lines %}{{ x.name }}{% endfor %}",
     }
     project, mistakes = load_project(build(tmp_path, files))
     assert project is not None, mistakes
-    body = json.loads(sample_body(project.workflows[0]))
+    body = json.loads(sample_body(project.workflows[-1]))
     assert body["payload"] == {"order": {"id": "id"}, "lines": "lines"}
     assert body["recipients"][0]["phone"] == "+31612345678"

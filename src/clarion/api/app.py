@@ -29,6 +29,7 @@ from clarion.api import (
     jobs,
     messages,
     openapi,
+    preview,
     problem,
     providers,
     quarantine,
@@ -60,6 +61,7 @@ log = structlog.get_logger("clarion.api")
 #: Every operation there is.
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *triggers.OPERATIONS,
+    *preview.OPERATIONS,
     *attachments.OPERATIONS,
     *runs.OPERATIONS,
     *messages.OPERATIONS,

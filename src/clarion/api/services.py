@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from clarion.channels.account import Account, Kind
     from clarion.channels.base import Callbacks
     from clarion.flows.hearing import Hearing
+    from clarion.flows.published import Published
     from clarion.flows.rates import Carriers
     from clarion.inbox.live import Live
     from clarion.store.database import Connection, Pool
@@ -63,6 +64,8 @@ class Services:
     feeds: FeedLimits = field(default_factory=FeedLimits)
     #: What published workflows say.
     definitions: Definitions = field(default_factory=Definitions)
+    #: The locale of recipients without one.
+    default_locale: str = "en"
     #: Bytes in a body, and in a body of a route that takes thousands of items.
     max_body: int = 1024 * 1024
     max_bulk_body: int = 8 * 1024 * 1024
@@ -109,6 +112,8 @@ class Services:
     patience_s: float = 5.0
     #: What this process counts.
     metrics: Metrics = field(default_factory=Metrics)
+    #: What `published` gives, once it was asked for.
+    kept: list[Published] = field(default_factory=list, repr=False)
 
     @property
     def closing(self) -> asyncio.Event:
@@ -139,6 +144,15 @@ class Services:
     def webhooks(self) -> Webhooks:
         """What registers webhooks of recipients, and reads their secrets."""
         return Webhooks(Vault(self.secret, *self.old_secrets), UrlGuard(self.allow_networks))
+
+    @property
+    def published(self) -> Published:
+        """Published workflows, words and all. Made when it is first asked for: it brings what renders them."""
+        from clarion.flows.published import Published
+
+        if not self.kept:
+            self.kept.append(Published(default_locale=self.default_locale, keep=20))
+        return self.kept[0]
 
     @property
     def pepper(self) -> bytes:

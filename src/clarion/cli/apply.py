@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clarion.cli.options import DataDir, Json, Project
+from clarion.cli.options import DataDir, Json, Project, Tenant
 
 
-def apply(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+def apply(tenant: Tenant = None, project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Publish the project folder.
 
     Each workflow that changed gets a new version; what is on its way keeps its own. Bindings and
@@ -18,8 +18,8 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
     from clarion.cli.database import connected
     from clarion.cli.publish import Published, publish, read_project
     from clarion.cli.table import Column, write_list
+    from clarion.cli.tenants import tenant_of
     from clarion.config import load_settings, wants_colour
-    from clarion.flows.bootstrap import ensure_tenant
 
     settings = load_settings({"project": project, "data_dir": data_dir})
     found, mistakes = read_project(settings)
@@ -28,7 +28,7 @@ def apply(project: Project = None, data_dir: DataDir = None, json: Json = False)
 
     async def body() -> Published:
         async with connected(settings) as connection:
-            return await publish(connection, await ensure_tenant(connection), found)
+            return await publish(connection, await tenant_of(connection, tenant), found)
 
     logs.configure(
         format=settings.log_format, level="warning", process="apply", colour=wants_colour()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import DataDir, Json, Project
+from clarion.cli.options import DataDir, Json, Project, Tenant
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,6 +27,7 @@ def create(
     name: _Name,
     scope: _Scope = None,
     expires_after: _Expires = None,
+    tenant: Tenant = None,
     project: Project = None,
     data_dir: DataDir = None,
     json: Json = False,
@@ -37,10 +38,11 @@ def create(
     from clarion import clock
     from clarion.app import pepper
     from clarion.cli.database import connected
+    from clarion.cli.tenants import tenant_of
     from clarion.config import load_settings
     from clarion.domain import key as keys
     from clarion.domain.duration import parse_duration
-    from clarion.flows.bootstrap import ensure_tenant, new_key
+    from clarion.flows.bootstrap import new_key
     from clarion.store import keys as store
 
     scopes = _checked(scope or ["*"])
@@ -52,7 +54,7 @@ def create(
         async with connected(settings) as connection:
             id, digest = keys.id_of(key), keys.digest(pepper(settings), key)
             assert id is not None
-            tenant_id = await ensure_tenant(connection)
+            tenant_id = await tenant_of(connection, tenant)
             await store.add(
                 connection, tenant_id, id=id, digest=digest, name=name, scopes=scopes, expires_at=expires_at
             )
@@ -62,22 +64,22 @@ def create(
 
 
 @app.command("list")
-def list_(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+def list_(tenant: Tenant = None, project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
     """List the keys, revoked ones too. None of them is shown whole."""
     import asyncio
 
     from clarion import clock
     from clarion.cli.database import connected
     from clarion.cli.table import Column, moment, write_list
+    from clarion.cli.tenants import tenant_of
     from clarion.config import load_settings
-    from clarion.flows.bootstrap import ensure_tenant
     from clarion.store import keys as store
 
     settings = load_settings({"project": project, "data_dir": data_dir})
 
     async def body() -> list[Any]:
         async with connected(settings) as connection:
-            return await store.list_all(connection, await ensure_tenant(connection))
+            return await store.list_all(connection, await tenant_of(connection, tenant))
 
     now = clock.now()
     times = ("created_at", "expires_at", "revoked_at", "last_used_at")
@@ -102,21 +104,21 @@ def list_(project: Project = None, data_dir: DataDir = None, json: Json = False)
 
 
 @app.command()
-def revoke(id: _Id, project: Project = None, data_dir: DataDir = None) -> None:
+def revoke(id: _Id, tenant: Tenant = None, project: Project = None, data_dir: DataDir = None) -> None:
     """Close a key for good. It opens nothing more a few seconds later."""
     import asyncio
 
     from clarion.cli.database import connected
+    from clarion.cli.tenants import tenant_of
     from clarion.config import load_settings
     from clarion.errors import NotFound
-    from clarion.flows.bootstrap import ensure_tenant
     from clarion.store import keys as store
 
     settings = load_settings({"project": project, "data_dir": data_dir})
 
     async def body() -> None:
         async with connected(settings) as connection:
-            tenant_id = await ensure_tenant(connection)
+            tenant_id = await tenant_of(connection, tenant)
             if not await store.revoke(connection, tenant_id, id):
                 raise NotFound(f"There is no open key {id}: `clarion keys list` shows all.")
 

@@ -27,6 +27,7 @@ from clarion.cli import (
     limits,
     messages,
     migrate,
+    preview,
     providers,
     prune,
     quarantine,
@@ -38,6 +39,7 @@ from clarion.cli import (
     sources,
     suppressions,
     tail,
+    tenants,
     timers,
     topics,
     trigger,
@@ -90,6 +92,7 @@ app.command("migrate")(migrate.migrate)
 app.command("check")(check.check)
 app.command("apply")(apply.apply)
 app.command("trigger")(trigger.trigger)
+app.command("preview")(preview.preview)
 app.command("triggers")(triggers.triggers)
 app.command("runs")(runs.runs)
 app.command("messages")(messages.messages)
@@ -110,6 +113,7 @@ app.add_typer(devices.app, name="devices")
 app.add_typer(chats.app, name="chats")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(suppressions.app, name="suppressions")
+app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(dkim.app, name="dkim")

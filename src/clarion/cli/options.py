@@ -13,6 +13,9 @@ Project = Annotated[
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", metavar="DIR", help="Where the embedded database and other data are kept.")
 ]
+Tenant = Annotated[
+    str | None, typer.Option("--tenant", metavar="NAME", help="Whose; that of the beginning, `default`, unless said.")
+]
 Host = Annotated[str | None, typer.Option("--host", help="The address the API listens on.")]
 Port = Annotated[int | None, typer.Option("--port", help="The port the API listens on; 0 takes a free one.")]
 Processes = Annotated[int | None, typer.Option("--processes", help="Worker processes on this machine.")]

@@ -40,7 +40,7 @@ class Refused(ClarionError):
         """What, why and how, a line each."""
         title = str(self.problem.get("title") or f"HTTP status {self.status}")
         faults = [f"{fault.get('pointer')}: {fault.get('detail')}" for fault in self.problem.get("errors") or []]
-        why = [self.message, *(fault for fault in faults if fault != self.message)]
+        why = [self.message, *(fault for fault in faults if not fault.endswith(self.message))]
         said = [f"clarion: {title} ({self.status})", f"  why: {why[0]}", *(f"       {line}" for line in why[1:])]
         if how := _HOW.get(self.code):
             said.append(f"  how: {how}")

@@ -8,6 +8,7 @@ begun to be sent it is certain that it did not (`Retry`), afterwards nobody can 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -120,7 +121,9 @@ class Client:
         if isinstance(error, aiohttp.ClientResponseError):
             why = error.message  # without the URL, which may have a secret in it
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
-            why = f"no connection to {error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+            cause = error.os_error
+            said = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror
+            why = f"no connection to {error.host}:{error.port}: {said or cause}"
         why = printable(why or type(error).__name__)
         return Uncertain(why) if progress.sent else Retry(why)
 

@@ -61,7 +61,7 @@ def guard_of(settings: Settings) -> UrlGuard:
 
 
 def taken_in(settings: Settings) -> dict[str, Any]:
-    """What the API takes: how much in a body, and which files."""
+    """What the API takes: how much in a body, which files, and for whom words are that name no locale."""
     own = settings.api
-    limits = {"max_body": own.max_body, "max_bulk_body": own.max_bulk_body}
+    limits = {"max_body": own.max_body, "max_bulk_body": own.max_bulk_body, "default_locale": settings.default_locale}
     return {**limits, "attachments": rules_of(settings), "attachment_guard": guard_of(settings)}

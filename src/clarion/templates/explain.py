@@ -50,7 +50,12 @@ class Explainer:
         return RenderError(detail, code="missing_variables", file=choice.file, locale=choice.locale, names=tuple(names))
 
     def _place(self, token: Token | None, choice: Choice) -> tuple[str, int | None]:
-        unit = self._units.get(token.source) if token is not None else None
+        if token is None:
+            return choice.file, None
+        # The same words may stand in files of several channels or locales: those of the choice are meant.
+        own = (choice.html, choice.text, *choice.html_layouts, *choice.text_layouts, *choice.lines.values())
+        meant = (unit for unit in own if unit is not None and unit.source == token.source)
+        unit = next(meant, self._units.get(token.source))
         if unit is None:
             return choice.file, None
         return unit.place(token)

@@ -1,0 +1,96 @@
+"""Previews over HTTP: what a workflow would say, and nobody hears it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from clarion.api.operation import Answer, Call, Operation
+from clarion.api.schema.preview import PreviewBody, PreviewReply
+from clarion.api.services import Services
+from clarion.domain.audience import Audience
+from clarion.domain.duration import show_duration
+from clarion.domain.recipient import Recipient
+from clarion.domain.scope import Scope
+
+if TYPE_CHECKING:
+    from clarion.flows.preview import Shown
+
+
+async def show(services: Services, call: Call[PreviewBody]) -> Answer:
+    """Each step of the current version, rendered."""
+    from clarion.flows.preview import Asked, preview  # it renders, which no other operation does
+
+    body = call.input
+    asked = Asked(
+        workflow=call.path["key"],
+        recipient=_recipient(body),
+        must_exist=isinstance(body.recipient, str),
+        payload=body.payload,
+        metadata=body.metadata,
+        channels=body.channels,
+    )
+    async with services.connection() as connection:
+        found = await preview(
+            connection,
+            call.tenant_id,
+            asked,
+            published=services.published,
+            public_url=services.public_url,
+            critical=services.critical,
+        )
+    steps = [_step(one) for one in found.steps]
+    return Answer(content={"workflow": asked.workflow, "version": found.version, "steps": steps})
+
+
+def _recipient(body: PreviewBody) -> Recipient:
+    one = body.recipient
+    if isinstance(one, str):
+        return Recipient(id=one)
+    audience = Audience()
+    fields = {"name": one.name, "locale": one.locale, "timezone": one.timezone, "data": one.data}
+    audience.add_person("/recipient", id=one.id, email=one.email, phone=one.phone, **fields)
+    return next(iter(audience.people.values()))
+
+
+def _step(one: Shown) -> dict[str, Any]:
+    from clarion.domain.preview import size_of, warnings_of
+
+    words = one.content is not None and not isinstance(one.content, Mapping)
+    outcome = "waits" if one.channel is None else "skipped" if one.skipped else "failed" if one.failed else "sent"
+    return {
+        "step": one.step,
+        "channel": one.channel and one.channel.value,
+        "outcome": outcome,
+        "reason": one.skipped or one.failed or one.waits,
+        "failed": one.failed,
+        "to": list(one.to),
+        "content": _content(one.content),
+        "size": size_of(one.content) if words else None,  # type: ignore[arg-type]
+        "warnings": warnings_of(one.content) if words else [],  # type: ignore[arg-type]
+    }
+
+
+def _content(content: Any) -> dict[str, Any] | None:
+    if content is None:
+        return None
+    if isinstance(content, Mapping):
+        return dict(content)
+    fields = content._asdict() if isinstance(content, tuple) else asdict(content)
+    return {name: show_duration(value) if isinstance(value, timedelta) else value for name, value in fields.items()}
+
+
+OPERATIONS: tuple[Operation[Any], ...] = (
+    Operation(
+        id="previewWorkflow",
+        method="POST",
+        path="/v1/workflows/{key}/preview",
+        summary="Show what a workflow would say to one recipient; nothing is stored, and nothing leaves",
+        scope=Scope.TRIGGERS_WRITE,
+        run=show,
+        input=PreviewBody,
+        answers={200: PreviewReply},
+    ),
+)

@@ -1,0 +1,114 @@
+"""What a workflow would say, looked at before it says it: rendered whole on every channel, and nothing comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.api import Api, open_api
+from tests.support.command import clarion
+from tests.support.postgres import Databases
+from tests.support.project import build
+
+from clarion.flows.apply import apply
+from clarion.project.load import load_project
+
+TITLE = "---\ntitle: Order {{ payload.order }}\n---\n"
+FILES = {
+    "workflows/ready.yaml": (
+        "category: orders\nsteps:\n  - channel: email\n  - {channel: sms, when: payload.order > 1}\n  - delay: 2h\n"
+        "  - channel: push\n  - channel: chat\n  - channel: in_app\n  - {channel: webhook, data: {o: payload.order}}\n"
+    ),
+    "templates/ready/email.html": (
+        '---\nsubject: "Order {{ payload.order }}"\n---\n<p>{{ recipient.name }} &amp; co</p>'
+        "{% if message.unsubscribe_url %}{{ message.unsubscribe_url }}{% endif %}"
+    ),
+    "templates/ready/email.de.html": '---\nsubject: "Bestellung {{ payload.order }}"\n---\n<p>{{ recipient.name }}</p>',
+    "templates/ready/sms.txt": "Order {{ payload.order }}, {{ recipient.name }}: {{ payload.text }}",
+    "templates/ready/push.txt": TITLE + "{{ payload.text }}",
+    "templates/ready/chat.txt": TITLE + "Ready.",
+    "templates/ready/in_app.txt": TITLE + "Ready.",
+}
+PAYLOAD = {"order": 7, "text": "Olá “x”" + "a" * 70}
+
+
+@pytest.fixture(scope="module")
+async def api(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    project, mistakes = load_project(build(tmp_path_factory.mktemp("project"), FILES))
+    assert project is not None, mistakes
+    async with databases.migrated() as url, open_api(url, public_url="https://notify.example") as api:
+        async with api.pool.acquire() as connection:
+            await apply(connection, api.tenants["one"], project.workflows)
+        await api.call("PUT", "/v1/recipients/ann", {"name": "Ann", "email": "ann@example.com", "locale": "de"})
+        await api.call("PUT", "/v1/recipients/ann/devices/d1", {"token": "cAfe01-phone:" + "a" * 30})
+        await api.call("PUT", "/v1/recipients/ann/chats/c1", {"provider": "telegram", "address": "2"})
+        yield api
+
+
+async def look(api: Api, **body: Any) -> dict[str, Any]:
+    reply = await api.call("POST", "/v1/workflows/ready/preview", {"payload": PAYLOAD, **body})
+    assert reply.status == 200, reply
+    assert reply.json["version"] == 1
+    return {step["step"]: step for step in reply.json["steps"]}
+
+
+async def test_every_channel_with_its_words_and_how_much_they_are(api: Api) -> None:
+    ann = {"id": "ann", "phone": "+31612345678"}
+    steps = await look(api, recipient=ann)
+    assert {name: step["outcome"] for name, step in steps.items()} == {
+        **{"email": "sent", "sms": "sent", "delay": "waits", "push": "sent", "chat": "sent", "in_app": "sent"},
+        "webhook": "skipped",
+    }
+    assert steps["email"]["content"]["subject"] == "Bestellung 7", "what is stored counts, and what is said besides"
+    assert steps["sms"]["content"]["text"].startswith("Order 7, Ann: Olá")
+    assert steps["sms"]["size"] == {"alphabet": "UCS-2", "units": 91, "segments": 2}
+    assert steps["sms"]["warnings"] == [
+        "'á“”' is not in the GSM alphabet, so that one segment has 70 characters, not 160",
+        "it is carried, and billed, as 2 messages",
+    ]
+    assert (steps["delay"]["channel"], steps["delay"]["reason"]) == (None, "2h")
+    assert (steps["push"]["to"], steps["push"]["content"]["title"]) == (["d1"], "Order 7")
+    assert 100 < steps["push"]["size"]["bytes"] < steps["push"]["size"]["most_bytes"] == 4096
+    assert steps["chat"]["to"] == ["c1"]
+    assert steps["webhook"]["reason"] == "no webhook that wants it"
+    assert steps["webhook"]["content"]["data"] == {"o": 7}, "its words are shown all the same"
+    assert (await api.call("GET", "/v1/recipients/ann")).json["phone"] is None, "nothing is stored"
+    assert (await api.call("GET", "/v1/triggers")).json["items"] == []
+    assert api.rung == []
+
+
+async def test_why_a_step_would_be_skipped_or_fail(api: Api) -> None:
+    steps = await look(api, recipient={"email": "zoe@example.com", "name": "Zoe"}, payload={"order": 1})
+    assert steps["email"]["content"]["html"].endswith("https://notify.example/u/preview")
+    assert (steps["sms"]["outcome"], steps["sms"]["reason"]) == ("skipped", "condition is not met: payload.order > 1")
+    assert "payload.text (templates/ready/sms.txt:1)" in steps["sms"]["failed"]
+    assert (steps["push"]["reason"], steps["push"]["content"]) == ("no device for push", None)
+    # The same title stands in three files: the one that is meant is named.
+    steps = await look(api, recipient="ann", payload={"text": ""}, channels=["chat", "in_app"])
+    assert list(steps) == ["delay", "chat", "in_app"]
+    assert "payload.order (templates/ready/chat.txt)" in steps["chat"]["failed"]
+    assert "payload.order (templates/ready/in_app.txt)" in steps["in_app"]["failed"]
+
+
+async def test_who_is_not_there_is_said(api: Api) -> None:
+    path = "/v1/workflows/ready/preview"
+    assert (await api.call("POST", path, {"recipient": "nobody"})).code == "not_found"
+    assert (await api.call("POST", path, {"recipient": "ann"}, tenant="two")).code == "not_found"
+    assert (await api.call("POST", path, {"recipient": {"topic": "all"}})).code == "unknown_field"
+    assert (await api.call("POST", path, {"recipient": {"name": "Zoe"}})).status == 422
+
+
+async def test_on_the_command_line(api: Api, tmp_path: Path) -> None:
+    where = ("--url", f"http://127.0.0.1:{api.port}", "--api-key", api.keys["one"])
+    html = tmp_path / "mail.html"
+    told = ("preview", "ready", "--to", "ann", "--set", "order=7", "--set", "text=hi", "--html", html)
+    shown = await clarion(*told, *where)
+    assert shown.code == 0, shown.err
+    assert "push: sent\n  to       d1\n  title    Order 7\n" in shown.out
+    assert "sms: skipped: no address for sms\n" in shown.out
+    assert html.read_text().startswith("<p>Ann</p>")
+    failed = await clarion("preview", "ready", "--to", "ann", "--set", "order=7", *where)
+    assert failed.code == 1
+    assert "missing_variables" in failed.out

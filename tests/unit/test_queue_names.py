@@ -1,0 +1,38 @@
+"""The queues that there are from the beginning: named in one place, and on the page for those who share them out."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import clarion.flows
+from clarion.flows.queues import NAMES
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "run-in-production.md"
+
+
+def test_every_queue_of_a_flow_is_named() -> None:
+    found = set()
+    for module in pkgutil.iter_modules(clarion.flows.__path__):
+        if module.name == "rates":  # what it calls so is a kind of limit
+            continue
+        names = vars(importlib.import_module(f"clarion.flows.{module.name}"))
+        found |= {
+            value
+            for name, value in names.items()
+            if name in ("QUEUE", "SYSTEM_QUEUE", "WAITING") and isinstance(value, str)
+        }
+    assert found <= set(NAMES), found - set(NAMES)
+
+
+def test_every_queue_is_on_the_page() -> None:
+    section = PAGE.read_text().partition("## Workers for some queues only")[2].partition("\n## ")[0]
+    assert [name for name in NAMES if f"`{name}`" not in section] == []
+    shared_out = {
+        name
+        for line in section.splitlines()
+        if "--queues" in line and "sources" not in line
+        for name in line.split()[-1].split(",")
+    }
+    assert shared_out == set(NAMES), "together the workers of the example take all there are"
