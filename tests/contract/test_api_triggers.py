@@ -271,6 +271,8 @@ async def test_a_message_is_shown_with_its_timeline_and_retried_once(api: Api) -
     assert [entry["kind"] for entry in shown["timeline"]] == ["created", "attempt"]
     retried = await api.call("POST", f"{path}/retry")
     assert (retried.status, retried.json["status"]) == (202, "queued")
+    assert shown["next_attempt_at"] is None
+    assert retried.json["next_attempt_at"] >= retried.json["created_at"]
     assert [entry["kind"] for entry in retried.json["timeline"]] == ["created", "attempt", "retried"]
     assert "email" in api.rung
     again = await api.call("POST", f"{path}/retry")

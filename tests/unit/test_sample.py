@@ -12,10 +12,19 @@ from clarion.project.load import load_project
 
 
 def test_a_payload_has_all_that_is_read_of_it() -> None:
-    paths = {"payload.order", "payload.order.id", "payload.name", "recipient.name", "payload.shop.town.name", "payload"}
+    paths = {
+        "payload.order",
+        "payload.order.id",
+        "payload.name",
+        "payload.leaves_at",
+        "recipient.name",
+        "payload.shop.town.name",
+        "payload",
+    }
     assert sample_payload(paths) == {
         "order": {"id": "id"},
         "name": "Nitish official",
+        "leaves_at": "2027-01-31T09:30:00Z",
         "shop": {"town": {"name": "Nitish official"}},
     }
 

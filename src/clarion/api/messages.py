@@ -16,6 +16,7 @@ from clarion.domain.status import Status
 from clarion.errors import BadId, NotFound
 from clarion.flows import retry
 from clarion.ids import Prefix
+from clarion.queue import lookup
 from clarion.store import engagement, messages
 
 _COPIED = (
@@ -82,7 +83,14 @@ async def _load(services: Services, call: Call[Any]) -> dict[str, object]:
         attempts = await messages.attempts(connection, call.tenant_id, id)
         events = await messages.events(connection, call.tenant_id, id)
         done = await engagement.of_message(connection, call.tenant_id, id)
-    return {**_summary(row), "engagement": [dict(one) for one in done], "timeline": _timeline(row, attempts, events)}
+        job = await lookup.get(connection, call.tenant_id, id) if row["status"] == Status.QUEUED else None
+    due = {"next_attempt_at": job.run_at if job is not None else None}
+    return {
+        **_summary(row),
+        **due,
+        "engagement": [dict(one) for one in done],
+        "timeline": _timeline(row, attempts, events),
+    }
 
 
 def _summary(row: _Row) -> dict[str, object]:

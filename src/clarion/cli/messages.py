@@ -61,6 +61,7 @@ def messages(
         Column("opened", moment("opened_at")),
         Column("clicked", moment("clicked_at")),
         Column("by machines", _by_machines),
+        Column("next attempt", moment("next_attempt_at")),
         Column("expires", moment("expires_at")),
     ]
     message = system.get("messages", id)

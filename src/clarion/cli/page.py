@@ -28,11 +28,11 @@ alone; `NO_COLOR` is honoured.
 | 5 | a part that is needed is away; trying again later may help |
 | 130 | interrupted |
 
-**Where commands find the system.** Commands with `--url` ask the HTTP API: the one at `--url`, else the `clarion up` that runs on the
-same data folder, else the one at the configured `host` and `port`. The key is that of `--api-key`, else the configured `api_key`
-([settings](settings.md)), else, for a `clarion up` on this data folder alone, the one it keeps there. `apply`, `keys`,
-`tenants`, `webhooks`, `endpoints reseal`, `verify`, `migrate` and `doctor` work on the database itself, `check` on the project
-folder alone, `import` on the files that it is given.
+**Where commands find the system.** Commands with `--url` ask the HTTP API: the one at `--url`, else the `clarion up`
+that runs on the same data folder, else the one at the configured `host` and `port`. The key is that of `--api-key`,
+else the configured `api_key` ([settings](settings.md)), else, for a `clarion up` on this data folder alone, the one it
+keeps there. `apply`, `keys`, `tenants`, `webhooks`, `endpoints reseal`, `verify`, `migrate` and `doctor` work on the
+database itself, `check` on the project folder alone, `import` on the files that it is given.
 """
 
 

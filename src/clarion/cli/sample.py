@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: What stands for values of these names; for any other stands the name itself.
 _KNOWN = {"name": "Nitish official", "orderId": "12345", "message": "See you soon!"}
+#: … but of those that are called as times are.
+_TIME = "2027-01-31T09:30:00Z"
 
 
 def sample_body(draft: Draft) -> str:
@@ -37,7 +39,7 @@ def sample_payload(paths: Iterable[str]) -> dict[str, Any]:
             inner = table.get(name)
             table[name] = table = inner if isinstance(inner, dict) else {}
         if not isinstance(table.get(last), dict):
-            table[last] = _KNOWN.get(last, last)
+            table[last] = _KNOWN.get(last, _TIME if last.endswith(("_at", "At", "date", "Date")) else last)
     return payload
 
 

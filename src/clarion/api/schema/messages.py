@@ -76,8 +76,10 @@ class Engagement(Reply):
 class MessageReply(MessageSummary):
     """A message with all that happened to it, first to last."""
 
+    next_attempt_at: Moment | None = Field(
+        description="Of one that is `queued`: when it is, or was, due. It may wait for longer, for a limit or a pause."
+    )
     engagement: list[Engagement]
-
     timeline: list[TimelineEntry]
 
 
