@@ -95,6 +95,9 @@ async def test_why_a_step_would_be_skipped_or_fail(api: Api) -> None:
 async def test_who_is_not_there_is_said(api: Api) -> None:
     path = "/v1/workflows/ready/preview"
     assert (await api.call("POST", path, {"recipient": "nobody"})).code == "not_found"
+    for action, body in (("preview", {"recipient": "ann"}), ("trigger", {"recipients": ["ann"]})):
+        told = await api.call("POST", f"/v1/workflows/redy/{action}", body)
+        assert (told.status, "did you mean `ready`?" in told.json["detail"]) == (404, True)
     assert (await api.call("POST", path, {"recipient": "ann"}, tenant="two")).code == "not_found"
     assert (await api.call("POST", path, {"recipient": {"topic": "all"}})).code == "unknown_field"
     assert (await api.call("POST", path, {"recipient": {"name": "Zoe"}})).status == 422

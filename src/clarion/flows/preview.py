@@ -81,7 +81,7 @@ async def preview(
     """
     row = await workflows.current(connection, tenant_id, asked.workflow)
     if row is None:
-        raise no_workflow(asked.workflow)
+        raise no_workflow(asked.workflow, await workflows.list_(connection, tenant_id))
     version = (await published.get(connection, [row["id"]]))[row["id"]]
     recipient = await _recipient(connection, tenant_id, asked)
     recipient = await _reached(connection, tenant_id, recipient, version, asked.workflow)

@@ -13,12 +13,13 @@ import structlog
 from clarion import clock, ids
 from clarion.domain.attachment import Reference, Rules, digest_of
 from clarion.domain.recipient import Recipient
+from clarion.domain.suggest import nearest
 from clarion.domain.workflow import Priority, Workflow
 from clarion.errors import Conflict, Fault, Invalid, NotFound, Unavailable
 from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, QUEUE
 from clarion.queue.job import lane_of
-from clarion.store import attachments, recipients, triggers
+from clarion.store import attachments, recipients, triggers, workflows
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -147,7 +148,7 @@ async def _looked_up(connection: Connection, tenant_id: UUID, request: Request, 
             connection, tenant_id, request.workflow, list(request.recipient_ids), list(request.topics)
         )
         if names.version_id is None:
-            raise no_workflow(request.workflow)
+            raise no_workflow(request.workflow, await workflows.list_(connection, tenant_id))
         workflow = await definitions.get(connection, names.version_id)
         definitions.found(tenant_id, request.workflow, names.version_id)
         check_names(request, workflow, unknown=names.unknown, topics=names.topics)
@@ -174,9 +175,11 @@ async def _earlier(connection: Connection, tenant_id: UUID, key: str, hash: byte
     return Accepted(row["id"], "accepted", replayed=True)
 
 
-def no_workflow(key: str) -> NotFound:
-    """The error for a workflow that is not published."""
-    return NotFound(f"There is no workflow {key!r}: publish it with `clarion apply`.")
+def no_workflow(key: str, known: Sequence[Mapping[str, object]] = ()) -> NotFound:
+    """The error for a workflow that is not published; *known* are rows of those that are."""
+    near = nearest(key, [str(row["key"]) for row in known])
+    hint = f"did you mean `{near}`? Else publish" if near else "publish"
+    return NotFound(f"There is no workflow {key!r}: {hint} it with `clarion apply`.")
 
 
 def check_names(request: Request, workflow: Workflow, *, unknown: Iterable[str], topics: Container[str]) -> None:
