@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clarion.api.operation import Answer, Call, Operation
-from clarion.api.schema.preview import PreviewBody, PreviewReply
+from clarion.api.schema.preview import WorkflowPreviewBody, WorkflowPreviewReply
 from clarion.api.services import Services
 from clarion.domain.audience import Audience
 from clarion.domain.duration import show_duration
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clarion.flows.preview import Shown
 
 
-async def show(services: Services, call: Call[PreviewBody]) -> Answer:
+async def show(services: Services, call: Call[WorkflowPreviewBody]) -> Answer:
     """Each step of the current version, rendered."""
     from clarion.flows.preview import Asked, preview  # it renders, which no other operation does
 
@@ -45,7 +45,7 @@ async def show(services: Services, call: Call[PreviewBody]) -> Answer:
     return Answer(content={"workflow": asked.workflow, "version": found.version, "steps": steps})
 
 
-def _recipient(body: PreviewBody) -> Recipient:
+def _recipient(body: WorkflowPreviewBody) -> Recipient:
     one = body.recipient
     if isinstance(one, str):
         return Recipient(id=one)
@@ -90,7 +90,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         summary="Show what a workflow would say to one recipient; nothing is stored, and nothing leaves",
         scope=Scope.TRIGGERS_WRITE,
         run=show,
-        input=PreviewBody,
-        answers={200: PreviewReply},
+        input=WorkflowPreviewBody,
+        answers={200: WorkflowPreviewReply},
     ),
 )

@@ -87,7 +87,7 @@ def _digits(text: str) -> str:
     if not _WRITTEN.fullmatch(text):
         if text != text.strip():
             raise _invalid("there is white space around it")
-        if not any(character.isdigit() for character in text):
+        if text and text[0] != "+" and not any(character.isdigit() for character in text):
             raise _invalid(f"it has no digits; write a number in full, {_EXAMPLE}; an address of mail has an @")
         if not text.startswith("+"):
             how = "put + in place of the 00" if text.startswith("00") else "begin with + and the code"

@@ -62,9 +62,10 @@ def mischosen(values: Mapping[str, object], lines: Mapping[str, int]) -> Iterato
     """
     there = {place.split(".")[1] for place in lines if place.startswith("providers.")}
     refused = set() if "providers" in values else there
+    by_routes = "routes" not in values and any(place.startswith("routes.") for place in lines)
     for channel, carries in _CARRIED.items():
         by_itself = channel != "email" or not values.get("smtp_url")
-        yield from _mischosen(values, channel, carries, by_itself=by_itself, refused=refused)
+        yield from _mischosen(values, channel, carries, by_itself=by_itself and not by_routes, refused=refused)
 
 
 def _mischosen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from clarion.api.schema.base import ChannelName, Identifier, Own, Reply, Request
 from clarion.api.schema.triggers import InlineRecipient
@@ -19,7 +19,7 @@ PreviewRecipient = Annotated[
 ]
 
 
-class PreviewBody(Request):
+class WorkflowPreviewBody(Request):
     """For whom, and what templates are told."""
 
     recipient: PreviewRecipient = Field(
@@ -29,6 +29,18 @@ class PreviewBody(Request):
     metadata: Own = Field(default_factory=dict, description="What conditions see as `trigger.metadata`.")
     channels: Annotated[list[ChannelName], Field(min_length=1)] | None = Field(
         None, description="Narrows the workflow's channels to these."
+    )
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {"recipient": "user-1", "payload": {"orderId": "12345"}},
+                {"recipient": {"email": "nitish@example.com", "name": "Nitish official"}, "channels": ["email"]},
+            ]
+        },
     )
 
 
@@ -48,7 +60,7 @@ class PreviewStep(Reply):
     warnings: list[str]
 
 
-class PreviewReply(Reply):
+class WorkflowPreviewReply(Reply):
     """A version of a workflow, as one recipient would get it."""
 
     workflow: str
