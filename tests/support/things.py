@@ -28,7 +28,7 @@ _OF = re.compile(r"/(\w+)/\{(\w+)\}")
 
 
 #: A bundle without templates.
-NO_WORDS = {"templates": {}, "layouts": {}}
+NO_WORDS: dict[str, Any] = {"templates": {}, "layouts": {}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from clarion.api.operation import Answer, Call, Operation
 from clarion.api.schema.preview import WorkflowPreviewBody, WorkflowPreviewReply
 from clarion.api.services import Services
 from clarion.domain.audience import Audience
+from clarion.domain.content import EmailContent
 from clarion.domain.duration import show_duration
 from clarion.domain.recipient import Recipient
 from clarion.domain.scope import Scope
@@ -78,7 +79,7 @@ def _content(content: Any) -> dict[str, Any] | None:
         return None
     if isinstance(content, Mapping):
         return dict(content)
-    fields = content._asdict() if isinstance(content, tuple) else asdict(content)
+    fields = content._asdict() if isinstance(content, EmailContent) else asdict(content)
     return {name: show_duration(value) if isinstance(value, timedelta) else value for name, value in fields.items()}
 
 

@@ -122,7 +122,8 @@ class Client:
             why = error.message  # without the URL, which may have a secret in it
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
             cause = error.os_error
-            said = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror
+            number = cause.errno or 0  # below 0: of the look-up of names, which has words of its own
+            said = os.strerror(number) if number > 0 else cause.strerror
             why = f"no connection to {error.host}:{error.port}: {said or cause}"
         why = printable(why or type(error).__name__)
         return Uncertain(why) if progress.sent else Retry(why)

@@ -112,8 +112,10 @@ def _route(number: int, table: object) -> tuple[Route | None, list[tuple[str, st
             wrong.append((key, error.message if isinstance(error, Invalid) else str(error)))
             return otherwise
 
-    accounts = read("providers", _accounts, ())
-    weights = read("weights", lambda value: _weights(value, len(accounts)), ())
+    no_names: tuple[str, ...] = ()
+    no_weights: tuple[int, ...] = ()
+    accounts = read("providers", _accounts, no_names)
+    weights = read("weights", lambda value: _weights(value, len(accounts)), no_weights)
     when, balance = read("when", _condition, None), read("balance", _balance, None)
     if not wrong and balance is not None and (len(accounts) < 2 or not weights):
         wrong.append(("balance", "`balance` moves `weights`: give one for each of several providers"))

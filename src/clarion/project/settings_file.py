@@ -78,8 +78,9 @@ def _check(data: Mapping[str, object], text: str) -> tuple[dict[str, object], di
 
 def _entries(setting: Setting, value: object, lines: Mapping[str, int]) -> Iterator[Mistake]:
     """The entries of a table that are wrong by themselves, each on its line."""
-    for key in value if isinstance(value, Mapping) else ():
-        if error := _refused(setting, {key: value[key]}):
+    table = value if isinstance(value, Mapping) else {}
+    for key in table:
+        if error := _refused(setting, {key: table[key]}):
             line = _nearest(f"{setting.name}.{key}", lines)
             yield Mistake(file=NAME, line=line, message=f"`{setting.name}`: {error}", hint=setting.expected)
 
