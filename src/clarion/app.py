@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from clarion import ids
@@ -119,10 +120,11 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     from clarion.flows.balance import Balance
     from clarion.flows.bindings import Bindings
     from clarion.flows.destinations import EVERY, Destinations
+    from clarion.flows.endpoints import Endpoints
     from clarion.flows.handover import Handover
     from clarion.flows.hearing import Hearing
     from clarion.flows.marks import KINDS, Marks
-    from clarion.flows.rates import paces_of, set_rates
+    from clarion.flows.rates import WEBHOOK, paces_of, set_rates
     from clarion.handlers import build_handlers
     from clarion.queue.workers import SIGN_EVERY
     from clarion.worker.consumer import Consumer
@@ -139,11 +141,10 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     await bindings.refresh()
     hearing = Hearing(bindings, wake=notifier.ring)
     handover = Handover(name, settings.worker.lease)
-    marks, destinations = Marks(), Destinations()
+    known = marks, destinations, endpoints = Marks(), Destinations(), Endpoints()
     balancing: list[Balance] = []
-    handlers = build_handlers(
-        stack, settings, pool, notifier.ring, name, bindings, hearing, handover, marks, destinations, balancing
-    )
+    given = (settings, pool, notifier.ring, name, bindings, hearing, handover)
+    handlers = build_handlers(stack, *given, *known, balancing)
     wanted = settings.worker.queues or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
         raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
@@ -162,17 +163,17 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         paces[channel] = replace(pace, senders=pace.senders * many)
 
     def told(named: frozenset[str]) -> None:
-        marks.learn(named)
-        destinations.learn(named)
+        for one in known:
+            one.learn(named)
 
     limited = {queue: paces_of(queue, carriers_of(settings)) for queue in wanted}
-    rates = Rates(pool, (limit for some in limited.values() for limit in some), kinds=KINDS, told=told)
+    rates = Rates(pool, chain.from_iterable(limited.values()), kinds=KINDS, apart=[WEBHOOK], told=told)
     await set_rates(pool, rates_of(settings), tenants=settings.tenant_rates)
     await rates.run_once()
     consumers = []
     for queue in wanted:
         taken = replace(paces.get(queue, pace), at_once=settings.concurrency.get(queue))
-        gate = Gate(pool, rates, limited[queue], most=taken.claim, missing=marks.missing)
+        gate = Gate(pool, rates, limited[queue], most=taken.claim, missing=marks.missing, apart=queue == WEBHOOK)
         called = notifier.subscribe(queue)
         consumers.append(Consumer(pool, queue, handlers[queue], worker=name, pace=taken, called=called, gate=gate))
     handover.takers = {consumer.queue: consumer for consumer in consumers if consumer.queue in tuple(Channel)}
@@ -180,12 +181,12 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     stack.push_async_callback(presence.leave)
     signs = Periodic("presence", SIGN_EVERY, presence.run_once)
     limiting = Periodic("rates", timedelta(seconds=1), rates.run_once)
-    patience = Periodic("destinations", EVERY, partial(destinations.run_once, pool))
+    patience = [Periodic("destinations", EVERY, partial(one.run_once, pool)) for one in (destinations, endpoints)]
     weighing = [Periodic("balance", balance.EVERY, partial(one.run_once, pool)) for one in balancing]
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
     sources = _sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
     doors, looks = _bounces(settings, pool, notifier.ring, hearing) if settings.worker.bounces else ([], [])
-    own = [signs, noticing, limiting, patience, *looks, *weighing]
+    own = [signs, noticing, limiting, *patience, *looks, *weighing]
     return Worker(
         name,
         consumers,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from clarion import clock
-from clarion.config import Settings
+from clarion.config import Settings, secret_of
 from clarion.domain.breaker import Limits
 from clarion.domain.route import Route
 from clarion.domain.workflow import Channel
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from clarion.domain.rate import Rate
     from clarion.domain.return_path import ReturnPaths
     from clarion.domain.suppression import SoftRule
+    from clarion.domain.vault import Vault
     from clarion.flows.retention import What
     from clarion.flows.tracking import Tracking
     from clarion.flows.unsubscribe import Offers
@@ -190,6 +191,14 @@ def carriers_of(settings: Settings) -> dict[str, list[str]]:
     return carriers if carriers[Channel.EMAIL] else {**carriers, Channel.EMAIL.value: [SmtpProvider.name]}
 
 
+def vault_of(settings: Settings) -> Vault:
+    """What seals the secrets that are kept for others."""
+    from clarion.domain.vault import Vault
+
+    old = (one.get_secret_value().encode() for one in settings.suppression.old_secrets)
+    return Vault(secret_of(settings).encode(), *old)
+
+
 def soft_rule(settings: Settings) -> SoftRule:
     """When soft bounces suppress an address."""
     from clarion.domain.suppression import SoftRule
@@ -202,7 +211,6 @@ def offers_of(settings: Settings) -> Offers | None:
     """The links by which recipients unsubscribe; None where nobody could follow one."""
     if settings.public_url is None:
         return None
-    from clarion.config import secret_of
     from clarion.domain.unsubscribe import Links
     from clarion.flows.unsubscribe import Offers
 
@@ -215,7 +223,6 @@ def tracking_of(settings: Settings) -> Tracking | None:
     """What makes mails tell of opens and clicks; None where nobody could hear of it."""
     if settings.public_url is None:
         return None
-    from clarion.config import secret_of
     from clarion.domain.engagement import Traces
     from clarion.flows.tracking import Tracking
 
@@ -227,7 +234,6 @@ def return_paths_of(settings: Settings) -> ReturnPaths | None:
     """The addresses that mails come back to; None where they come back to their senders."""
     if settings.email.bounce_address is None:
         return None
-    from clarion.config import secret_of
     from clarion.domain.return_path import ReturnPaths
 
     old = [one.get_secret_value().encode() for one in settings.suppression.old_secrets]

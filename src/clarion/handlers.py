@@ -13,7 +13,7 @@ from clarion.channels.email.enclosing import Enclosing, enclose
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
 from clarion.channels.webhook import WebhookProvider
-from clarion.config import Settings, broker_url, secret_of
+from clarion.config import Settings, broker_url
 from clarion.connections import (
     accounts_of,
     ages,
@@ -26,9 +26,9 @@ from clarion.connections import (
     smtp_settings,
     soft_rule,
     tracking_of,
+    vault_of,
 )
 from clarion.domain.publishing import Patience
-from clarion.domain.vault import Vault
 from clarion.domain.workflow import Channel
 from clarion.flows import advance, callback, cancel, expand, publications, receipts, rows, schedules, snoozes, timers
 from clarion.flows import hearing as hear
@@ -37,25 +37,27 @@ from clarion.flows.act import Act
 from clarion.flows.balance import Balance
 from clarion.flows.bindings import Bindings
 from clarion.flows.caps import Caps
+from clarion.flows.chats import Chats
 from clarion.flows.compose import (
     Compose,
     compose_chat,
     compose_email,
     compose_push,
     compose_sms,
-    reach_chats,
     reach_devices,
 )
+from clarion.flows.compose_webhook import compose_webhook, reach_webhooks
 from clarion.flows.contexts import Contexts
 from clarion.flows.definitions import Definitions
 from clarion.flows.deliver import Deliver
 from clarion.flows.deliver_in_app import DeliverInApp
 from clarion.flows.deliver_routed import DeliverRouted
-from clarion.flows.deliver_webhooks import DeliverWebhooks, compose_webhook, reach_webhooks
+from clarion.flows.deliver_webhooks import DeliverWebhooks
 from clarion.flows.destinations import Destinations
 from clarion.flows.do_runs import DoRuns
 from clarion.flows.early_callbacks import EarlyCallbacks
 from clarion.flows.enclosures import Enclosures
+from clarion.flows.endpoints import Endpoints
 from clarion.flows.fire import Fire
 from clarion.flows.handover import Handover
 from clarion.flows.hearing import Hearing
@@ -72,9 +74,9 @@ from clarion.flows.verified import Verified
 from clarion.flows.webhooks import Webhooks
 from clarion.http.url_guard import UrlGuard
 from clarion.project.attachments import guard_of, rules_of
+from clarion.queue.late import Handler
 from clarion.store.database import Pool
 from clarion.turns import Turns
-from clarion.worker.consumer import Handler
 
 #: The channels on which where a message goes says whose account reaches it.
 _MANY_KINDS = (Channel.PUSH, Channel.CHAT)
@@ -91,6 +93,7 @@ def build_handlers(
     handover: Handover,
     marks: Marks,
     destinations: Destinations,
+    endpoints: Endpoints,
     balancing: list[Balance],
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Who does what: by queue, then by kind of job."""
@@ -126,8 +129,8 @@ def build_handlers(
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
     asked = push.askable if isinstance(push, DeliverRouted) else {}
-    chat = routed(channel=Channel.CHAT, compose=compose_chat, reach=reach_chats)
-    webhook = _webhooks(stack, settings, pool, contexts, **given)
+    chat = routed(channel=Channel.CHAT, compose=compose_chat, reach=Chats(vault_of(settings)).reach)
+    webhook = _webhooks(stack, settings, pool, contexts, endpoints=endpoints, **given)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing, wake=wake)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
@@ -220,8 +223,7 @@ def _enclosing(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Callabl
 
 def webhooks_of(settings: Settings) -> Webhooks:
     """What registers webhooks of recipients, and reads their secrets."""
-    old = [one.get_secret_value().encode() for one in settings.suppression.old_secrets]
-    return Webhooks(Vault(secret_of(settings).encode(), *old), UrlGuard(settings.webhook.allow_networks))
+    return Webhooks(vault_of(settings), UrlGuard(settings.webhook.allow_networks))
 
 
 def _webhooks(

@@ -145,7 +145,7 @@ async def test_what_is_too_late_does_not_wait_for_it(database: str, tmp_path: Pa
         async def all_ended() -> bool:
             nonlocal freed
             async with house.api.pool.acquire() as connection:  # as each worker does every so often
-                freed += await let_go_expired(connection, [NAME], 1_000, lanes=LANES)
+                freed += await let_go_expired(connection, "email", [NAME], 1_000, lanes=LANES)
             await pass_time_for_jobs(house.api.pool, timedelta(seconds=10))
             return (await _counts(house, trigger)) == {"expired": 30}
 

@@ -23,7 +23,6 @@ from tests.support.project import build
 
 from clarion import ids
 from clarion.domain.unsubscribe import Link, Links
-from clarion.flows import suppressed
 
 ADDRESS = "https://notify.example"
 WORKFLOWS = {
@@ -61,9 +60,8 @@ async def house(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(autouse=True)
-async def nothing_is_sent(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+async def nothing_is_sent(house: House) -> AsyncIterator[None]:
     """Whatever a test asks for, no mail goes out but those it names."""
-    monkeypatch.setattr(suppressed, "NONE_FOR_S", 0.0)
     house.smtp.accepted.clear()
     yield
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from tests.support.api import Api, open_api
+from tests.support.api import SECRET, Api, open_api
+from tests.support.chats import SLACK_HOOK
 from tests.support.command import clarion
 from tests.support.steps import Steps, open_steps
 
-from clarion.domain.chat import LONGEST_ADDRESS, MOST_CHATS
-from clarion.domain.device import Dead
+from clarion import ids
+from clarion.domain.chat import LONGEST_ADDRESS, MOST_CHATS, Kept
+from clarion.domain.device import Dead, shorten
+from clarion.domain.feedback import Feedback
+from clarion.domain.outcome import Reject
 from clarion.domain.recipient import Recipient
 from clarion.domain.step import Channel, ChannelStep, DelayStep
+from clarion.domain.vault import Vault
+from clarion.flows.chats import Chats
+from clarion.flows.endings import dead_of
 from clarion.store import chats, recipients
+from clarion.store.database import Connection
 
 PATH = "/v1/recipients/ann/chats/telegram"
 GIVEN = {"provider": "telegram", "address": "-1001234567890"}
@@ -128,7 +137,7 @@ async def _register(steps: Steps, who: str, *names: str) -> None:
         await recipients.merge_many(connection, steps.tenant_id, [Recipient(id=who, email=f"{who}@example.com")])
         for name in names:
             at = f"{len(name)}"
-            await chats.put(connection, steps.tenant_id, who, name, provider="telegram", account=None, address=at)
+            await chats.put(connection, steps.tenant_id, who, name, provider="telegram", account=None, kept=Kept(at))
 
 
 async def _addresses(steps: Steps) -> list[tuple[str, str | None, str]]:
@@ -162,3 +171,64 @@ async def test_behind_a_delay_it_goes_to_the_chats_of_then(steps: Steps) -> None
     assert await steps.time_comes() == 1
     assert await _addresses(steps) == [("ana", "phone", "queued"), ("ana", "work", "queued")]
     await steps.assert_well()
+
+
+async def test_the_address_of_a_webhook_is_kept_sealed_and_opened_for_its_message_alone(api: Api) -> None:
+    tenant, sealing = api.tenants["one"], Chats(Vault(SECRET))
+    for who, chat, tenant_name in (("ann", "ops", "one"), ("ben", "team", "one"), ("ann", "ops", "two")):
+        if tenant_name == "two":
+            await api.call("PUT", "/v1/recipients/ann", {}, tenant="two")
+        path = f"/v1/recipients/{who}/chats/{chat}"
+        put = await api.call("PUT", path, {"provider": "slack", "address": SLACK_HOOK}, tenant=tenant_name)
+        assert (put.status, put.json["address"]) == (201, shorten(SLACK_HOOK))
+        assert (await api.call("GET", path, tenant=tenant_name)).json == put.json
+    async with api.pool.acquire() as connection:
+        assert SLACK_HOOK not in await dumped(connection)
+        rows = {
+            id: {"id": id, "tenant_id": tenant, "recipient_id": who, "address": chat, "channel": "chat"}
+            for id, who, chat in ((ids.new(), "ann", "ops"), (ids.new(), "ben", "team"), (ids.new(), "ann", "none"))
+        }
+        reached = list((await sealing.reach(connection, rows)).values())
+        assert [row["token"] for row in reached] == [SLACK_HOOK, SLACK_HOOK, None]
+        lost = list((await Chats(Vault(b"another secret, long enough to be one")).reach(connection, rows)).values())
+        assert [row.get("unreadable") for row in lost] == [True, True, None]
+        dead = dead_of(Reject("gone", feedback=Feedback.DEAD_TOKEN), reached[0])
+        assert dead is not None
+        assert await chats.disable(connection, [(tenant, dead)]) == 2, "for all of the tenant who have it"
+        (left,) = await connection.fetch("SELECT tenant_id FROM chat WHERE disabled_at IS NULL")
+        assert left["tenant_id"] == api.tenants["two"]
+
+
+async def test_what_lay_open_is_sealed_once_and_again_after_a_change_of_the_secret(api: Api) -> None:
+    tenant, new = api.tenants["one"], b"another secret, long enough to be one"
+    id = ids.new()
+    row: dict[str, Any] = {"id": id, "tenant_id": tenant, "recipient_id": "ann", "address": "ops", "channel": "chat"}
+    await api.call("PUT", PATH, GIVEN)
+
+    async def opened(vault: Vault) -> str | None:
+        async with api.pool.acquire() as connection:
+            (reached,) = (await Chats(vault).reach(connection, {id: row})).values()
+        token: str | None = reached["token"]
+        return token
+
+    async with api.pool.acquire() as connection:
+        kept = Kept(SLACK_HOOK)  # as a version before has it
+        await chats.put(connection, tenant, "ann", "ops", provider="slack", account=None, kept=kept)
+        assert await opened(Vault(SECRET)) == SLACK_HOOK, "it is read all the same"
+        assert (await api.call("GET", "/v1/recipients/ann/chats/ops")).json["address"] == shorten(SLACK_HOOK)
+        assert await Chats(Vault(SECRET)).reseal(connection) == (1, 0)
+        assert SLACK_HOOK not in await dumped(connection)
+        assert await Chats(Vault(SECRET)).reseal(connection) == (0, 0)
+        assert await Chats(Vault(new)).reseal(connection) == (0, 1), "nobody can"
+        assert await Chats(Vault(new, SECRET)).reseal(connection) == (1, 0)
+        assert await opened(Vault(new)) == SLACK_HOOK
+        assert await connection.fetchval("SELECT address FROM chat WHERE provider = 'telegram'") == GIVEN["address"]
+
+
+async def dumped(connection: Connection) -> str:
+    """All that the database holds, but for what is sealed."""
+    tables = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    rows = [await connection.fetch(f'SELECT t::text AS row FROM "{table["relname"]}" AS t') for table in tables]
+    return "\n".join(row["row"] for some in rows for row in some)

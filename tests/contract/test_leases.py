@@ -17,9 +17,10 @@ from clarion import ids
 from clarion.queue import add, settle
 from clarion.queue.claim import Claimer
 from clarion.queue.job import Job, NewJob, PutOff
+from clarion.queue.late import Handler
 from clarion.queue.rescue import rescue
 from clarion.store.database import Pool, open_pool
-from clarion.worker.consumer import Consumer, Handler
+from clarion.worker.consumer import Consumer
 from clarion.worker.pace import Pace
 
 QUEUE = "letters"

@@ -20,9 +20,10 @@ from clarion.domain.suppression import Reason, SoftRule, Suppression
 from clarion.domain.workflow import Workflow
 from clarion.flows.feedback import Said, learn
 from clarion.flows.retention import tidy
-from clarion.flows.suppressed import NONE_FOR_S, Suppressed
+from clarion.flows.suppressed import Suppressed
 from clarion.ids import Prefix
-from clarion.store import suppressions
+from clarion.store import messages, suppressions
+from clarion.store.messages import Held
 from clarion.store.suppressions import NewSuppression, Place
 
 PATH = "/v1/suppressions"
@@ -308,7 +309,7 @@ async def test_one_look_into_an_index_for_each_address(scene: Scene) -> None:
             assert max(read) < 500, text
 
 
-async def test_that_a_tenant_has_none_is_asked_for_a_few_times_a_second(
+async def test_that_a_tenant_has_none_is_seldom_asked_for_and_the_intent_makes_sure(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
@@ -335,17 +336,36 @@ async def test_that_a_tenant_has_none_is_asked_for_a_few_times_a_second(
     async def look() -> list[str]:
         asked.clear()
         async with scene.api.pool.acquire() as connection:
-            found, _ = await looks.find(connection, {job.id: job}, {job.id: row}, {job.id: context}, [job.id])
+            found, held[0] = await looks.find(connection, {job.id: job}, {job.id: row}, {job.id: context}, [job.id])
             told.update(found)
         return list(asked)
+
+    async def intended() -> int:
+        async with scene.api.pool.acquire() as connection:
+            trigger = await connection.fetchval("SELECT trigger_id FROM message WHERE id = $1", job.id)
+            await connection.execute("UPDATE message SET status = 'queued' WHERE id = $1", job.id)
+            answer = await messages.intend(
+                connection,
+                {job.id: job.fence},
+                triggers=[trigger],
+                provider="smtp",
+                worker="w",
+                slot=0,
+                margin=timedelta(milliseconds=200),
+                held=held[0],
+            )
+        return len(answer.numbers)
+
+    held = [Held()]
 
     told: dict[UUID, Suppression] = {}
     assert await look() == ["guarded"]
     for _ in range(10):
         assert await look() == []
     await add(scene.api, {"address": "ann@example.com"})
-    assert await look() == [], "not yet"
-    now += NONE_FOR_S
+    assert (await look(), told) == ([], {}), "it was not asked for"
+    assert await intended() == 0, "and holds all the same"
+    looks.forget([scene.tenant])
     assert (await look(), str(told[job.id])[:13]) == (["guarded", "find"], "manual since ")
     assert await look() == ["find"]
     await add(scene.api, {"address": "bo@example.com"})

@@ -24,9 +24,10 @@ from clarion.flows.retention import Ages, What
 from clarion.flows.run_schedules import RunSchedules
 from clarion.flows.slots import Slots
 from clarion.flows.system_schedules import Duties
+from clarion.queue.late import Handler
 from clarion.store import workflows
 from clarion.store.database import Pool, open_pool
-from clarion.worker.consumer import Consumer, Handler
+from clarion.worker.consumer import Consumer
 from clarion.worker.pace import Pace
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

@@ -8,7 +8,6 @@ from clarion.api.operation import Answer, Call, Operation
 from clarion.api.schema.chats import ChatFields, ChatReply, ChatsReply
 from clarion.api.services import Services
 from clarion.domain.chat import Chat
-from clarion.domain.device import shorten
 from clarion.domain.scope import Scope
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import Fault, Invalid, NotFound
@@ -38,7 +37,7 @@ async def put(services: Services, call: Call[ChatFields]) -> Answer:
     given = call.input
     address = _address(services, given)
     async with services.transaction() as connection:
-        done = await chats.put(
+        done = await services.chats.put(
             connection,
             call.tenant_id,
             call.path["id"],
@@ -93,7 +92,7 @@ def _shown(chat: Chat) -> dict[str, object]:
         "id": chat.id,
         "provider": chat.provider,
         "account": chat.account,
-        "address": shorten(chat.address) if chat.address else None,
+        "address": chat.shown,
         "created_at": chat.created_at,
         "seen_at": chat.seen_at,
         "disabled_at": chat.disabled_at,

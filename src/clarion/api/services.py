@@ -18,6 +18,7 @@ from clarion.domain.engagement import Traces
 from clarion.domain.suppression import SoftRule
 from clarion.domain.unsubscribe import Links
 from clarion.domain.vault import Vault
+from clarion.flows.chats import Chats
 from clarion.flows.definitions import Definitions
 from clarion.flows.retention import Ages, What
 from clarion.flows.webhooks import Webhooks
@@ -139,6 +140,11 @@ class Services:
     def traces(self) -> Traces:
         """What reads the tokens by which opens and clicks are known."""
         return Traces(self.secret, *self.old_secrets)
+
+    @property
+    def chats(self) -> Chats:
+        """What registers chats of recipients."""
+        return Chats(Vault(self.secret, *self.old_secrets))
 
     @property
     def webhooks(self) -> Webhooks:

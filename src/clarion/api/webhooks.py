@@ -20,7 +20,7 @@ from clarion.api.services import Services
 from clarion.domain.outcome import Sent
 from clarion.domain.scope import Scope
 from clarion.errors import BadId, Fault, Invalid, NotFound
-from clarion.flows.webhooks import Fields
+from clarion.flows.webhooks import Fields, give_no_time
 from clarion.store import webhooks
 from clarion.store.webhooks import Row, Which
 
@@ -74,12 +74,14 @@ async def rotate(services: Services, call: Call[RotateBody]) -> Answer:
 async def enable(services: Services, call: Call[None]) -> Answer:
     """Post to it again."""
     async with services.transaction() as connection:
+        await give_no_time(connection, _which(call))
         return _answer(call, await webhooks.enable(connection, _which(call)))
 
 
 async def disable(services: Services, call: Call[DisableBody]) -> Answer:
     """Post nothing more to it."""
     async with services.transaction() as connection:
+        await give_no_time(connection, _which(call))
         return _answer(call, await webhooks.disable(connection, _which(call), call.input.reason))
 
 
@@ -100,6 +102,7 @@ async def delete(services: Services, call: Call[None]) -> Answer:
     async with services.transaction() as connection:
         if not await webhooks.delete(connection, _which(call)):
             raise _unknown(call)
+        await give_no_time(connection, _which(call))
     return Answer()
 
 

@@ -160,23 +160,27 @@ def delete(
 
 @app.command()
 def reseal(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """Seal all secrets under the present secret of the installation.
+    """Seal all secrets of webhooks, and addresses of chats that are secrets, under the installation's secret.
 
-    After it was changed, while the one of before is among `suppression.old_secrets`. Exits with 1 when some cannot be
-    read any more: rotate these.
+    Also those that lie open since before they were sealed; and after the secret was changed, while the one of before is
+    among `suppression.old_secrets`. Exits with 1 when some cannot be read any more: rotate these, or register such
+    chats again.
     """
     import asyncio
 
     from clarion.cli.database import connected
     from clarion.cli.table import Column, write_one
     from clarion.config import load_settings
+    from clarion.connections import vault_of
+    from clarion.flows.chats import Chats
     from clarion.handlers import webhooks_of
 
     settings = load_settings({"project": project, "data_dir": data_dir})
 
     async def body() -> tuple[int, int]:
         async with connected(settings) as connection:
-            return await webhooks_of(settings).reseal(connection)
+            sealed = await webhooks_of(settings).reseal(connection), await Chats(vault_of(settings)).reseal(connection)
+            return sum(done for done, _ in sealed), sum(lost for _, lost in sealed)
 
     done, lost = asyncio.run(body())
     columns = [Column("sealed anew", "resealed"), Column("cannot be read", "unreadable")]

@@ -51,6 +51,10 @@ class Heard:
     taken: int = 0
     #: Of the first that was not taken.
     reason: str | None = None
+    #: So many were answered after all, by one that was taken for hanging.
+    late: int = 0
+    #: So many a second it gets done, where more than that came.
+    fits: float | None = None
 
     def __add__(self, other: Heard) -> Heard:
         return Heard(
@@ -58,6 +62,8 @@ class Heard:
             put_off=self.put_off + other.put_off,
             taken=self.taken + other.taken,
             reason=self.reason or other.reason,
+            late=self.late + other.late,
+            fits=self.fits if other.fits is None else other.fits,
         )
 
 
@@ -92,10 +98,15 @@ class Destination:
 
 def hear(one: Destination, heard: Heard, now: datetime, limits: Limits) -> Destination:
     """*one* after what it answered."""
+    if heard.late and one.per_second is not None:
+        return Destination.new(now)
     if one.is_parked(now):
         return one
     if heard.away:
         return _park(one, heard.reason, now, limits)
+    if heard.fits is not None:
+        pace = max(heard.fits, limits.least)
+        return replace(Destination.new(now), per_second=pace, reason=heard.reason)
     one = _count(one, heard, now, limits)
     if one.put_off >= limits.calls and one.put_off >= limits.share * (one.put_off + one.taken):
         return _slow(one, heard.reason, now, limits)

@@ -47,6 +47,8 @@ class Dead(NamedTuple):
     reason: str
     #: Of a chat, whose address says nothing without it: the kind of provider.
     provider: str | None = None
+    #: Of a chat whose address is sealed: by which it is known.
+    digest: bytes | None = None
 
 
 def check_token(text: str) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _VERSION = b"\x01"
-_KEY_ID, NONCE = 4, 12
+_KEY_ID, NONCE, _DIGEST = 4, 12, 16
 
 
 class Vault:
@@ -37,6 +37,11 @@ class Vault:
             return self._key(key_id, tenant_id).decrypt(rest[:NONCE], rest[NONCE:], _bound(tenant_id, about))
         except InvalidTag:
             return None
+
+    def digest(self, tenant_id: UUID, kind: str, said: bytes) -> bytes:
+        """What tells whether two secrets of a tenant are the same, and nothing else; by the secret of now."""
+        key = hmac.digest(self._secrets[self._present], b"vault digest" + tenant_id.bytes, "sha256")
+        return hmac.digest(key, kind.encode() + b"|" + said, "sha256")[:_DIGEST]
 
     def is_present(self, sealed: bytes) -> bool:
         """Whether it was sealed under the secret of now, and none of before."""

@@ -14,7 +14,7 @@ from clarion.errors import Invalid
 from clarion.flows.contexts import Context
 from clarion.flows.tracking import Tracking
 from clarion.flows.unsubscribe import Offers
-from clarion.store import chats, devices
+from clarion.store import devices
 from clarion.store.database import Connection
 
 #: Makes of a message (a row of `messages.load`) and its trigger's context what a provider takes. Raises `Invalid` when
@@ -88,7 +88,8 @@ def compose_sms(offers: Offers | None = None) -> Compose[Sms]:
     return compose
 
 
-_UNREACHED: Mapping[str, str | None] = {"token": None, "whose": None}
+#: Of a message whose device or chat is gone.
+UNREACHED: Mapping[str, str | None] = {"token": None, "whose": None}
 
 
 async def reach_devices(connection: Connection, rows: Rows) -> Rows:
@@ -98,7 +99,7 @@ async def reach_devices(connection: Connection, rows: Rows) -> Rows:
     So nobody gets what is somebody else's who used the same device before, and a dead token is not used again.
     """
     found = await devices.of_messages(connection, list(rows.values()))
-    return {id: {**row, **found.get(id, _UNREACHED)} for id, row in rows.items()}
+    return {id: {**row, **found.get(id, UNREACHED)} for id, row in rows.items()}
 
 
 def compose_push(row: Mapping[str, Any], context: Context) -> Push:
@@ -119,15 +120,11 @@ def compose_push(row: Mapping[str, Any], context: Context) -> Push:
     )
 
 
-async def reach_chats(connection: Connection, rows: Rows) -> Rows:
-    """*rows* with the address (`token`) that the chat which each names has now, `whose` kind of account reaches it, and
-    the `account`, where it must be that one; None where the chat is gone or takes none."""
-    found = await chats.of_messages(connection, list(rows.values()))
-    return {id: {**row, **found.get(id, _UNREACHED)} for id, row in rows.items()}
-
-
 def compose_chat(row: Mapping[str, Any], context: Context) -> Chat:
-    """A message for the chat that *row* (of `reach_chats`) names."""
+    """A message for the chat that *row* (of `flows.chats`) names."""
+    if row.get("unreadable"):
+        why = "its chat's address was sealed under a secret that is not there any more"
+        raise Invalid(why, code="secret_unreadable")
     if row["token"] is None:
         raise OutOfReach("its chat is gone, or takes no messages any more")
     content = context.render(row)

@@ -34,6 +34,7 @@ from clarion.flows.suppressed import Suppressed
 from clarion.flows.waits import Waits
 from clarion.queue import settle
 from clarion.queue.job import Job
+from clarion.queue.late import Late
 from clarion.store import messages
 from clarion.store.database import Connection, Pool
 from clarion.turns import Turns
@@ -82,24 +83,24 @@ class Deliver(Generic[Item]):
         self._chance = chance
         self._waits = Waits(pool, provider.name, destinations, chance)
 
-    async def __call__(self, jobs: Sequence[Job]) -> None:
+    async def __call__(self, jobs: Sequence[Job]) -> Late | None:
         """Bring each job's message one step on: to its end, or to its next attempt."""
         by_id = {job.id: job for job in jobs}
         with self._slots.lend() as slot, self._turns.first(len(jobs) < PIECE):
             async with self._pool.acquire() as connection:
                 if await self._waits.is_paused(connection, jobs, slot):
-                    return
+                    return None
                 batch = await self._prepare(connection, by_id)
                 numbers, deadline = await self._intend(connection, by_id, batch, slot)
-            if numbers:
-                await self._deliver(by_id, batch, numbers, deadline, slot)
+            return await self._deliver(by_id, batch, numbers, deadline, slot) if numbers else None
 
     async def _deliver(
         self, jobs: Mapping[UUID, Job], batch: Batch[Item], numbers: Mapping[UUID, int], deadline: float, slot: int
-    ) -> None:
+    ) -> Late | None:
         """Hand over what is intended, and record what came of it."""
         outcomes = await self._send([batch.items[id] for id in numbers], deadline)
         await self._record(jobs, batch, numbers, dict(zip(numbers, outcomes, strict=True)), slot)
+        return None
 
     async def _record(
         self,
@@ -203,11 +204,13 @@ class Deliver(Generic[Item]):
         except (*PASSING, asyncpg.LockNotAvailableError) as error:
             log.warning("message.intent_failed", error=str(error), messages=len(batch.items))
             return {}, 0.0
-        await self._release(connection, [jobs[id] for id in batch.items if id not in intended.numbers], slot)
+        refused = [jobs[id] for id in batch.items if id not in intended.numbers]
+        self._suppressed.forget(job.tenant_id for job in refused)
+        await self._release(connection, refused, slot)
         return intended.numbers, asked + intended.remains.total_seconds()
 
     async def _release(self, connection: Connection, refused: Sequence[Job], slot: int) -> None:
-        """Their messages were cancelled or expired just now: decided at the next claim."""
+        """Their messages were cancelled, suppressed or expired just now: decided at the next claim."""
         try:
             await settle.release(connection, refused, slot=slot)
         except PASSING as error:  # their lease runs out; what is intended must not wait for that

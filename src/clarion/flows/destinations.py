@@ -61,15 +61,20 @@ class _Known:
 class Destinations:
     """The domains of one process. One for all accounts."""
 
-    def __init__(self, rules: Limits | None = None) -> None:
+    def __init__(
+        self, rules: Limits | None = None, *, kinds: Sequence[str] = (DESTINATION, DOMAIN), queue: str = "email"
+    ) -> None:
+        """*kinds* of limits it knows of, under which jobs of *queue* wait."""
         self._rules = rules or Limits()
+        self._kinds = tuple(f"{kind}:" for kind in kinds)
+        self._queue = queue
         #: The names of all limits of domains there are.
         self._limited = frozenset[str]()
         self._known: dict[str, _Known] = {}
 
     def learn(self, limited: frozenset[str]) -> None:
         """These limits there are now."""
-        self._limited = frozenset(name for name in limited if name.startswith((f"{DESTINATION}:", f"{DOMAIN}:")))
+        self._limited = frozenset(name for name in limited if name.startswith(self._kinds))
         if self._known:
             now = clock.monotonic()
             self._known = {
@@ -132,7 +137,9 @@ class Destinations:
         async with pool.acquire() as connection:
             for name in await destinations.forget(connection, self._rules):
                 log.info("destination.forgotten", destination=name)
-            return await waiting.let_go_expired(connection, sorted(self._limited), _EXPIRED_AT_ONCE, lanes=LANES)
+            return await waiting.let_go_expired(
+                connection, self._queue, sorted(self._limited), _EXPIRED_AT_ONCE, lanes=LANES
+            )
 
     def _due(self, name: str, heard: Heard, now: float) -> Heard | None:
         """All that is to be told of *name*; None where it can wait."""

@@ -86,10 +86,11 @@ class Ending(NamedTuple):
 
 
 def dead_of(outcome: Outcome, row: Mapping[str, Any]) -> Dead | None:
-    """The token or chat to which a message (*row*, of `reach_devices` or `reach_chats`) went, if *outcome* says that it
+    """The token or chat to which a message (*row*, of `reach_devices` or `flows.chats`) went, if *outcome* says that it
     is dead."""
     if isinstance(outcome, Reject) and outcome.feedback is Feedback.DEAD_TOKEN and (token := row.get("token")):
-        return Dead(token, storable(outcome.reason), row["whose"] if row["channel"] == Channel.CHAT else None)
+        provider = row["whose"] if row["channel"] == Channel.CHAT else None
+        return Dead(token, storable(outcome.reason), provider, row.get("digest"))
     return None
 
 

@@ -18,6 +18,7 @@ from clarion.flows.rates import (
     PROVIDER,
     QUEUE,
     TENANT,
+    WEBHOOK,
     WORKFLOW,
     Carriers,
     channel_pace,
@@ -28,9 +29,9 @@ from clarion.queue.counts import COUNT_LIMIT, Count
 from clarion.store import tenants
 from clarion.store.database import Connection
 
-KINDS: Final = (CATEGORY, CHANNEL, DESTINATION, DOMAIN, PROVIDER, QUEUE, TENANT, WORKFLOW)
+KINDS: Final = (CATEGORY, CHANNEL, DESTINATION, DOMAIN, PROVIDER, QUEUE, TENANT, WEBHOOK, WORKFLOW)
 #: Those that are told to nobody but their tenant.
-_OWNED: Final = (TENANT, WORKFLOW)
+_OWNED: Final = (TENANT, WEBHOOK, WORKFLOW)
 #: More are not listed.
 MOST: Final = 1_000
 
@@ -39,7 +40,8 @@ MOST: Final = 1_000
 class Limit:
     """One limit, now."""
 
-    #: ``queue``, ``channel``, ``provider``, ``workflow``, ``category``, ``tenant``, ``domain`` or ``destination``.
+    #: ``queue``, ``channel``, ``provider``, ``workflow``, ``category``, ``tenant``, ``domain``, ``destination``
+    #: or ``webhook``.
     kind: str
     #: What it limits, as people call it.
     name: str

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import structlog
 
+from clarion import clock
 from clarion.brokers.base import Publication, Sink
 from clarion.domain.outcome import Outcome, Reject, Retry, Uncertain
 from clarion.domain.publishing import Buried, Later, Patience, Published, after_publishing, cloud_event
@@ -23,9 +25,11 @@ from clarion.domain.verdict import quarantined
 from clarion.errors import ConfigError
 from clarion.flows.endings import PASSING
 from clarion.flows.hearing import Hearing
+from clarion.flows.lines import HANGS_S
 from clarion.flows.slots import Slots
 from clarion.queue import limits, settle
 from clarion.queue.job import Job, PutOff
+from clarion.queue.late import Late
 from clarion.store.database import Connection, Pool
 
 log = structlog.get_logger()
@@ -65,23 +69,34 @@ class PublishAll:
         self._slots = slots
         self._hearing = hearing
         self._chance = chance
+        #: When (monotonic) each list began that is on its way.
+        self._out: dict[Way, dict[object, float]] = defaultdict(dict)
 
-    async def __call__(self, jobs: Sequence[Job]) -> None:
-        """Hand over what *jobs* say: each broker's in one call, the brokers at the same time."""
+    async def __call__(self, jobs: Sequence[Job]) -> Late | None:
+        """Hand over what *jobs* say: each broker's in one call, the brokers at the same time.
+
+        Those that hang are left behind: they hold up no other.
+        """
         moves: dict[Job, Move] = {job: Buried(reason) for job in jobs if (reason := quarantined(job.rescues))}
         ways: dict[Way, list[Job]] = defaultdict(list)
         for job in jobs:
             if job not in moves:
                 ways[job.args["kind"], job.args.get("broker")].append(job)
         await self._record(moves)
-        async with asyncio.TaskGroup() as tasks:
-            for way, group in ways.items():
-                tasks.create_task(self._publish(way, group))
+        going = {asyncio.create_task(self._publish(way, group)): group for way, group in ways.items()}
+        if not going:
+            return None
+        done, left = await asyncio.wait(going, timeout=HANGS_S)
+        if left:
+            return Late([job for task in left for job in going[task]], _ended(going))
+        await _ended(done)
+        return None
 
     async def _publish(self, way: Way, jobs: Sequence[Job]) -> None:
         moves = await self._held_back(way, jobs)
         if moves is None:
-            outcomes = await self._hand_over(way, jobs)
+            with self._on_the_way(way):
+                outcomes = await self._hand_over(way, jobs)
             moves = {
                 job: after_publishing(outcome, self._patience, tried=job.attempts, chance=self._chance())
                 for job, outcome in zip(jobs, outcomes, strict=True)
@@ -94,11 +109,24 @@ class PublishAll:
         async with self._pool.acquire() as connection:
             paused = (await limits.paused(connection, [pace_of(way)])).get(pace_of(way))
         if paused is None:
-            return None
+            hangs_s = clock.monotonic() - min(self._out[way].values(), default=clock.monotonic())
+            if hangs_s < HANGS_S:
+                return None
+            wait = timedelta(seconds=hangs_s * (1 + 0.2 * self._chance()))
+            return {job: Later(wait, "what was handed over before has no answer yet", spent=False) for job in jobs}
         reason = paused.reason or "paused"
         if paused.closed:
             return {job: Buried(f"closed: {reason}") for job in jobs}
         return {job: Later(paused.wait * (1 + 0.2 * self._chance()), reason, spent=False) for job in jobs}
+
+    @contextmanager
+    def _on_the_way(self, way: Way) -> Iterator[None]:
+        one = object()
+        self._out[way][one] = clock.monotonic()
+        try:
+            yield
+        finally:
+            del self._out[way][one]
 
     async def _hand_over(self, way: Way, jobs: Sequence[Job]) -> list[Outcome]:
         try:
@@ -157,6 +185,13 @@ class PublishAll:
         for job, move in moves.items():
             if job.id not in lost:
                 _tell(job, move)
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Wait for all, whatever becomes of one: what is on its way must be recorded."""
+    for error in await asyncio.gather(*tasks, return_exceptions=True):
+        if error is not None:
+            raise error
 
 
 def publication(args: Mapping[str, Any]) -> Publication:

@@ -2,8 +2,8 @@
 
 A job falls under the limit of its queue (`queue_pace`); under that of the account which carries the messages of the
 queue (`provider_pace`), or that of all of them where there are several (`channel_pace`); and under those that it names
-itself: of its workflow (`rows.pace_of`), its category and its tenant (`flows.marks`), and of the domain that it is for
-(`flows.destinations`).
+itself: of its workflow (`rows.pace_of`), its category and its tenant (`flows.marks`), and of the domain or the webhook
+that it is for (`flows.destinations`, `flows.endpoints`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from uuid import UUID
 
 import structlog
 
+from clarion import ids
 from clarion.domain.rate import Rate
 from clarion.domain.suggest import did_you_mean
 from clarion.queue import limits
 from clarion.queue.limits import SetBy
 from clarion.store import tenants as tenants_store
 from clarion.store.database import Connection, Pool
+from clarion.store.webhooks import Which
 
 QUEUE: Final = "queue"
 PROVIDER: Final = "provider"
@@ -30,6 +32,8 @@ CATEGORY: Final = "category"
 #: A domain that mail goes to, whatever carries it; and one as seen through one account.
 DOMAIN: Final = "domain"
 DESTINATION: Final = "destination"
+#: A webhook of a recipient.
+WEBHOOK: Final = "webhook"
 
 #: By queue: the labels of the accounts that carry its messages.
 Carriers = Mapping[str, Sequence[str]]
@@ -70,6 +74,11 @@ def domain_pace(domain: str) -> str:
 def destination_pace(provider: str, domain: str) -> str:
     """The name of the limit of the mails that a provider hands to a domain which asked for patience."""
     return f"{DESTINATION}:{provider}/{domain}"
+
+
+def webhook_pace(which: Which) -> str:
+    """The name of the limit of what is posted to a webhook that hangs, or gets less done than comes."""
+    return f"{WEBHOOK}:{which.tenant_id}/{ids.show(ids.Prefix.WEBHOOK, which.id)}"
 
 
 def account_of(destination: str) -> str:

@@ -1,14 +1,14 @@
 """Who is not written to: looked up when messages are about to be handed over, as late as can be.
 
-Tenants that have no suppression at all pay nothing for it: that they have none is believed for `NONE_FOR_S`, and asked
-for a few times a second, whatever the number of messages. So the very first suppression of a tenant holds after at most
-that time, every further one at once: what is suppressed between the look and the intent is seen by the intent, which
-leaves such messages out. What has an intent by then goes out (PROMISES P16).
+Tenants that have no suppression at all pay next to nothing for it: that they have none is believed for a minute, and
+the intent itself looks whether it is still so, once for each tenant of a list. What is suppressed between the look and
+the intent is seen by the intent as well: it leaves such messages out, and they are looked at anew. So every suppression
+holds at once, the first one of a tenant too. What has an intent by then goes out (PROMISES P16).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,10 +22,9 @@ from clarion.store.database import Connection
 from clarion.store.messages import Held
 from clarion.store.suppressions import Place
 
-#: How long it is believed that a tenant has no suppression.
-NONE_FOR_S: Final = 0.25
-#: … and how long that it has some, when it may have lifted the last meanwhile.
-_SOME_FOR_S: Final = 60.0
+#: How long it is believed that a tenant has no suppression, which the intent makes sure of; and how long that it has
+#: some, when it may have lifted the last meanwhile.
+_BELIEVED_FOR_S: Final = 60.0
 #: Tenants that are kept in mind; of more, all are asked for anew.
 _MOST_TENANTS: Final = 10_000
 
@@ -49,21 +48,23 @@ class Suppressed:
         rows: Mapping[UUID, Mapping[str, Any]],
         contexts: Mapping[UUID, Context],
         ids: Collection[UUID],
-    ) -> tuple[Mapping[UUID, Suppression], Held | None]:
+    ) -> tuple[Mapping[UUID, Suppression], Held]:
         """Why those of the messages *ids* that must not go must not; *rows* are those of `messages.load`.
 
-        With what was held against the others, for the intent to see what was suppressed since; None where nothing was.
+        With what was held against the others, for the intent to see what was suppressed since.
         """
-        guarded = await self._guarded(connection, {job.tenant_id for job in jobs.values()}) if ids else None
+        tenants = {job.tenant_id for job in jobs.values()}
+        guarded = await self._guarded(connection, tenants) if ids else set[UUID]()
         if not guarded:
-            return _NOBODY, None
+            return _NOBODY, Held(free=tenants)
+        free = tenants - guarded
         asked = {
             id: Place(row["tenant_id"], mailbox_of(row["channel"], row["address"]), row["channel"])
             for id in ids
             if (row := rows[id])["tenant_id"] in guarded and row["address"]
         }
         if not asked:
-            return _NOBODY, None
+            return _NOBODY, Held(free=free)
         listed = list(asked)
         stopped: dict[UUID, Suppression] = {}
         known: set[UUID] = set()
@@ -78,9 +79,9 @@ class Suppressed:
                 stopped[listed[number]] = one
             known.update(id for id, _ in found)
         mailboxes = {id: place.mailbox for id, place in asked.items() if id not in stopped}
-        return stopped, Held(mailboxes=mailboxes, known=known) if mailboxes else None
+        return stopped, Held(mailboxes=mailboxes, known=known, free=free)
 
-    def forget(self, tenant_ids: Collection[UUID]) -> None:
+    def forget(self, tenant_ids: Iterable[UUID]) -> None:
         """Something was just learnt of addresses of these tenants: what is known of them is asked for anew."""
         for tenant_id in tenant_ids:
             self._known.pop(tenant_id, None)
@@ -93,7 +94,7 @@ class Suppressed:
             if len(known) > _MOST_TENANTS:
                 self._known = known = {tenant: known[tenant] for tenant in tenants if tenant in known}
             for tenant in unknown:
-                known[tenant] = (True, now + _SOME_FOR_S) if tenant in some else (False, now + NONE_FOR_S)
+                known[tenant] = (tenant in some, now + _BELIEVED_FOR_S)
         return {tenant for tenant in tenants if known[tenant][0]}
 
 

@@ -18,8 +18,10 @@ from clarion.domain.vault import NONCE, Vault
 from clarion.domain.webhook import MOST_WEBHOOKS, Health, Landed, after, shorten
 from clarion.errors import Conflict
 from clarion.flows.hearing import Hearing
+from clarion.flows.rates import webhook_pace
 from clarion.http.standard_webhooks import DEADLINE, new_secret, post_signed, read_secret
 from clarion.http.url_guard import Destination, UrlGuard, parse_url
+from clarion.queue import destinations
 from clarion.store import webhooks
 from clarion.store.database import Connection
 from clarion.store.webhooks import Row, Which
@@ -86,6 +88,7 @@ class Webhooks:
     async def change(self, connection: Connection, which: Which, fields: Fields) -> Row | None:
         """Let it be where *fields* say. Raises `Invalid` for its URL."""
         url = str(self.checked(fields.url))
+        await give_no_time(connection, which)
         return await webhooks.change(
             connection, which, url=url, description=fields.description, workflows=fields.workflows
         )
@@ -168,8 +171,15 @@ async def heed(
     disabled = {which: health.disabled for which, health in news.items() if health.disabled is not None}
     if disabled and hearing is not None:
         await hearing.webhooks(connection, {which: (urls[which], reason) for which, reason in disabled.items()})
+    for which in sorted(disabled):
+        await give_no_time(connection, which)
     for which, health in news.items():
         _tell(which, health)
+
+
+async def give_no_time(connection: Connection, which: Which) -> None:
+    """Forget that it hangs, or is slow: what waits for it goes on, to find out how it is now."""
+    await destinations.lift(connection, webhook_pace(which))
 
 
 def _tell(which: Which, health: Health) -> None:

@@ -90,8 +90,9 @@ class Known:
 
     paces: dict[str, Pace]
     named: frozenset[str]
-    #: Whether any limit is set that jobs are marked with.
+    #: Whether any limit is set that jobs are marked with; and any of those apart.
     marks: bool
+    apart: bool
 
 
 async def define(
@@ -149,11 +150,14 @@ async def of(connection: Connection, set_by: SetBy) -> set[str]:
     return {row["name"] for row in await connection.fetch(_SQL["of"], set_by)}
 
 
-async def known(connection: Connection, names: Sequence[str], kinds: Sequence[str]) -> Known:
-    """What a worker must know of limits: those of *names* that have a pace, and all that begin with one of *kinds*."""
-    row = await connection.fetchrow(_SQL["known"], kinds, SetBy.WORKFLOW)
+async def known(connection: Connection, names: Sequence[str], kinds: Sequence[str], apart: Sequence[str] = ()) -> Known:
+    """What a worker must know of limits: those of *names* that have a pace, and all that begin with one of *kinds*, or
+    of those *apart*: only some queues look for jobs under these."""
+    row = await connection.fetchrow(_SQL["known"], [*kinds, *apart], SetBy.WORKFLOW, apart)
     assert row is not None
-    return Known(paces=await find(connection, names), named=frozenset(row["named"]), marks=row["marks"])
+    return Known(
+        paces=await find(connection, names), named=frozenset(row["named"]), marks=row["marks"], apart=row["apart"]
+    )
 
 
 async def reserve(

@@ -42,8 +42,11 @@ WHERE split_part(name, ':', 1) = ANY ($1::text[]) AND (per_second < 'Infinity' O
 ORDER BY name LIMIT $4
 
 -- name: known
--- $1 kinds, $2 who sets the limits of workflows: of these there may be thousands, and that there is one is enough.
-SELECT coalesce(array_agg(name) FILTER (WHERE split_part(name, ':', 1) = ANY ($1::text[])), '{}') AS named, count(*) > 0 AS marks
+-- $1 kinds, $2 who sets the limits of workflows: of these there may be thousands, and that there is one is enough. $3 those
+-- of $1 that are told of apart.
+SELECT coalesce(array_agg(name) FILTER (WHERE split_part(name, ':', 1) = ANY ($1::text[])), '{}') AS named,
+       count(*) FILTER (WHERE split_part(name, ':', 1) <> ALL ($3::text[])) > 0 AS marks,
+       count(*) FILTER (WHERE split_part(name, ':', 1) = ANY ($3)) > 0 AS apart
 FROM rate_limit WHERE per_second < 'Infinity' AND (set_by = $2 OR split_part(name, ':', 1) = ANY ($1))
 
 -- name: reserve

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from clarion import sql
-from clarion.domain.chat import MOST_CHATS, Chat
+from clarion.domain.chat import MOST_CHATS, Chat, Kept
 from clarion.domain.device import Dead
 from clarion.store.database import Connection
 
@@ -22,7 +22,7 @@ async def put(
     *,
     provider: str,
     account: str | None,
-    address: str,
+    kept: Kept,
 ) -> tuple[Chat, bool] | None:
     """Register the chat *id*, or say that it is still there; with it, whether it is new. None: no such recipient.
 
@@ -30,7 +30,7 @@ async def put(
     """
     if await connection.fetchval(_SQL["lock_recipient"], tenant_id, recipient_id) is None:
         return None
-    row = await connection.fetchrow(_SQL["put"], tenant_id, recipient_id, id, provider, account, address)
+    row = await connection.fetchrow(_SQL["put"], tenant_id, recipient_id, id, provider, account, *kept)
     assert row is not None
     if row["created"]:
         await connection.execute(_SQL["trim"], tenant_id, recipient_id, MOST_CHATS)
@@ -65,11 +65,9 @@ async def of_people(connection: Connection, people: Sequence[tuple[UUID, str]]) 
     return found
 
 
-async def of_messages(
-    connection: Connection, messages: Sequence[Mapping[str, Any]]
-) -> dict[UUID, Mapping[str, str | None]]:
-    """The address (`token`) of the chat that each of *messages* (rows of `messages.load`) names, `whose` kind of
-    account reaches it, and which `account`.
+async def of_messages(connection: Connection, messages: Sequence[Mapping[str, Any]]) -> dict[UUID, Mapping[str, Any]]:
+    """The address (`token`) of the chat that each of *messages* (rows of `messages.load`) names, or `sealed` with its
+    `digest`; `whose` kind of account reaches it, and which `account`.
 
     Left out are those whose chat is gone or disabled.
     """
@@ -77,7 +75,10 @@ async def of_messages(
         return {}
     named = ((row["id"], row["tenant_id"], row["recipient_id"], row["address"]) for row in messages)
     found = await connection.fetch(_SQL["of_messages"], *zip(*named, strict=True))
-    return {row["message_id"]: {name: row[name] for name in ("token", "whose", "account")} for row in found}
+    return {
+        row["message_id"]: {name: row[name] for name in ("token", "sealed", "digest", "whose", "account")}
+        for row in found
+    }
 
 
 async def disable(connection: Connection, dead: Sequence[tuple[UUID, Dead]]) -> int:
@@ -85,13 +86,24 @@ async def disable(connection: Connection, dead: Sequence[tuple[UUID, Dead]]) -> 
 
     Call it in the transaction that records what the provider said.
     """
-    known = {(tenant_id, one.provider, one.token): one.reason for tenant_id, one in dead}
+    known = {(tenant_id, one.provider, one.token, one.digest): one.reason for tenant_id, one in dead}
     if not known:
         return 0
     columns = zip(*((*place, reason) for place, reason in known.items()), strict=True)
     return len(await connection.fetch(_SQL["disable"], *columns))
 
 
+async def to_seal(connection: Connection) -> Sequence[Mapping[str, Any]]:
+    """The chats of all tenants whose address is a secret: sealed, or lying open."""
+    return await connection.fetch(_SQL["to_seal"])
+
+
+async def reseal(connection: Connection, was: Mapping[str, Any], kept: Kept) -> bool:
+    """Keep the address of a chat (a row of `to_seal`) as *kept*, if it is still that of before."""
+    key = (was["tenant_id"], was["recipient_id"], was["id"])
+    return await connection.fetchval(_SQL["reseal"], *key, was["address"], was["sealed"], *kept) is not None
+
+
 def _chat(row: Mapping[str, Any]) -> Chat:
     names = ("id", "provider", "account", "address", "created_at", "seen_at", "disabled_at", "disabled_reason")
-    return Chat(**{name: row[name] for name in names})
+    return Chat(**{name: row[name] for name in names}, sealed=row["sealed"])

@@ -10,7 +10,7 @@ from clarion.store.database import Connection
 _SQL = sql.load(__file__)
 
 
-async def let_go_expired(connection: Connection, paces: Sequence[str], most: int, *, lanes: int) -> int:
-    """Free the jobs of messages whose deadline passed while they waited under one of *paces*: they are ended at their
-    next claim. At most *most* of them; how many. *lanes* is how many there are for tenants."""
-    return int(await connection.fetchval(_SQL["let_go_expired"], list(paces), most, lanes))
+async def let_go_expired(connection: Connection, queue: str, paces: Sequence[str], most: int, *, lanes: int) -> int:
+    """Free the jobs of *queue* of messages whose deadline passed while they waited under one of *paces*: they are ended
+    at their next claim. At most *most* of them; how many. *lanes* is how many there are for tenants."""
+    return int(await connection.fetchval(_SQL["let_go_expired"], list(paces), most, lanes, queue))

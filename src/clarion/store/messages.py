@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -88,9 +88,14 @@ class Held:
     """What was held against messages before their intent."""
 
     #: Where those go whose tenant has suppressions.
-    mailboxes: Mapping[UUID, str]
+    mailboxes: Mapping[UUID, str] = field(default_factory=dict)
     #: The suppressions that were found of these, and do not stop them.
-    known: Collection[UUID]
+    known: Collection[UUID] = ()
+    #: The tenants that are believed to have none.
+    free: Collection[UUID] = ()
+
+
+_NOTHING_HELD = Held()
 
 
 async def intend(
@@ -102,12 +107,13 @@ async def intend(
     worker: str,
     slot: int,
     margin: timedelta,
-    held: Held | None = None,
+    held: Held = _NOTHING_HELD,
 ) -> Intended:
     """Commit that these messages (id → fence of its job) of *triggers* are about to be handed over.
 
     Left out are those that may not go: their job is somebody else's, cancelled, or leased for less than *margin*; they
-    are no longer queued, cancelled, or past their deadline; the address of one that *held* names was suppressed since.
+    are no longer queued, cancelled, or past their deadline; the address of one that *held* names was suppressed since,
+    or its tenant, of which *held* says that it has no suppression, has one.
     It is one round trip and commits by itself, so it must not stand in a transaction: nothing may be handed to a
     provider before it has returned. Raises asyncpg's
     LockNotAvailableError when a lease ran out while locks were waited for; then nothing is intended.
@@ -116,13 +122,8 @@ async def intend(
     ids = sorted(claims)
     locks = [lock_key(id) for id in triggers]
     usual = (ids, [claims[id] for id in ids], locks, provider, worker, slot, margin)
-    if held is None:
-        row = await connection.fetchrow(_SQL["intend"], *usual)
-    else:
-        mailboxes = held.mailboxes
-        row = await connection.fetchrow(
-            _SQL["intend_guarded"], *usual, list(mailboxes), list(mailboxes.values()), list(held.known)
-        )
+    against = (list(held.mailboxes), list(held.mailboxes.values()), list(held.known), list(held.free))
+    row = await connection.fetchrow(_SQL["intend"], *usual, *against)
     assert row is not None
     return Intended(dict(zip(row["ids"], row["numbers"], strict=True)), row["remains"] or timedelta(0))
 

@@ -21,12 +21,8 @@ SELECT pg_advisory_xact_lock_shared(key) FROM (SELECT DISTINCT key FROM unnest($
 SELECT trigger_id FROM trigger_cancel WHERE trigger_id = ANY ($1::uuid[])
 
 -- name: intend
--- The function locks what must be locked, in order, then reads the clock: see the migration that makes it.
-SELECT ids, numbers, remains FROM intend_1($1, $2, $3, $4, $5, $6, $7)
-
--- name: intend_guarded
--- The same where suppressions were held against some of the messages: $8 these, $9 their mailboxes, $10 what was found.
-SELECT ids, numbers, remains FROM intend_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+-- Migration 0025 has it: its steps must see each other's waits, so they are statements of a function.
+SELECT ids, numbers, remains FROM intend_3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 
 -- name: record
 -- $1-$2 ids and their bounds' low end, $3 high end; per message: $4 the status it must have, $5 the number of attempts it

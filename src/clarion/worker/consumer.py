@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,9 +11,11 @@ import structlog
 
 from clarion import clock
 from clarion.queue.job import Job, Pool
+from clarion.queue.late import Handler
 from clarion.worker.backlog import URGENT, Backlog
 from clarion.worker.gate import Gate
 from clarion.worker.intake import Intake
+from clarion.worker.later import Later
 from clarion.worker.leases import Leases
 from clarion.worker.pace import Pace
 from clarion.worker.rates import Rates
@@ -21,8 +23,6 @@ from clarion.worker.rest import Rest
 from clarion.worker.suspects import single_out
 
 log = structlog.get_logger()
-
-Handler = Callable[[Sequence[Job]], Awaitable[None]]
 
 #: Jobs of a kind that nobody here knows are looked at again after this.
 _STRANGE = timedelta(seconds=10)
@@ -69,6 +69,7 @@ class Consumer:
         self._leases = Leases(pool, queue, lease=pace.lease)
         self._rest = Rest(pool, queue, poll=pace.poll, called=called)
         self._ready = asyncio.Event()  # the backlog has something
+        self._later = Later(queue, self._leases, done=self._ready.set)
         self._free = asyncio.Event()  # a handler has finished
         self._busy = 0
         self._begun = 0  # jobs that handlers have in their hands
@@ -96,10 +97,7 @@ class Consumer:
             claiming.cancel()
             await self._leases.give_back([*await self._gate.close(drain), *self._backlog.take_all()])
             self._ready.set()
-            _, late = await asyncio.wait(lanes, timeout=drain.total_seconds())
-            for lane in late:
-                log.warning("worker.drain_timeout", queue=self.queue, held=len(self._leases))
-                lane.cancel()
+            await self._later.close(lanes, drain)
             beating.cancel()
         await self._leases.give_back(self._backlog.take_all())  # offered at the last moment
 
@@ -120,6 +118,7 @@ class Consumer:
         await self._take_on(jobs)
         while len(self._backlog):
             await self._handle(self._backlog.take(self._pace.batch))
+        await self._later.close((), None)
         return len(jobs)
 
     async def _claim_all(self) -> None:
@@ -202,7 +201,7 @@ class Consumer:
         now = clock.monotonic()
         most = self._pace.batch if now >= self._shorter_until else -(-self._pace.batch // 2)
         if self._pace.at_once is not None:
-            most = min(most, self._pace.at_once - self._begun)
+            most = min(most, self._pace.at_once - self._begun - len(self._later))
         if self._backlog.urgent:  # by themselves: among many others they would wait for all of these
             self._calm_until = now + _CALM_FOR_S
             jobs = self._backlog.take(most, least_urgent=URGENT)
@@ -234,8 +233,9 @@ class Consumer:
                 return
 
     async def _handle(self, jobs: Sequence[Job]) -> None:
+        late = None
         try:
-            await self._handlers[jobs[0].kind](jobs)
+            late = await self._handlers[jobs[0].kind](jobs)
         except Exception:
             log.exception("job.handler_failed", queue=self.queue, kind=jobs[0].kind, jobs=[str(j.id) for j in jobs[:5]])
             if len(jobs) > 1:  # one of them may be the cause: the others must not suffer for it
@@ -244,7 +244,7 @@ class Consumer:
             else:
                 await self._leases.put_off(jobs[0])
         finally:
-            self._leases.forget(jobs)
+            self._later.leave(jobs, late)
 
     def _drop(self, ids: set[UUID]) -> set[UUID]:
         return self._gate.drop(ids) | self._backlog.drop(ids)

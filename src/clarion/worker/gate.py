@@ -21,6 +21,8 @@ from clarion.worker.room import HORIZON, Room
 
 #: Lanes of paced jobs are looked into so often while there are limits of workflows, and so often in any case.
 _LOOK_S, _LOOK_ANYWAY_S = 0.02, 3.0
+#: … while there are limits apart, which may be hundreds: each is one more to look for.
+_LOOK_APART_S = 0.25
 
 Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
@@ -36,12 +38,15 @@ class Gate:
         *,
         most: int,
         missing: Callable[[Job], str | None] | None = None,
+        apart: bool = False,
     ) -> None:
         """*names* of the limits that all jobs of the queue fall under; *most* jobs wait in a room.
 
-        *missing* answers the pace that a job should have, where it has another.
+        *missing* answers the pace that a job should have, where it has another; *apart*: there may be
+        limits apart.
         """
         self._missing = missing
+        self._apart = apart
         self._pool = pool
         self._rates = rates
         self._names = tuple(names)
@@ -86,6 +91,8 @@ class Gate:
         passed = clock.monotonic() - self._looked
         if self._start is None:
             return True
+        if self._apart and self._rates.apart:
+            return passed >= _LOOK_APART_S
         usual = self._rates.marks or self._found
         return (usual and (nothing_else or passed >= _LOOK_S)) or passed >= _LOOK_ANYWAY_S
 

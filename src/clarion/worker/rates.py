@@ -20,16 +20,26 @@ class Rates:
     """The limits that are set now, of those that were asked for when this was made."""
 
     def __init__(
-        self, pool: Pool, names: Iterable[str], *, kinds: Sequence[str] = (), told: Told | None = None
+        self,
+        pool: Pool,
+        names: Iterable[str],
+        *,
+        kinds: Sequence[str] = (),
+        apart: Sequence[str] = (),
+        told: Told | None = None,
     ) -> None:
-        """*names* of the limits of queues and providers; *told* hears of those that begin with one of *kinds*."""
+        """*names* of the limits of queues and providers; *told* hears of those that begin with one of *kinds*, or
+        of those *apart*, which are for one queue alone."""
         self._pool = pool
         self._names = sorted(set(names))
         self._kinds = kinds
+        self._apart = apart
         self._told = told
         self._known: dict[str, Pace] = {}
         #: Whether there is any limit that jobs are marked with.
         self.marks = False
+        #: … and whether there is any of those apart.
+        self.apart = False
 
     def any_of(self, names: Sequence[str]) -> bool:
         """Whether one of *names* is limited."""
@@ -44,10 +54,10 @@ class Rates:
     async def run_once(self) -> int:
         """Look them up; how many there are."""
         async with self._pool.acquire() as connection:
-            known = await limits.known(connection, self._names, self._kinds)
+            known = await limits.known(connection, self._names, self._kinds, self._apart)
         if known.paces != self._known:
             log.info("rate.changed", rates={pace.name: pace.per_second for pace in known.paces.values()})
-        self._known, self.marks = known.paces, known.marks
+        self._known, self.marks, self.apart = known.paces, known.marks, known.apart
         if self._told is not None:
             self._told(known.named)
         return len(self._known)

@@ -34,6 +34,7 @@ from clarion.channels.account import Account, Kind
 from clarion.channels.base import Chat, Provider, Push
 from clarion.config import Settings, load_settings
 from clarion.dev.fakes.faults import Fault, How
+from clarion.domain.chat import Kept
 from clarion.flows.verify import verify
 from clarion.http.client import Patience
 from clarion.store import chats, devices
@@ -158,7 +159,7 @@ async def _trigger(house: House, case: Case, kind: str, workflow: str) -> None:
             async with house.api.pool.acquire() as connection, connection.transaction():
                 tenant = house.api.tenants["one"]
                 if isinstance(item, Chat):
-                    await chats.put(connection, tenant, id, "room", provider=kind, account=None, address=item.to)
+                    await chats.put(connection, tenant, id, "room", provider=kind, account=None, kept=Kept(item.to))
                 else:
                     await devices.put(connection, tenant, id, "phone", provider=kind, token=item.to, platform=None)
             people.append(id)
