@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from uuid import UUID
 
 import structlog
 
@@ -88,7 +87,7 @@ class Consumer:
             self._gate.open(tasks.create_task, out=self._let_in, back=self._hand_back, call=self._called.set)
             lanes = [tasks.create_task(self._handle_all(kept=n == 0)) for n in range(self._pace.senders + 1)]
             claiming = tasks.create_task(self._claim_all())
-            beating = tasks.create_task(self._leases.keep(self._drop))
+            beating = tasks.create_task(self._leases.keep(lambda ids: self._gate.drop(ids) | self._backlog.drop(ids)))
             await stopping.wait()
             self._stopping = True
             # A claim that is under way ends by itself: given up, it might be made all the same, and by nobody known.
@@ -241,10 +240,8 @@ class Consumer:
             if len(jobs) > 1:  # one of them may be the cause: the others must not suffer for it
                 for job in jobs:
                     await self._handle([job])
+                jobs = ()  # each was left by itself
             else:
                 await self._leases.put_off(jobs[0])
         finally:
             self._later.leave(jobs, late)
-
-    def _drop(self, ids: set[UUID]) -> set[UUID]:
-        return self._gate.drop(ids) | self._backlog.drop(ids)
