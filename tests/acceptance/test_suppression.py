@@ -83,12 +83,6 @@ async def click(house: House, url: str) -> int:
         return (await connection.hear()).status
 
 
-@pytest.fixture(autouse=True)
-def known_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise it may be believed for a moment that a tenant has no suppression."""
-    monkeypatch.setattr(suppressed, "NONE_FOR_S", 0.0)
-
-
 async def test_one_click_and_no_more_of_that_category(house: House) -> None:
     assert (await send(house, "newsletter"))["status"] == "sent"
     mail = latest(house)
