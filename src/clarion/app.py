@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -16,14 +16,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from clarion import ids
-from clarion.config import Settings, broker_url, secret_of
+from clarion.config import Settings, secret_of
 from clarion.connections import (
     ages,
     carriers_of,
     notifier_for,
     pool_for,
     rates_of,
-    return_paths_of,
     servers_of,
     soft_rule,
 )
@@ -35,11 +34,7 @@ from clarion.store.database import Pool
 
 if TYPE_CHECKING:
     from clarion.api.server import ApiServer
-    from clarion.flows.bindings import Bindings
-    from clarion.flows.hearing import Hearing
-    from clarion.worker.periodic import Periodic
-    from clarion.worker.service import Door, Worker
-    from clarion.worker.sources import Sources
+    from clarion.worker.service import Worker
 
 
 @asynccontextmanager
@@ -116,6 +111,7 @@ async def open_worker(settings: Settings, url: str) -> AsyncIterator[Worker]:
 async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, notifier: Notifier) -> Worker:
     from dataclasses import replace
 
+    from clarion.doors import open_doors, open_sources
     from clarion.flows import balance, timers
     from clarion.flows.balance import Balance
     from clarion.flows.bindings import Bindings
@@ -184,8 +180,8 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     patience = [Periodic("destinations", EVERY, partial(one.run_once, pool)) for one in (destinations, endpoints)]
     weighing = [Periodic("balance", balance.EVERY, partial(one.run_once, pool)) for one in balancing]
     noticing = Periodic("bindings", timedelta(seconds=2), bindings.run_once)
-    sources = _sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
-    doors, looks = _bounces(settings, pool, notifier.ring, hearing) if settings.worker.bounces else ([], [])
+    sources = open_sources(settings, pool, notifier.ring, name, bindings, hearing) if settings.worker.sources else None
+    doors, looks = open_doors(settings, pool, notifier.ring, hearing) if settings.worker.bounces else ([], [])
     own = [signs, noticing, limiting, *patience, *looks, *weighing]
     return Worker(
         name,
@@ -194,48 +190,6 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         sources,
         doors,
     )
-
-
-def _bounces(
-    settings: Settings, pool: Pool, wake: Callable[[str], None], hearing: Hearing
-) -> tuple[list[Door], list[Periodic]]:
-    """What reads mails that came back: what listens for them, and what looks into a mailbox."""
-    from clarion.channels.bounces.imap import Poller
-    from clarion.channels.bounces.listener import Listener
-    from clarion.channels.bounces.mailbox import parse_imap_url
-    from clarion.flows.reception import Reception
-    from clarion.flows.returned import TakeReturned
-    from clarion.worker.periodic import Periodic
-
-    paths, own = return_paths_of(settings), settings.bounces
-    if paths is None:
-        return [], []
-    take = TakeReturned(Reception(pool, wake=wake, hearing=hearing, soft=soft_rule(settings)))
-    doors: list[Door] = []
-    looks = []
-    if own.listen is not None:
-        doors.append(Listener(paths, take, at=own.listen, max_size=own.max_size, rate=own.rate))
-    if own.imap_url is not None:
-        mailbox = parse_imap_url(own.imap_url.get_secret_value(), done=own.imap_done)
-        poller = Poller(mailbox, paths, take, max_size=own.max_size)
-        looks.append(Periodic("mailbox", own.imap_every, poller.run_once))
-    return doors, looks
-
-
-def _sources(
-    settings: Settings, pool: Pool, wake: Callable[[str], None], worker: str, bindings: Bindings, hearing: Hearing
-) -> Sources:
-    """What comes in from brokers, as the published bindings say."""
-    from clarion.brokers.open_source import new_source
-    from clarion.flows.act import Act
-    from clarion.flows.definitions import Definitions
-    from clarion.flows.follow import Follow
-    from clarion.flows.ingest import Ingest
-    from clarion.worker.sources import Sources
-
-    ingest = Ingest(pool, Act(Definitions()), worker=worker, wake=wake)
-    make = partial(new_source, url_of=partial(broker_url, settings), worker=worker)
-    return Sources(pool, bindings, ingest, make, follow=Follow(pool, hearing), worker=worker)
 
 
 def pepper(settings: Settings) -> bytes:

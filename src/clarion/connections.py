@@ -17,6 +17,7 @@ from clarion.domain.breaker import Limits
 from clarion.domain.route import Route
 from clarion.domain.workflow import Channel
 from clarion.errors import ConfigError
+from clarion.project.attachments import guard_of, rules_of
 from clarion.queue.notify import Notifier
 from clarion.store.database import Pool, check_durable, open_pool, set_up
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from clarion.domain.return_path import ReturnPaths
     from clarion.domain.suppression import SoftRule
     from clarion.domain.vault import Vault
+    from clarion.flows.attaching import Allowed
     from clarion.flows.retention import What
     from clarion.flows.tracking import Tracking
     from clarion.flows.unsubscribe import Offers
@@ -167,7 +169,7 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
 
     found = {queue_pace(queue): rate for queue, rate in settings.rates.items()}
     found |= {category_pace(category): rate for category, rate in settings.category_rates.items()}
-    found |= {domain_pace(domain): rate for domain, rate in settings.email.domains.items()}
+    found |= {domain_pace(name): one.rate for name, one in settings.email.domains.items() if one.rate is not None}
     own = {provider_pace(account.label): account.rate for account in settings.providers if account.rate is not None}
     for channel, labels in carriers_of(settings).items():
         rate, rates = getattr(settings, channel).rate, [own.get(provider_pace(label)) for label in labels]
@@ -228,6 +230,13 @@ def tracking_of(settings: Settings) -> Tracking | None:
 
     own, traces = settings.tracking, Traces(secret_of(settings).encode())
     return Tracking(traces, settings.public_url, opens=own.opens, clicks=own.clicks)
+
+
+def allowed_of(settings: Settings) -> Allowed:
+    """Which files triggers may name."""
+    from clarion.flows.attaching import Allowed
+
+    return Allowed(rules=rules_of(settings), guard=guard_of(settings))
 
 
 def return_paths_of(settings: Settings) -> ReturnPaths | None:

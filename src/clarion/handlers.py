@@ -9,6 +9,7 @@ from typing import Any
 
 from clarion.brokers.open_sink import Sinks
 from clarion.channels.base import Provider
+from clarion.channels.email.at_once import sparing
 from clarion.channels.email.enclosing import Enclosing, enclose
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
@@ -17,6 +18,7 @@ from clarion.config import Settings, broker_url
 from clarion.connections import (
     accounts_of,
     ages,
+    allowed_of,
     breaker_limits,
     mail_domains,
     offers_of,
@@ -124,8 +126,8 @@ def build_handlers(
     given |= {"hearing": hearing, "suppressed": suppressed}
     routed = partial(_routed, stack, settings, pool, contexts, balancing, **given)
     compose = compose_email(settings.email.sender or "", offers, tracking_of(settings))
-    files = _enclosing(stack, settings, pool)
-    email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations, around=files)
+    around = _around_mail(stack, settings, pool)
+    email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations, around=around)
     sms = routed(channel=Channel.SMS, compose=compose_sms(offers))
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
     asked = push.askable if isinstance(push, DeliverRouted) else {}
@@ -137,7 +139,7 @@ def build_handlers(
     stack.push_async_callback(sinks.close)
     patience = Patience.of(own.attempts, own.first_wait, own.longest_wait)
     publishing = PublishAll(pool, sinks.get, patience=patience, slots=slots, hearing=hearing)
-    act = Act(Definitions())
+    act = Act(Definitions(), allowed_of(settings))
     scheduled = RunSchedules(pool, DoRuns(act), wake=wake, slots=slots)
     firing = Fire(pool, act, wake=wake, slots=slots, hear=hearing.timers, hearing=hearing)
     return {
@@ -213,12 +215,12 @@ def _routed(
     return DeliverRouted(delivers, routes, known, takes=takes, balance=own, **usual, **given)
 
 
-def _enclosing(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Callable[[Provider[Any]], Provider[Any]]:
-    """What gives mails their files before a provider gets them."""
-    guard = guard_of(settings)
-    files = Enclosures(pool, guard, rules_of(settings), enclose)
+def _around_mail(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Callable[[Provider[Any]], Provider[Any]]:
+    """What gives mails their files before a provider gets them, and no more of them at once than their domains take."""
+    files = Enclosures(pool, guard_of(settings), rules_of(settings), enclose)
     stack.push_async_callback(files.close)
-    return lambda provider: Enclosing(provider, files.get)
+    spare = sparing({name: one.at_once for name, one in settings.email.domains.items() if one.at_once is not None})
+    return lambda provider: spare(Enclosing(provider, files.lend))
 
 
 def webhooks_of(settings: Settings) -> Webhooks:

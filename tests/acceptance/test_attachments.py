@@ -14,6 +14,7 @@ import pytest
 from tests.support.endpoint import EndpointServer, cut, status
 from tests.support.house import House, open_house
 from tests.support.project import build
+from tests.support.wait import wait_until
 
 from clarion.domain.attachment import Rules
 from clarion.http.url_guard import UrlGuard
@@ -107,6 +108,23 @@ async def test_a_step_names_files_by_what_has_happened(house: House, files: Endp
     await house.finished(trigger)
     ((status, reason),) = await reasons(house, trigger)
     assert (status, "payload.orderId" in reason) == ("failed", True), reason
+
+
+async def test_what_a_timer_triggers_has_files(house: House, files: EndpointServer) -> None:
+    logo = await upload(house, "logo.png", PNG, "image/png")
+    action = {"workflow": "invoice", "recipients": GUESTS[:2], "payload": {"name": "x"}}
+    url = f"http://127.0.0.1:{files.port}/a.pdf"
+    for wrong, code in (([{"url": "http://127.0.0.2/a.pdf"}], "url_not_allowed"), ([{}], "missing")):
+        body = {"in": "1ms", "actions": [{"trigger": {**action, "attachments": wrong}}]}
+        refused = await house.api.call("PUT", "/v1/timers/files", body)
+        assert (refused.status, refused.code) == (422, code), refused
+    named = [{"id": logo, "inline": "logo"}, {"url": url, "name": "Terms.pdf"}]
+    body = {"in": "1ms", "actions": [{"trigger": {**action, "attachments": named}}]}
+    assert (await house.api.call("PUT", "/v1/timers/files", body)).status == 201
+    await wait_until(lambda: len(house.smtp.accepted) == 2, 30, "the mails of what the timer triggered")
+    for taken in house.smtp.accepted:
+        assert parts(taken.data) == [("image/png", "logo.png", PNG), ("application/pdf", "Terms.pdf", PDF)]
+    await house.check()
 
 
 async def test_what_cannot_be_had_just_now_is_asked_for_again(house: House, files: EndpointServer) -> None:

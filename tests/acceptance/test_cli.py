@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from tests.support import memory
-from tests.support.command import HOTEL, Ended, Up, clarion
+from tests.support.command import HOTEL, Ended, Up, clarion, fetched
 
 from clarion.dev.guests import guests
 
@@ -92,6 +92,33 @@ async def test_who_and_what_reach_the_api_as_given(house: House) -> None:
     assert found["send_at"] == "2027-01-31T09:30:00Z"
     cancelled = (await house.well("triggers", first["id"], "--cancel", "--json")).json
     assert cancelled["status"] == "cancelled"
+
+
+async def test_files_go_with_what_is_triggered(house: House, tmp_path: Path) -> None:
+    invoice, logo = tmp_path / "Rechnung Müller.pdf", tmp_path / "logo.png"
+    invoice.write_bytes(b"%PDF" + bytes(range(256)) * 40_000)
+    logo.write_bytes(b"\x89PNG")
+    given = ("booking-confirmed", "--to", "files@example.com", *PAYLOAD, "--channel", "email", "--json")
+    files = ("--attach", invoice, "--inline", f"logo={logo}")
+    key = ("--idempotency-key", "with files")
+    accepted = (await house.well("trigger", *given, *files, *key)).json
+    assert (await house.well("trigger", *given, *files, *key)).json["id"] == accepted["id"]
+    await house.well("triggers", accepted["id"], "--watch")
+    catcher = await house.up.says(r"Caught mail: +(\S+)")
+    (mail,) = (await fetched(f"{catcher}/api/mails?to=files@example.com"))["mails"]
+    caught = await fetched(f"{catcher}/api/mails/{mail['id']}")
+    assert [(one["filename"], one["size"]) for one in caught["attachments"]] == [
+        ("logo.png", 4),
+        (invoice.name, invoice.stat().st_size),
+    ]
+    for wrong, code, said in (
+        (("--attach", tmp_path / "no.pdf"), 2, "cannot be read"),
+        (("--inline", logo), 2, "NAME=FILE"),
+        (("--attach", "https://files.shop.example/a.pdf"), 1, "allowed_hosts"),
+        (("--attach", __file__), 0, ""),
+    ):
+        done = await house.run("trigger", *given, *wrong)
+        assert (done.code, said in done.err) == (code, True), done
 
 
 async def test_people_come_from_files_and_into_topics(house: House, tmp_path: Path) -> None:

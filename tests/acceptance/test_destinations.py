@@ -16,6 +16,7 @@ from tests.support.smtp_faults import Fault
 from tests.support.wait import wait_until
 
 from clarion.app import open_worker
+from clarion.channels.email.at_once import Places
 from clarion.config import load_settings
 from clarion.queue.job import LANES
 from clarion.store.destinations import let_go_expired
@@ -187,4 +188,27 @@ async def test_a_domain_where_most_is_put_off_is_slowed_and_the_account_is_not_b
         assert limit["paused_until"] is None
         done = await house.finished(trigger)
         assert done["by_channel"]["email"]["sent"] == 20
+        await house.check()
+
+
+async def test_no_more_mails_than_may_be_are_on_their_way_to_a_domain(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: Counter[int] = Counter()
+    take = Places.take
+
+    def noted(self: Places, domain: str) -> bool:
+        found = take(self, domain)
+        taken[self.most[domain] - self._free[domain]] += 1
+        return found
+
+    monkeypatch.setattr(Places, "take", noted)
+    files = FILES | {"clarion.toml": f'{FILES["clarion.toml"]}[email.domains."{GMAIL}"]\nat_once = 3\n'}
+    async with open_house(database, project=build(tmp_path / "project", files)) as house:
+        people = [one for pair in zip(_people(60, GMAIL), _people(60, CORP), strict=True) for one in pair]
+        trigger = await house.trigger({"recipients": people}, "ready")
+        await house.finished(trigger)
+        assert _taken(house) == {GMAIL: 60, CORP: 60}
+        assert await _counts(house, trigger) == {"sent": 120}
+        assert max(taken) == 3
         await house.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -13,13 +14,15 @@ from tests.support.api import Api, open_api
 
 from clarion import clock
 from clarion.domain.action import Trigger
+from clarion.domain.attachment import Rules, id_of
 from clarion.domain.recipient import Recipient
 from clarion.domain.workflow import Channel, ChannelStep, Workflow
 from clarion.errors import Invalid
 from clarion.flows import trigger_action
 from clarion.flows.act import Act, Deed, Doings
+from clarion.flows.attaching import Allowed
 from clarion.flows.definitions import Definitions
-from clarion.store import recipients, tenants, topics, workflows
+from clarion.store import attachments, recipients, tenants, topics, workflows
 from clarion.store.database import Pool, open_pool
 
 
@@ -191,7 +194,7 @@ async def test_what_is_wrong_is_said_as_over_http(api: Api) -> None:
     """The same code at the same place, whichever way the recipients came."""
     for bad in BAD:
         with pytest.raises(Invalid) as raised:
-            trigger_action.read(Trigger(workflow="welcome", recipients=bad), clock.now())
+            trigger_action.read(Trigger(workflow="welcome", recipients=bad), clock.now(), Allowed())
         told = {(fault.pointer, fault.code) for fault in raised.value.faults}
         answer = await api.call("POST", "/v1/workflows/welcome/trigger", {"recipients": bad})
         assert answer.status == 422, (bad, answer)
@@ -200,5 +203,80 @@ async def test_what_is_wrong_is_said_as_over_http(api: Api) -> None:
 
 def test_more_people_than_a_request_may_name_are_refused() -> None:
     with pytest.raises(Invalid) as raised:
-        trigger_action.read(Trigger(workflow="welcome", recipients=["x"] * 1_001), clock.now())
+        trigger_action.read(Trigger(workflow="welcome", recipients=["x"] * 1_001), clock.now(), Allowed())
     assert raised.value.code == "too_many"
+
+
+BAD_FILES: list[Any] = [
+    *("x", {}, [7], ["att_1"], [{}], [{"id": None}], [{"id": "att_1"}], [{"id": 7}], [{"url": ""}], [{"url": []}]),
+    *([{"id": f"att_{'0' * 64}", "url": "https://files.shop.example/a"}], [{"url": "https://elsewhere.example/a"}]),
+    *([{"url": "http://169.254.169.254/"}], [{"url": f"https://files.shop.example/{'x' * 2_000}"}], [{"name": "a"}]),
+    *([{"url": "https://files.shop.example/a.exe"}], [{"url": "https://files.shop.example/a", "name": "a\r\nX: y"}]),
+    *([{"url": "https://files.shop.example/a", "inline": "a b"}], [{"url": "https://files.shop.example/a", "q": 1}]),
+    *([{"url": "https://files.shop.example/a", "inline": "a"}] * 2, [{"url": "https://files.shop.example/a"}] * 21),
+    *([{"url": "https://files.shop.example/a", "name": ""}], [{"url": "https://files.shop.example/a", "type": 7}]),
+]
+
+
+async def test_what_is_wrong_with_files_is_said_as_over_http(database: str) -> None:
+    rules = Rules(hosts=["files.shop.example"])
+    async with open_api(database, attachments=rules) as api:
+        for bad in BAD_FILES:
+            action = Trigger(workflow="welcome", recipients=["ana"], attachments=bad)
+            told: set[tuple[str, str]] = set()
+            try:
+                trigger_action.read(action, clock.now(), Allowed(rules=rules))
+            except Invalid as error:
+                told = {(fault.pointer, fault.code) for fault in error.faults}
+            answer = await api.call(
+                "POST", "/v1/workflows/welcome/trigger", {"recipients": ["ana"], "attachments": bad}
+            )
+            said = {(error["pointer"], error["code"]) for error in answer.json.get("errors", ())}
+            assert (told, bool(told)) == (said, True), bad
+
+
+async def test_files_of_a_deed_are_its_tenants_and_stay_for_those_that_were_accepted(pool: Pool, tenant: UUID) -> None:
+    other = await _make_tenant(pool, "two")
+    contents = {name: name.encode() * 400 for name in ("a", "b")}
+    files = {}
+    async with pool.acquire() as connection:
+        for name, content in contents.items():
+            digest = hashlib.sha256(content).digest()
+            about = {"name": f"{name}.pdf", "type": "application/pdf"}
+            await attachments.put(connection, tenant, digest, content=content, **about)
+            files[name] = {"id": id_of(digest)}
+    a, b = files["a"], files["b"]
+    deeds = [
+        _deed(tenant, attachments=[a, b | {"name": "mine.pdf", "inline": "logo"}]),
+        _deed(tenant, attachments=[a]),
+        _deed(other, attachments=[a]),
+        _deed(tenant, attachments=[a, {"id": f"att_{'0' * 64}"}]),
+        _deed(tenant, ["nobody"], attachments=[b]),
+        _deed(tenant, attachments=[{"url": "https://files.shop.example/terms.pdf"}]),
+        _deed(tenant, attachments=[a, b, {"url": "https://elsewhere.example/terms.pdf"}]),
+        _deed(tenant),
+    ]
+    allowed = Allowed(rules=Rules(hosts=["files.shop.example"], largest=1_000))
+    async with pool.acquire() as connection, connection.transaction():
+        doings = await Act(Definitions(), allowed)(connection, deeds)
+    assert [done.error.code if done.error else None for done in doings.done] == [
+        *(None, None, "unknown_attachment", "unknown_attachment", "unknown_recipient", None, "url_not_allowed", None)
+    ]
+    rows = {row["id"]: row["attachments"] for row in await pool.fetch("SELECT id, attachments FROM trigger")}
+    named = [rows[done.trigger_id] for done in doings.done if done.trigger_id is not None]
+    pdf = {"type": "application/pdf"}
+    assert named == [
+        [{**a, "name": "a.pdf", **pdf}, {**b, "name": "mine.pdf", "inline": "logo", **pdf}],
+        [{**a, "name": "a.pdf", **pdf}],
+        [{"url": "https://files.shop.example/terms.pdf", "name": "terms.pdf"}],
+        [],
+    ]
+    kept = await pool.fetch("SELECT trigger_id FROM attachment_use")
+    assert sorted(row["trigger_id"] for row in kept) == sorted(
+        [doings.done[0].trigger_id, doings.done[0].trigger_id, doings.done[1].trigger_id]  # type: ignore[type-var]
+    )
+    too_large = Allowed(rules=Rules(largest=700))
+    async with pool.acquire() as connection, connection.transaction():
+        (done,) = (await Act(Definitions(), too_large)(connection, deeds[:1])).done
+    assert done.error is not None
+    assert done.error.code == "too_large"

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.support.api import Api, open_api
 from tests.support.postgres import Databases
+from tests.support.providers import mail_message
 from tests.support.things import publish
 
-from clarion.domain.attachment import Rules
+from clarion import ids
+from clarion.channels.base import Email, Provider, Wanted
+from clarion.channels.email.enclosed import Enclosed
+from clarion.channels.email.enclosing import Enclosing, enclose
+from clarion.domain.attachment import Reference, Rules
+from clarion.domain.outcome import Outcome, Reject, Sent
 from clarion.flows.enclosures import Content, Enclosures
 from clarion.http.download import Downloads
 from clarion.http.url_guard import UrlGuard
@@ -139,11 +147,6 @@ async def test_a_file_stays_until_its_triggers_have_ended(api: Api) -> None:
 
 async def test_files_of_another_tenant_are_not_read_whatever_a_trigger_says(api: Api) -> None:
     """A trigger's row names ids: whose they are is the trigger's tenant, and nothing else."""
-    from clarion import ids
-    from clarion.channels.base import Wanted
-    from clarion.domain.attachment import Reference
-    from clarion.domain.outcome import Reject
-
     id = (await upload(api, b"secret of one")).json["id"]
     guard = UrlGuard()
     downloads = Downloads(guard)
@@ -155,10 +158,59 @@ async def test_files_of_another_tenant_are_not_read_whatever_a_trigger_says(api:
 
     enclosures = Enclosures(api.pool, guard, Rules(), make, downloads=downloads)
     of_one = Wanted(api.tenants["one"], ids.new(), (Reference(id=id, name="a.pdf"),))
-    assert await enclosures.get(of_one) == [Content("a.pdf", "application/pdf", b"secret of one", None)]
-    assert await enclosures.get(of_one) is not None
+    for _ in range(2):
+        async with enclosures.lend(of_one) as found:
+            assert found == [Content("a.pdf", "application/pdf", b"secret of one", None)]
     assert len(made) == 1, "what is there is not made again"
-    refused = await enclosures.get(of_one._replace(tenant_id=api.tenants["two"]))
-    assert isinstance(refused, Reject)
+    async with enclosures.lend(of_one._replace(tenant_id=api.tenants["two"])) as refused:
+        assert isinstance(refused, Reject)
     assert refused.code == "attachment_unavailable"
     await downloads.close()
+
+
+class Carrying(Provider[Email]):
+    """Notes how much is on its way at once, each file counted once."""
+
+    name = "carrying"
+
+    def __init__(self) -> None:
+        self.now: Counter[Enclosed] = Counter()
+        self.most = 0
+        self.calls = 0
+
+    async def send(self, items: Sequence[Email]) -> list[Outcome]:
+        self.calls += 1
+        files = {mail.enclosed for mail in items if mail.enclosed is not None}
+        self.now.update(files)
+        self.most = max(self.most, sum(len(file.content) for one in +self.now for file in one.files))
+        await asyncio.sleep(0)
+        self.now.subtract(files)
+        return [Sent(mail.message_id.hex) for mail in items]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_no_more_files_are_in_hand_than_there_is_room_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of mails whose files are all different, and several such lists at once: none waits for ever."""
+    monkeypatch.setattr("clarion.flows.enclosures._ROOM", 0)  # as large as two of the largest: 2,000
+    kept = [(await upload(api, bytes([number]) * 400)).json["id"] for number in range(12)]
+    wanted = [Wanted(api.tenants["one"], ids.new(), (Reference(id=id, name="a.pdf"),)) for id in kept]
+    away = Wanted(api.tenants["two"], ids.new(), (Reference(id=kept[0], name="a.pdf"),))
+    enclosures = Enclosures(api.pool, UrlGuard(), Rules(largest=1_000), enclose)
+    carrying = Carrying()
+    provider = Enclosing(carrying, enclosures.lend)
+    mails = [mail_message()._replace(message_id=ids.new(), wanted=one) for one in (*wanted, None, away, *wanted)]
+    async with asyncio.timeout(20):
+        lists = await asyncio.gather(*(provider.send(mails[turn:] + mails[:turn]) for turn in range(6)))
+    for turn, outcomes in enumerate(lists):
+        for mail, outcome in zip(mails[turn:] + mails[:turn], outcomes, strict=True):
+            if mail.wanted is away:
+                assert isinstance(outcome, Reject)
+            else:
+                assert outcome == Sent(mail.message_id.hex)
+    assert 800 <= carrying.most <= 2_000
+    one, *_ = wanted
+    carrying.calls = 0
+    assert len(await provider.send([mail._replace(wanted=one) for mail in mails])) == len(mails)
+    assert carrying.calls == 1, "mails with the same files go together"

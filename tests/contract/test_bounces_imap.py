@@ -9,7 +9,7 @@ import pytest
 from tests.support.api import SECRET
 from tests.support.bounces import ADDRESS, bounce, complaint
 from tests.support.house import open_house
-from tests.support.imap import imap_server
+from tests.support.imap import SERVERS, pymap
 from tests.support.wait import wait_until
 
 from clarion import ids
@@ -37,10 +37,11 @@ class Books:
 
 
 @pytest.mark.parametrize("done", [None, "Read and done"])
-async def test_each_mail_is_read_once_and_put_away_when_that_is_kept(done: str | None) -> None:
+@pytest.mark.parametrize("kind", SERVERS)
+async def test_each_mail_is_read_once_and_put_away_when_that_is_kept(kind: str, done: str | None) -> None:
     made = [ids.new() for _ in range(60)]
     mails = [bounce(PATHS.of(id), "5.1.1", id=f"<{id}@mx>") for id in made]
-    async with imap_server() as server:
+    async with SERVERS[kind]() as server:
         await asyncio.to_thread(server.put, [*mails, complaint(PATHS.of(made[0])), b"Subject: Spam\r\n\r\nBuy this"])
         books = Books()
         poller = Poller(parse_imap_url(server.url, done=done), PATHS, books, max_size=20_000)
@@ -64,7 +65,7 @@ async def test_each_mail_is_read_once_and_put_away_when_that_is_kept(done: str |
 
 
 async def test_a_worker_looks_into_the_mailbox(database: str) -> None:
-    async with imap_server() as server:
+    async with pymap() as server:
         await asyncio.to_thread(server.put, [])
         settings = {
             "CLARION_SECRET": SECRET.decode(),
@@ -91,7 +92,7 @@ async def test_a_worker_looks_into_the_mailbox(database: str) -> None:
 async def test_of_a_mail_that_is_too_large_the_beginning_is_read() -> None:
     id = ids.new()
     raw = bounce(PATHS.of(id), "5.1.1").replace(b"--b0--", b"--b0\r\n\r\n" + b"long\r\n" * 20_000)
-    async with imap_server() as server:
+    async with pymap() as server:
         await asyncio.to_thread(server.put, [raw])
         books = Books()
         await Poller(parse_imap_url(server.url), PATHS, books, max_size=16_384).run_once()
@@ -102,7 +103,7 @@ async def test_of_a_mail_that_is_too_large_the_beginning_is_read() -> None:
     "change", [("demopass", "wrong"), ("Returned", "Nowhere"), ("127.0.0.1", "127.0.0.1:1#")], ids=lambda one: one[1]
 )
 async def test_a_mailbox_that_cannot_be_used_says_so_without_the_password(change: tuple[str, str]) -> None:
-    async with imap_server() as server:
+    async with pymap() as server:
         await asyncio.to_thread(server.put, [])
         url = server.url.replace(*change)
         if "#" in url:

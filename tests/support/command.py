@@ -202,6 +202,16 @@ def answers(url: str) -> int:
         return 0
 
 
+async def fetched(url: str) -> Any:
+    """The JSON that a GET of *url* answers."""
+
+    def get() -> Any:
+        with urlopen(url, timeout=10) as response:
+            return json.load(response)
+
+    return await asyncio.to_thread(get)
+
+
 async def until_answers(url: str, timeout: float = 30.0) -> None:
     """Wait until a GET of *url* answers 200."""
 

@@ -34,6 +34,8 @@ class Accepted:
     at: float
     connection: int
     data: bytes = b""
+    #: Octets, as they came.
+    size: int = 0
 
 
 @dataclass(kw_only=True)
@@ -130,7 +132,7 @@ class SmtpServer:
         start = data.find(b"Message-ID: ") + 12
         message_id = data[start : data.find(b"\r\n", start)].decode() if start >= 12 else ""
         kept = data.replace(b"\r\n..", b"\r\n.") if self.keep_data else b""
-        mail = Accepted(message_id, recipient, sender, time.time(), connection, kept)
+        mail = Accepted(message_id, recipient, sender, time.time(), connection, kept, len(data))
         self.accepted.append(mail)
         if self._ledger is not None:
             line = {"message_id": message_id, "recipient": recipient, "sender": sender, "at": mail.at}

@@ -17,6 +17,7 @@ from clarion.domain.source import BullSource, NatsSource, RabbitSource
 from clarion.errors import Invalid
 from clarion.flows.bindings import make_ready
 
+ID = f"att_{'0' * 64}"
 NOW = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 ON = BullSource(queue="mailer-queue", jobs=("email-producer",))
 DATA = {
@@ -306,3 +307,43 @@ def test_a_path_comes_to_what_its_expression_comes_to(expression: str) -> None:
 def test_only_what_is_read_is_converted_and_nothing_else_is_missed(expression: str, wanted: object) -> None:
     (made,) = actions({"publish": {"kind": "nats", "subject": "a", "body": expression}})
     assert made.body == wanted
+
+
+def test_files_are_texts_or_an_expression() -> None:
+    def files(written: Any) -> Any:
+        (made,) = actions({"trigger": {"workflow": "w", "recipients": "data.to", "attachments": written}})
+        return made.attachments
+
+    assert files([{"url": "https://x.example/{{ data.orderId }}.pdf", "name": "{{ data.to }}.pdf"}, {"id": ID}]) == [
+        {"url": "https://x.example/o-7.pdf", "name": "Ada@example.com.pdf"},
+        {"id": ID},
+    ]
+    assert files("data.tags.map(tag, {'url': 'https://x.example/' + tag})") == [
+        {"url": "https://x.example/a"},
+        {"url": "https://x.example/b"},
+    ]
+    assert files("data.nested.x") == ()
+    for wrong, pointer in (("data.to", ""), ([{"url": "https://x.example/{{ data.no }}"}], "/0/url")):
+        with pytest.raises(Invalid) as raised:
+            files(wrong)
+        assert [fault.pointer for fault in raised.value.faults] == [f"/do/0/trigger/attachments{pointer}"]
+
+
+@pytest.mark.parametrize(
+    ("written", "pointer", "said"),
+    [
+        ({"url": "x"}, "", "must be a list"),
+        (["x"], "", "must be a list"),
+        ([{}], "/0", "either `id` or `url`"),
+        ([{"url": "x", "nam": "y"}], "/0/nam", "did you mean `name`"),
+        ([{"url": "https://x.example/", "inline": "a b"}], "/0/inline", "letters"),
+        ([{"id": "att_1"}], "/0/id", "not an id"),
+        ([{"url": "{{ data."}], "/0/url", ""),
+        ("data.", "", ""),
+    ],
+)
+def test_files_that_a_binding_cannot_name(written: Any, pointer: str, said: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        compiled({"trigger": {"workflow": "w", "recipients": "data.to", "attachments": written}})
+    assert [fault.pointer for fault in raised.value.faults] == [f"/do/0/trigger/attachments{pointer}"]
+    assert said in raised.value.faults[0].detail

@@ -66,11 +66,25 @@ def test_rates_of_domains(tmp_path: Path) -> None:
     assert sorted(rates_of(environ)) == ["domain:b.example", "domain:gmail.example"]
 
 
+def test_how_many_mails_at_once_go_to_a_domain(tmp_path: Path) -> None:
+    settings = _load(
+        tmp_path, '[email.domains."b.example"]\nrate = "5/s"\nat_once = 3\n[email.domains."c.example"]\nat_once = 1\n'
+    )
+    assert {name: one.at_once for name, one in settings.email.domains.items()} == {"b.example": 3, "c.example": 1}
+    assert sorted(rates_of(settings)) == ["domain:b.example"]
+    shown = {name: value for name, value, _ in effective(settings)}["email.domains"]
+    assert "5/s and 3 at once" in shown
+    environ = _load(tmp_path, CLARION_EMAIL_DOMAINS='{"c.example": {"at_once": 2}}')
+    assert environ.email.domains["c.example"].at_once == 2
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
         ('[email.domains."gmail.example"]\nrates = "20/s"', "did you mean `rate`"),
         ('[email.domains."gmail.example"]', "`rate` is missing"),
+        ('[email.domains."gmail.example"]\nat_once = 0', "from 1 to 1000"),
+        ('[email.domains."gmail.example"]\nat_once = true', "from 1 to 1000"),
         ('[email.domains."gmail.example"]\nrate = "20"', "did you mean 20/s"),
         ('[email.domains."a@b.example"]\nrate = "20/s"', "not a domain"),
         ('[email.domains.localhost]\nrate = "20/s"', "not a domain"),

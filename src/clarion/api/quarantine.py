@@ -81,7 +81,7 @@ async def redrive_many(services: Services, call: Call[RedriveQuarantined]) -> An
 
 
 def _redrive(services: Services, call: Call[Any]) -> Redrive:
-    return Redrive(Act(services.definitions), call.tenant_id, wake=services.wake)
+    return Redrive(Act(services.definitions, services.allowed), call.tenant_id, wake=services.wake)
 
 
 def _summary(row: Any) -> dict[str, object]:

@@ -19,6 +19,7 @@ from clarion.domain.suppression import SoftRule
 from clarion.domain.unsubscribe import Links
 from clarion.domain.vault import Vault
 from clarion.flows.chats import Chats
+from clarion.flows.attaching import Allowed
 from clarion.flows.definitions import Definitions
 from clarion.flows.retention import Ages, What
 from clarion.flows.webhooks import Webhooks
@@ -145,6 +146,11 @@ class Services:
     def chats(self) -> Chats:
         """What registers chats of recipients."""
         return Chats(Vault(self.secret, *self.old_secrets))
+
+    @property
+    def allowed(self) -> Allowed:
+        """Which files triggers may name."""
+        return Allowed(rules=self.attachments, guard=self.attachment_guard)
 
     @property
     def webhooks(self) -> Webhooks:

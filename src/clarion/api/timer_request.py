@@ -14,14 +14,17 @@ from clarion.domain.duration import parse_duration
 from clarion.domain.moment import FARTHEST
 from clarion.errors import Fault, Invalid
 from clarion.flows import publish_action, trigger_action
+from clarion.flows.attaching import Allowed
 
 
-def read(body: TimerBody, tenant_id: UUID, now: datetime) -> tuple[datetime | timedelta, list[Action]]:
+def read(
+    body: TimerBody, tenant_id: UUID, now: datetime, allowed: Allowed
+) -> tuple[datetime | timedelta, list[Action]]:
     """When (or how long from now) the timer fires, and what it does. Raises `Invalid` with every fault."""
     found: list[Fault] = []
     at = _time(body, now, found)
     actions = [action.from_json(one.model_dump(mode="json", by_alias=True, exclude_unset=True)) for one in body.actions]
-    found += _of_actions(actions, "/actions", tenant_id, now)
+    found += _of_actions(actions, "/actions", tenant_id, now, allowed)
     if found:
         raise faults.invalid(found)
     return at, actions
@@ -42,7 +45,9 @@ def _time(body: TimerBody, now: datetime, found: list[Fault]) -> datetime | time
     return now
 
 
-def _of_actions(actions: Sequence[Action], at: str, tenant_id: UUID, now: datetime) -> Iterator[Fault]:
+def _of_actions(
+    actions: Sequence[Action], at: str, tenant_id: UUID, now: datetime, allowed: Allowed
+) -> Iterator[Fault]:
     """What is wrong with *actions* already now. What they name may come to exist, or go, until they are done."""
     for number, one in enumerate(actions):
         place = f"{at}/{number}"
@@ -50,12 +55,12 @@ def _of_actions(actions: Sequence[Action], at: str, tenant_id: UUID, now: dateti
             match one:
                 case Trigger():
                     place = f"{place}/trigger"
-                    trigger_action.read(one, now)
+                    trigger_action.read(one, now, allowed)
                 case Publish():
                     place = f"{place}/publish"
                     publish_action.read(tenant_id, one, "a check")
                 case SetTimer():
-                    yield from _of_actions(one.actions, f"{place}/timer.set/actions", tenant_id, now)
+                    yield from _of_actions(one.actions, f"{place}/timer.set/actions", tenant_id, now, allowed)
         except Invalid as error:
             for fault in error.faults:
                 yield Fault(f"{place}{fault.pointer}", fault.detail, fault.code)

@@ -27,7 +27,7 @@ _TIMES = ("created_at", "updated_at", "fired_at", "cancelled_at")
 
 async def put(services: Services, call: Call[TimerBody]) -> Answer:
     """Set the timer, or give the one that is there the new time, actions and metadata: it is pending again."""
-    at, actions = timer_request.read(call.input, call.tenant_id, clock.now())
+    at, actions = timer_request.read(call.input, call.tenant_id, clock.now(), services.allowed)
     key = call.path["key"]
     if _id(key) is not None:
         raise BadId("a key cannot look like an id of a timer: `tmr_` and 32 hexadecimal digits")

@@ -18,7 +18,7 @@ from clarion.domain.attachment import Reference
 from clarion.domain.audience import Audience
 from clarion.domain.moment import faults_of_times
 from clarion.domain.workflow import Priority
-from clarion.flows import enclosures, trigger
+from clarion.flows import attaching, trigger
 
 _TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -35,7 +35,7 @@ async def read(services: Services, call: Call[TriggerBody], now: datetime) -> tu
     files: Sequence[Reference] = ()
     if body.attachments:
         given = [Reference(**one.model_dump()) for one in body.attachments]
-        files, in_files = enclosures.checked(given, services.attachments, services.attachment_guard)
+        files, in_files = attaching.checked(given, services.attachments, services.attachment_guard)
         wrong += in_files
     if wrong:
         raise faults.invalid(wrong)

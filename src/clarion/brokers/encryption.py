@@ -16,7 +16,7 @@ from clarion.errors import ConfigError
 #: What may stand behind ``?`` in an address: files in PEM.
 OPTIONS = ("ca_file", "cert_file", "key_file")
 #: What is encrypted from the beginning of its address on, by what is not.
-_ENCRYPTED = {"amqp": "amqps", "nats": "tls", "ws": "wss", "redis": "rediss"}
+ENCRYPTED = {"amqp": "amqps", "nats": "tls", "ws": "wss", "redis": "rediss"}
 #: How clients call these options themselves: two words for one thing would let one of them be passed over.
 _OTHER_NAMES = {
     **{"cafile": "ca_file", "certfile": "cert_file", "keyfile": "key_file"},
@@ -43,10 +43,10 @@ def split(url: str) -> tuple[str, Mapping[str, str]]:
                 f"{name} in the address of {parts.hostname}: certificates are always verified. Leave it out, and name "
                 "the file of the server's authority in ca_file"
             )
-    if options and parts.scheme in _ENCRYPTED:
+    if options and parts.scheme in ENCRYPTED:
         raise ConfigError(
             f"{' and '.join(options)} in the address of {parts.hostname} is for encryption, which {parts.scheme}:// is "
-            f"not: write {_ENCRYPTED[parts.scheme]}://"
+            f"not: write {ENCRYPTED[parts.scheme]}://"
         )
     rest = "&".join(pair for pair, name, _ in pairs if name not in OPTIONS)
     return urlunsplit(parts._replace(query=rest)), MappingProxyType(options)
@@ -54,7 +54,7 @@ def split(url: str) -> tuple[str, Mapping[str, str]]:
 
 def is_encrypted(url: str) -> bool:
     """Whether *url* says that all that is said there is encrypted."""
-    return urlsplit(url).scheme in _ENCRYPTED.values()
+    return urlsplit(url).scheme in ENCRYPTED.values()
 
 
 def context(options: Mapping[str, str]) -> ssl.SSLContext:
@@ -77,9 +77,9 @@ def context(options: Mapping[str, str]) -> ssl.SSLContext:
 def cut_off(url: str, said: str) -> str:
     """What an error *said*, and how to mend it where a server may have hung up on who does not speak TLS."""
     scheme = urlsplit(url).scheme
-    if scheme not in _ENCRYPTED or not any(word in said.lower() for word in ("reset", "closed", "eof")):
+    if scheme not in ENCRYPTED or not any(word in said.lower() for word in ("reset", "closed", "eof")):
         return said
-    return f"{said}. If it speaks TLS there, write {_ENCRYPTED[scheme]}://"
+    return f"{said}. If it speaks TLS there, write {ENCRYPTED[scheme]}://"
 
 
 def refusal(error: BaseException | None) -> str | None:

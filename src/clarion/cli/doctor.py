@@ -58,8 +58,9 @@ async def _examine(settings: Settings, nameserver: str | None, *, as_json: bool)
     from clarion.cli.checkup.mail import check_mail
     from clarion.cli.checkup.names import check_names
     from clarion.cli.checkup.providers import check_providers
+    from clarion.cli.checkup.wires import check_wires
 
-    findings = list(check_machine(settings))
+    findings = [*check_machine(settings), *check_wires(settings)]
     for finding in findings:
         _tell(finding, as_json=as_json)
     checks = (

@@ -49,6 +49,13 @@ class Remote:
         """What the API answers to *body* at *path*."""
         return self.call("POST", *path, body=body, headers=headers).content
 
+    def upload(self, content: bytes, *, name: str, type: str) -> Any:
+        """What the API answers to a file of the media type *type*, called *name*, with *content*."""
+        target = self._target(("attachments",), {"name": name})
+        # The same again is the same file, so it may be sent again.
+        headers = self._headers() | {"Content-Type": type}
+        return self._answered(*self._ask("POST", target, content, headers, again=True)).content
+
     def pages(self, *path: str, limit: int, **query: object) -> Iterator[dict[str, Any]]:
         """The first *limit* items of the list at *path*, page by page."""
         after: str | None = None
@@ -73,11 +80,7 @@ class Remote:
         given = {**self._headers(), **({"Content-Type": "application/json"} if said else {}), **(headers or {})}
         # What may have been done already is not asked for again, unless the API would know it again.
         again = method != "POST" or "Idempotency-Key" in given
-        response, raw = self._ask(method, self._target(path, query), said, given, again=again)
-        content = _read(raw)
-        if response.status >= 400:
-            raise Refused(response.status, content if isinstance(content, dict) else {})
-        return Reply(status=response.status, headers=dict(response.getheaders()), content=content)
+        return self._answered(*self._ask(method, self._target(path, query), said, given, again=again))
 
     def events(self, *path: str) -> Iterator[tuple[str, Any]]:
         """The server-sent events at *path*, name and data, until one is called ``end``; comes again when cut off."""
@@ -108,6 +111,12 @@ class Remote:
         kept, self._kept = self._kept, None
         if kept is not None:
             kept.close()
+
+    def _answered(self, response: http.client.HTTPResponse, raw: bytes) -> Reply:
+        content = _read(raw)
+        if response.status >= 400:
+            raise Refused(response.status, content if isinstance(content, dict) else {})
+        return Reply(status=response.status, headers=dict(response.getheaders()), content=content)
 
     def _ask(
         self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], *, again: bool

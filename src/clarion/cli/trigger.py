@@ -24,6 +24,18 @@ _Set = Annotated[
 _Payload = Annotated[
     str | None, typer.Option("--payload", metavar="FILE", help="The payload as a JSON file; - is standard input.")
 ]
+_Attach = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attach", metavar="FILE", help="A file that goes with its mails, or the URL of one. May be given often."
+    ),
+]
+_Inline = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inline", metavar="NAME=FILE", help="A picture that the mails' HTML shows as cid:NAME. May be given often."
+    ),
+]
 _Channel = Annotated[list[str] | None, typer.Option("--channel", help="Narrows the workflow's channels to these.")]
 _Priority = Annotated[str | None, typer.Option("--priority", help="critical, high, normal or low.")]
 _SendAt = Annotated[
@@ -44,6 +56,8 @@ def trigger(
     to: _To,
     set_: _Set = None,
     payload: _Payload = None,
+    attach: _Attach = None,
+    inline: _Inline = None,
     channel: _Channel = None,
     priority: _Priority = None,
     send_at: _SendAt = None,
@@ -61,10 +75,11 @@ def trigger(
     import uuid
 
     from clarion.cli.address import remote
+    from clarion.cli.attached import attached
     from clarion.cli.audience import read_payload, recipient
     from clarion.cli.table import Column, write_one
 
-    body = {
+    body: dict[str, object] = {
         "recipients": [recipient(one) for one in to],
         "payload": read_payload(payload, set_ or []),
         "channels": channel or None,
@@ -74,6 +89,8 @@ def trigger(
         "transaction_id": transaction_id,
     }
     system = remote(url, api_key, project, data_dir)
+    if attach or inline:
+        body["attachments"] = attached(system, attach or [], inline or [])
     accepted = system.post(
         *("workflows", workflow, "trigger"),
         body={name: value for name, value in body.items() if value is not None},

@@ -29,6 +29,8 @@ class Trigger:
     priority: str | None = None
     send_at: datetime | None = None
     expires_at: datetime | None = None
+    #: As in the body of a trigger: maps of what names each file that goes with its mails.
+    attachments: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from clarion import clock
 from clarion.domain.action import Action, CancelTimer, Publish, SetTimer, Trigger
 from clarion.errors import ClarionError, Invalid
 from clarion.flows import expand, publish_action, timer_action, trigger_action
+from clarion.flows.attaching import Allowed
 from clarion.flows.definitions import Definitions
 from clarion.flows.publications import add_publications
 from clarion.flows.timers import QUEUE as TIMERS
@@ -57,8 +58,10 @@ class Act:
     not. Publications carry an id made from the cause besides, for what lies beyond the transaction.
     """
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, allowed: Allowed | None = None) -> None:
+        """*allowed* says which files triggers may name; unless given, those that were uploaded."""
         self._definitions = definitions
+        self._allowed = allowed or Allowed()
 
     async def __call__(self, connection: Connection, deeds: Sequence[Deed]) -> Doings:
         """Do all of *deeds* in the caller's transaction, in their order. One that cannot be done leaves the others be.
@@ -79,11 +82,11 @@ class Act:
             if not isinstance(deed.action, Trigger):
                 continue
             try:
-                asked.append((deed.tenant_id, trigger_action.read(deed.action, now)))
+                asked.append((deed.tenant_id, trigger_action.read(deed.action, now, self._allowed)))
                 places.append(done)
             except Invalid as error:
                 done.error = error
-        accepted = await trigger_many(connection, asked, definitions=self._definitions)
+        accepted = await trigger_many(connection, asked, definitions=self._definitions, rules=self._allowed.rules)
         for done, one in zip(places, accepted, strict=True):
             if isinstance(one, UUID):
                 done.trigger_id = one

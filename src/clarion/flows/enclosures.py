@@ -1,7 +1,8 @@
 """The files of a trigger's mails: read or fetched once, made ready once, and shared by all of its mails.
 
 What was uploaded is read from the database, what is named by a URL is fetched when the first mail that wants it is
-about to go. Each worker does it once for a trigger, however many mails there are.
+about to go. Each worker does it once for a trigger, however many mails there are. How much it has in hand is bounded:
+files are lent, and where there is no room for more, more is read once some have come back.
 """
 
 from __future__ import annotations
@@ -12,23 +13,24 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
-from urllib.parse import unquote
 from uuid import UUID
 
 from clarion import clock
 from clarion.channels.base import Wanted
-from clarion.domain.attachment import Reference, Rules, clean_name, clean_type, digest_of
+from clarion.domain.attachment import Rules, clean_name, clean_type, digest_of
 from clarion.domain.outcome import Outcome, Reject, Retry
-from clarion.errors import Fault, Invalid
-from clarion.http.url_guard import Destination, UrlGuard, parse_url
+from clarion.errors import Invalid
+from clarion.flows.attaching import url_of
+from clarion.http.url_guard import UrlGuard
 from clarion.store import attachments
 from clarion.store.database import Pool
 
 if TYPE_CHECKING:
     from clarion.http.download import Downloads
 
-#: Octets of files that are kept for mails that may still come; the last ones used stay in any case.
-_KEPT = 64 * 1024 * 1024
+#: Octets of files that are in hand at once, in mails or for mails that may still come; more where one mail may have
+#: more than half of it. What they are made into takes up 1.4 times as much besides.
+_ROOM = 64 * 1024 * 1024
 #: How long it is remembered that files could not be had just now: a list of mails asks once.
 _TROUBLE_S = 5.0
 
@@ -50,6 +52,8 @@ class _Kept(Generic[T]):
     size: int
     #: On the monotonic clock: until when it counts; None is for ever.
     until: float | None = None
+    #: How many have it in hand.
+    users: int = 0
 
 
 class Enclosures(Generic[T]):
@@ -72,21 +76,63 @@ class Enclosures(Generic[T]):
         self._make = make
         self._kept: OrderedDict[Wanted, _Kept[T]] = OrderedDict()
         self._making: dict[Wanted, asyncio.Lock] = {}
+        self._room = max(_ROOM, 2 * rules.largest)
+        #: What is being read may be so large, all of it together.
+        self._expected = 0
+        self._freed = asyncio.Event()
 
     async def close(self) -> None:
         """Close what is open. May be called more than once."""
         if self._downloads is not None:
             await self._downloads.close()
 
-    async def get(self, wanted: Wanted) -> T | Outcome:
-        """The files of *wanted*, made ready; or what becomes of the mails that want them."""
+    @asynccontextmanager
+    async def lend(self, wanted: Wanted, *, wait: bool = True) -> AsyncIterator[T | Outcome | None]:
+        """The files of *wanted*, made ready; or what becomes of the mails that want them.
+
+        None, without *wait*, where there is no room for them before others have come back: who has some in hand does
+        not wait, so that all come to an end.
+        """
+        kept = await self._have(wanted, wait=wait)
+        try:
+            yield None if kept is None else kept.value
+        finally:
+            if kept is not None:
+                kept.users -= 1
+                self._let_go()
+                self._freed.set()
+
+    async def _have(self, wanted: Wanted, *, wait: bool) -> _Kept[T] | None:
+        """What is kept for *wanted*, with one more user."""
+        if not wait and wanted in self._making:
+            return None
         async with self._alone(wanted):
             kept = self._kept.get(wanted)
             if kept is None or (kept.until is not None and clock.monotonic() >= kept.until):
-                kept = self._kept[wanted] = await self._load(wanted)
+                if not await self._makes_room(wait=wait):
+                    return None
+                try:
+                    kept = self._kept[wanted] = await self._load(wanted)
+                finally:
+                    self._expected -= self._rules.largest
+                    self._freed.set()
             self._kept.move_to_end(wanted)
+            kept.users += 1
             self._let_go()
-            return kept.value
+            return kept
+
+    async def _makes_room(self, *, wait: bool) -> bool:
+        """Have room for the largest that may be read, and keep it free; False where there is none and nobody waits."""
+        while True:
+            self._let_go(self._rules.largest)
+            in_hand = self._expected + sum(kept.size for kept in self._kept.values())
+            if not in_hand or in_hand + self._rules.largest <= self._room:
+                self._expected += self._rules.largest
+                return True
+            if not wait:
+                return False
+            self._freed.clear()
+            await self._freed.wait()
 
     def _fetching(self) -> Downloads:
         if self._downloads is None:
@@ -122,15 +168,15 @@ class Enclosures(Generic[T]):
         found: list[Content] = []
         for reference in wanted.references:
             if reference.id is not None:
-                content, said, called = stored[reference.id], reference.type, reference.name or "attachment"
+                content, said, title = stored[reference.id], reference.type, reference.name or "attachment"
             else:
                 url = url_of(reference.url or "", self._rules, self._guard)
                 fetched = await self._fetching().get(url, most=max(left, 0))
                 if isinstance(fetched, Retry | Reject):
                     return fetched
-                content, said, called = fetched.body, reference.type or fetched.type, _called(reference, url)
+                content, said, title = fetched.body, reference.type or fetched.type, called(reference, url)
                 left -= len(content)
-            name = clean_name(called, self._rules.forbidden)
+            name = clean_name(title, self._rules.forbidden)
             found.append(Content(name, clean_type(said, name), content, reference.inline))
         if sum(len(one.content) for one in found) > self._rules.largest:
             raise Invalid(f"the files of one mail may have {self._rules.largest:,} octets", code="too_large")
@@ -146,50 +192,16 @@ class Enclosures(Generic[T]):
             raise Invalid(f"the file {gone[0]} is not kept any more", code="attachment_unavailable")
         return {id: contents[digest] for id, digest in digests.items()}
 
-    def _let_go(self) -> None:
-        size = sum(kept.size for kept in self._kept.values())
-        while len(self._kept) > 1 and (size > _KEPT or len(self._kept) > _MOST):
-            _, gone = self._kept.popitem(last=False)
-            size -= gone.size
+    def _let_go(self, more: int = 0) -> None:
+        """Drop what nobody has in hand, the oldest first, until there is room for *more*."""
+        size = self._expected + more + sum(kept.size for kept in self._kept.values())
+        for wanted, kept in list(self._kept.items()):
+            if size <= self._room and len(self._kept) <= _MOST:
+                return
+            if not kept.users:
+                del self._kept[wanted]
+                size -= kept.size
 
 
 #: Triggers whose files are kept at the same time, be they ever so small.
 _MOST = 256
-
-
-def url_of(text: str, rules: Rules, guard: UrlGuard) -> Destination:
-    """*text* as a URL that files may be fetched from. Raises `Invalid` (``url_not_allowed``)."""
-    url = parse_url(text)
-    guard.check(url)
-    if not rules.allows_host(url.host):
-        detail = f"{url.host} is not among those of the setting attachments.allowed_hosts"
-        raise Invalid(f"the URL is not allowed: {detail}", code="url_not_allowed")
-    return url
-
-
-def checked(references: Sequence[Reference], rules: Rules, guard: UrlGuard) -> tuple[list[Reference], list[Fault]]:
-    """*references* with cleaned names, and everything that is wrong with them, by their place in the request."""
-    good: list[Reference] = []
-    faults: list[Fault] = []
-    for index, one in enumerate(references):
-        try:
-            url = url_of(one.url, rules, guard) if one.url is not None else None
-        except Invalid as error:
-            faults.append(Fault(f"/attachments/{index}/url", error.message, error.code))
-            continue
-        called = one.name if url is None else _called(one, url)
-        try:
-            name = None if called is None else clean_name(called, rules.forbidden)
-        except Invalid as error:
-            faults.append(Fault(f"/attachments/{index}/name", error.message, error.code))
-            continue
-        good.append(one._replace(name=name))
-    names = [one.inline for one in good if one.inline is not None]
-    if len(set(names)) < len(names):
-        faults.append(Fault("/attachments", "two of them have the same `inline`", "duplicate_key"))
-    return good, faults
-
-
-def _called(reference: Reference, url: Destination) -> str:
-    """What a file that is fetched is called: by its trigger, or else by the last part of its URL."""
-    return reference.name or unquote(url.path.rpartition("/")[2]) or "attachment"

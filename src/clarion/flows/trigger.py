@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 
 from clarion import clock, ids
-from clarion.domain.attachment import Reference, Rules, digest_of
+from clarion.domain.attachment import Reference, Rules
 from clarion.domain.recipient import Recipient
 from clarion.domain.suggest import nearest
 from clarion.domain.workflow import Priority, Workflow
 from clarion.errors import Conflict, Fault, Invalid, NotFound, Unavailable
+from clarion.flows.attaching import attach
 from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, QUEUE
 from clarion.queue.job import lane_of
-from clarion.store import attachments, recipients, triggers, workflows
+from clarion.store import recipients, triggers, workflows
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -90,10 +91,10 @@ async def trigger(
             earlier = await _earlier(connection, tenant_id, request.idempotency_key, request.hash)
             if earlier is not None:
                 return earlier
+        if request.attachments:  # before the people, as whoever locks both does
+            request = await attach(connection, tenant_id, request, rules)
         if request.inline:
             await recipients.merge_many(connection, tenant_id, request.inline)
-        if request.attachments:
-            request = await attach(connection, tenant_id, request, rules)
         guess = definitions.latest(tenant_id, request.workflow)
         id = None if guess is None else await _guessed(connection, tenant_id, request, guess, definitions)
         if id is None:
@@ -101,31 +102,6 @@ async def trigger(
     log.info("trigger.accepted", trigger=ids.show(ids.Prefix.TRIGGER, id), workflow=request.workflow)
     wake(QUEUE)
     return Accepted(id, "accepted")
-
-
-async def attach(connection: Connection, tenant_id: UUID, request: Request, rules: Rules) -> Request:
-    """*request* with its files as they are now, and an id by which they are kept for it. Raises `Invalid`."""
-    id = request.id or ids.new()
-    digests = {one.id: digest_of(one.id) for one in request.attachments if one.id is not None}
-    found = await attachments.use(connection, tenant_id, digests.values(), id)
-    files: list[Reference] = []
-    faults: list[Fault] = []
-    size = 0
-    for index, one in enumerate(request.attachments):
-        if one.id is None:
-            files.append(one)
-        elif (row := found.get(digests[one.id])) is None:
-            detail = f"there is no file {one.id}: upload it first"
-            faults.append(Fault(f"/attachments/{index}/id", detail, "unknown_attachment"))
-        else:
-            size += row["size"]
-            files.append(one._replace(name=one.name or row["name"], type=one.type or row["type"]))
-    if size > rules.largest:
-        detail = f"they have {size:,} bytes together, where {rules.largest:,} are allowed"
-        faults.append(Fault("/attachments", detail, "too_large"))
-    if faults:
-        raise Invalid("The files of the request cannot be sent.", code=faults[0].code, faults=faults)
-    return replace(request, attachments=files, id=id)
 
 
 async def _guessed(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from clarion.domain.action import Trigger
+from clarion.domain.attachment_json import read_files
 from clarion.domain.audience_json import read_audience, read_own
 from clarion.domain.identifier import check_reference
 from clarion.domain.moment import faults_of_times
@@ -14,14 +15,15 @@ from clarion.domain.storable import pack
 from clarion.domain.suggest import one_of
 from clarion.domain.workflow import Channel, Priority
 from clarion.errors import Fault, Invalid
+from clarion.flows.attaching import Allowed, checked
 from clarion.flows.trigger import Request
 
 _PRIORITIES = {priority.label: priority for priority in Priority}
 _CHANNELS = frozenset(channel.value for channel in Channel)
 
 
-def read(action: Trigger, now: datetime) -> Request:
-    """The request that *action* makes at *now*.
+def read(action: Trigger, now: datetime, allowed: Allowed) -> Request:
+    """The request that *action* makes at *now*, with files that are *allowed*.
 
     Raises `Invalid` with every fault, at the pointers and with the codes of the body of a trigger.
     """
@@ -29,6 +31,10 @@ def read(action: Trigger, now: datetime) -> Request:
     faults = [*audience.faults, *faults_of_times(action.send_at, action.expires_at, now), *_of_words(action)]
     if action.metadata != {}:
         read_own(action.metadata, "/metadata", faults)
+    files = read_files(action.attachments, faults)
+    if files:
+        files, wrong = checked(files, allowed.rules, allowed.guard)
+        faults += wrong
     payload: Any = {}
     if isinstance(action.payload, Mapping):
         try:
@@ -51,6 +57,7 @@ def read(action: Trigger, now: datetime) -> Request:
         priority=_PRIORITIES[action.priority] if action.priority else None,
         send_at=action.send_at if action.send_at is not None and action.send_at > now else None,
         expires_at=action.expires_at,
+        attachments=files,
     )
 
 

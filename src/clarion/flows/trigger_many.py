@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from clarion import ids
+from clarion.domain.attachment import Rules
 from clarion.domain.identifier import check_identifier
 from clarion.domain.recipient import Recipient
 from clarion.errors import ClarionError, Invalid
+from clarion.flows import attaching
 from clarion.flows.definitions import Definitions
 from clarion.flows.expand import KIND, QUEUE
 from clarion.flows.trigger import Request, check_names, new_trigger, no_workflow
 from clarion.queue import add
 from clarion.queue.add import Alike
-from clarion.store import many_triggers, recipients, triggers
+from clarion.store import attachments, many_triggers, recipients, triggers
+from clarion.store.attachments import Name, Row
 from clarion.store.database import Connection
 
 Accepted = UUID | ClarionError
+
+_RULES = Rules()
 
 
 @dataclass(slots=True)
@@ -27,27 +32,40 @@ class _Batch:
     """What is known while the requests are judged, one after the other."""
 
     names: many_triggers.Names
+    #: Files that the requests name, and which of them the accepted ones do.
+    files: Mapping[Name, Row]
+    rules: Rules
     triggers: list[tuple[triggers.NewTrigger, int]] = field(default_factory=list)
+    uses: list[tuple[Name, UUID]] = field(default_factory=list)
     #: People described by the requests that were accepted so far, by tenant and id.
     people: dict[UUID, dict[str, Recipient]] = field(default_factory=lambda: defaultdict(dict))
 
 
 async def trigger_many(
-    connection: Connection, asked: Sequence[tuple[UUID, Request]], *, definitions: Definitions
+    connection: Connection,
+    asked: Sequence[tuple[UUID, Request]],
+    *,
+    definitions: Definitions,
+    rules: Rules = _RULES,
 ) -> list[Accepted]:
     """Store the requests of several tenants as if one came after the other; the id of each, or why not, in their order.
+
+    Their files are held against *rules*.
 
     Call it in a transaction, and ring for `expand.QUEUE` after its commit. Idempotency keys are not looked at.
     """
     if not asked:
         return []
-    batch = _Batch(await _look_up(connection, asked))
+    named = {name for tenant_id, request in asked for name in attaching.names(tenant_id, request.attachments)}
+    files = await attachments.use(connection, named) if named else {}
+    batch = _Batch(await _look_up(connection, asked), files, rules)
     accepted = [
         await _judge(connection, batch, id, tenant_id, request, definitions)
         for id, (tenant_id, request) in zip(ids.new_many(len(asked)), asked, strict=True)
     ]
     for tenant_id, people in sorted(batch.people.items()):  # in order, as everybody locks them
         await recipients.merge_many(connection, tenant_id, list(people.values()))
+    await attachments.keep(connection, batch.uses)
     if batch.triggers:
         await many_triggers.accept(connection, batch.triggers)
         await add.add_alike(connection, queue=QUEUE, kind=KIND, jobs=[_job(new) for new, _ in batch.triggers])
@@ -75,9 +93,13 @@ async def _judge(
     topics = {key for key in request.topics if (tenant_id, key) in names.members}
     try:
         check_names(request, workflow, unknown=unknown, topics=topics)
+        if request.attachments:
+            files = attaching.known(tenant_id, request.attachments, batch.files, batch.rules)
+            request = replace(request, attachments=files)
         new = new_trigger(tenant_id, request, workflow, version_id, id=id)
     except Invalid as error:
         return error
+    batch.uses += attaching.uses(tenant_id, request.attachments, id)
     for person in request.inline:
         earlier = described.get(person.id)
         batch.people[tenant_id][person.id] = person if earlier is None else earlier.overlaid(person)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from clarion.domain.address import domain_of, parse_email
 from clarion.domain.rate import Rate
@@ -11,17 +14,38 @@ from clarion.domain.suggest import did_you_mean
 from clarion.errors import Invalid
 from clarion.project.setting_types import entry, names, rate, table
 
+MOST: Final = 1_000
+
+_KEYS: Final = ("rate", "at_once")
 _EXAMPLE = '[email.domains."gmail.com"] rate = "20/s"'
 
 
-def rates(value: object) -> dict[str, Rate]:
-    """Tables of domains with a ``rate`` each, or text such as ``gmail.com=20/s, corp.example=1/s``."""
-    found: dict[str, Rate] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What is said of one domain."""
+
+    rate: Rate | None = None
+    #: Mails that are on their way there at the same time, from one worker process.
+    at_once: int | None = None
+
+    def __str__(self) -> str:
+        at_once = None if self.at_once is None else f"{self.at_once} at once"
+        return " and ".join(str(one) for one in (self.rate, at_once) if one is not None)
+
+
+def limits(value: object) -> dict[str, Limit]:
+    """Tables of domains with a ``rate``, ``at_once`` or both, or text such as ``gmail.com=20/s, corp.example=1/s``."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ValueError('it is not JSON; expected for example {"gmail.com": {"at_once": 5}}') from None
+    found: dict[str, Limit] = {}
     for name, given in table(value, _EXAMPLE).items():
         domain = entry(name, _domain, name)
         if domain in found:
             raise ValueError(f"{name[:64]}: it is there twice")
-        found[domain] = entry(name, _rate, given)
+        found[domain] = entry(name, _limit, given)
     return found
 
 
@@ -43,12 +67,17 @@ def _domain(text: object) -> str:
         raise ValueError("it is not a domain that mail can go to") from None
 
 
-def _rate(value: object) -> Rate:
+def _limit(value: object) -> Limit:
+    if isinstance(value, Limit):
+        return value
     if not isinstance(value, Mapping):
-        return rate(value)
+        return Limit(rate=rate(value))
     for key in value:
-        if key != "rate":
-            raise ValueError(f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), ['rate'])}")
-    if "rate" not in value:
-        raise ValueError("`rate` is missing: how fast mails go there")
-    return rate(value["rate"])
+        if key not in _KEYS:
+            raise ValueError(f"unknown setting `{str(key)[:64]}`; {did_you_mean(str(key), _KEYS)}")
+    if not value:
+        raise ValueError("`rate` is missing: how fast mails go there; or `at_once`: how many at the same time")
+    at_once = value.get("at_once")
+    if at_once is not None and (not isinstance(at_once, int) or isinstance(at_once, bool) or not 0 < at_once <= MOST):
+        raise ValueError(f"at_once: expected a whole number from 1 to {MOST}")
+    return Limit(rate=rate(value["rate"]) if "rate" in value else None, at_once=at_once)

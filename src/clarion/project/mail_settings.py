@@ -59,6 +59,13 @@ class Bounces(Group):
     """How mails that come back to `email.bounce_address` are read: workers with `--bounces` do it."""
 
     listen: Listen | None = a(None, "where to listen for them as a mail server, such as `0.0.0.0:25`; absent: nowhere")
+    tls_certificate: str | None = a(
+        None,
+        "a PEM file with the certificate, and its chain, by which the listener offers encryption (STARTTLS); read anew "
+        "when it changes; absent: it does not encrypt",
+        min_length=1,
+    )
+    tls_key: str | None = a(None, "the PEM file of its key", min_length=1)
     imap_url: ImapUrl | None = a(
         None, "the mailbox that they come to: `imaps://user:password@host:993/INBOX`; absent: none"
     )
@@ -68,7 +75,12 @@ class Bounces(Group):
         min_length=1,
         max_length=200,
     )
-    imap_every: Duration = a(MINUTE, "how often the mailbox is looked into", ge=SECOND, le=24 * HOUR)
+    imap_every: Duration = a(
+        MINUTE,
+        "how often the mailbox is looked into while its server does not tell that mail comes (IMAP IDLE)",
+        ge=SECOND,
+        le=24 * HOUR,
+    )
     max_size: int = a(
         MIB,
         "octets of one mail: a larger one is refused, and of one in the mailbox no more is read",
@@ -99,6 +111,11 @@ def lacking(values: Mapping[str, object], origins: Mapping[str, str], lines: Map
         if values.get(name) and not values.get("email.bounce_address"):
             message = f"{name} is of no use without email.bounce_address"
             yield Mistake(**place_of(name, origins, lines), message=message, hint="set where mails come back to")
+    pair = ("bounces.tls_certificate", "bounces.tls_key")
+    for name, other in (pair, pair[::-1], (pair[0], "bounces.listen")):
+        if values.get(name) and not values.get(other):
+            message = f"{name} is of no use without {other}"
+            yield Mistake(**place_of(name, origins, lines), message=message, hint=f"set {other} too")
     for name in ("tracking.opens", "tracking.clicks"):
         if values.get(name) and not values.get("public_url"):
             message = f"{name} is of no use without public_url"

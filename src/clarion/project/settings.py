@@ -44,7 +44,7 @@ ApiKey = Annotated[SecretStr, BeforeValidator(types.api_key)]
 Pepper = Annotated[SecretStr, BeforeValidator(types.pepper)]
 Rates = Annotated[Mapping[str, Any], BeforeValidator(types.rates)]
 NamedRates = Annotated[Mapping[str, Any], BeforeValidator(category_types.rates)]
-DomainRates = Annotated[Mapping[str, Any], BeforeValidator(domain_types.rates)]
+DomainLimits = Annotated[Mapping[str, Any], BeforeValidator(domain_types.limits)]
 Caps = Annotated[Mapping[str, Any], BeforeValidator(category_types.caps)]
 AtOnce = Annotated[Mapping[str, int], BeforeValidator(types.at_once)]
 Endpoints = Annotated[tuple[Any, ...], BeforeValidator(types.endpoints)]
@@ -86,10 +86,11 @@ class Email(Group):
         "`selector` and `key_file`, and `ed25519_selector` and `ed25519_key_file` where they are to be signed by such "
         "a key as well; in the environment the same as JSON",
     )
-    domains: DomainRates = a(
+    domains: DomainLimits = a(
         {},
-        'how fast mails go to a domain, by all workers together: a table `[email.domains."gmail.com"]` with a `rate`'
-        " such as `20/s`; in the environment `gmail.com=20/s, corp.example=1/s`",
+        'how mails go to a domain: a table `[email.domains."gmail.com"]` with a `rate` such as `20/s`, by all workers '
+        "together, or `at_once` (1 to 1000), how many are on their way there from one worker process at the same time, "
+        "or both; in the environment `gmail.com=20/s, corp.example=1/s`, or the same as JSON",
     )
     bounce_address: BounceAddress | None = a(
         None,

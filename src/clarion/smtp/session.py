@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import cast
 
 from clarion.smtp.commands import Refusal, parse_mail, parse_rcpt
+from clarion.smtp.content import unstuffed
 from clarion.smtp.intake import Arrival, Intake, Limits, Manners
 
-#: RFC 5321 §4.5.3.1.6 allows 1,000 octets with the CRLF; real servers refuse more, so a sender should learn it here.
-_LONGEST_TEXT_LINE = 998
 _LONGEST_COMMAND = 4096
 _MOST_ERRORS = 50
 
@@ -133,7 +132,7 @@ class Connection(asyncio.Protocol):
         command = self._commands.get(line[:4].upper())
         try:
             if command is None or b"\n" in line or line[4:5] not in (b"", b" "):
-                raise Refusal(b"500 5.5.1 Unknown command")
+                command = self._other
             self._reply(command(line))
         except Refusal as refusal:
             self._refuse(refusal.reply)
@@ -166,17 +165,12 @@ class Connection(asyncio.Protocol):
         return following
 
     def _checked(self, content: bytes) -> bytes:
-        """The mail with its dots unstuffed (RFC 5321 §4.5.2). Raises `Refusal` for what others would refuse or mend."""
         if self._too_large or len(content) > self._limits.size:
             raise Refusal(b"552 5.3.4 Mail is larger than %d bytes" % self._limits.size)
-        lines = content.split(b"\r\n")
-        if content.count(b"\n") != len(lines) - 1 or content.count(b"\r") != len(lines) - 1:
-            raise Refusal(b"554 5.6.0 Bare CR or LF in the mail: lines must end in CRLF")
-        if max(map(len, lines)) > _LONGEST_TEXT_LINE + 1:
-            raise Refusal(b"554 5.6.0 Line longer than 998 octets (RFC 5321 4.5.3.1.6)")
-        if b"\r\n." in content or content.startswith(b"."):
-            content = content.removeprefix(b".").replace(b"\r\n.", b"\r\n")
-        return content
+        return unstuffed(content)
+
+    def _other(self, line: bytes) -> bytes:
+        raise Refusal(b"500 5.5.1 Unknown command")
 
     def _ehlo(self, line: bytes) -> bytes:
         self._helo(line)

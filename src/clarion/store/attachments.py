@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,8 @@ _SQL = sql.load(__file__)
 
 #: A file: digest, name, type, size and created_at; of `put` also whether it is new.
 Row = Mapping[str, Any]
+#: Whose it is, and its digest.
+Name = tuple[UUID, bytes]
 
 
 async def put(connection: Connection, tenant_id: UUID, digest: bytes, *, name: str, type: str, content: bytes) -> Row:
@@ -29,10 +31,17 @@ async def get(connection: Connection, tenant_id: UUID, digest: bytes) -> Row | N
     return row
 
 
-async def use(connection: Connection, tenant_id: UUID, digests: Iterable[bytes], trigger_id: UUID) -> dict[bytes, Row]:
-    """Note that a trigger names these; those that there are, by digest, without their content."""
-    rows: Sequence[Row] = await connection.fetch(_SQL["use"], tenant_id, sorted(set(digests)), trigger_id)
-    return {row["digest"]: row for row in rows}
+async def use(connection: Connection, named: Collection[Name]) -> dict[Name, Row]:
+    """Those of the files *named* that there are, without their content: they stay until the transaction ends."""
+    rows: Sequence[Row] = await connection.fetch(_SQL["use"], *zip(*sorted(set(named)), strict=True)) if named else ()
+    return {(row["tenant_id"], row["digest"]): row for row in rows}
+
+
+async def keep(connection: Connection, uses: Collection[tuple[Name, UUID]]) -> None:
+    """Note which triggers, by their ids, name which files, of those that `use` answered: each pair once."""
+    if uses:
+        columns = zip(*((*name, trigger_id) for name, trigger_id in sorted(uses)), strict=True)
+        await connection.execute(_SQL["keep"], *columns)
 
 
 async def contents(connection: Connection, tenant_id: UUID, digests: Iterable[bytes]) -> dict[bytes, bytes]:

@@ -8,16 +8,18 @@ RETURNING digest, name, type, size, created_at, xmax = 0 AS is_new
 SELECT digest, name, type, size, created_at FROM attachment WHERE tenant_id = $1 AND digest = $2
 
 -- name: use
--- From here on they stay until the trigger has ended. Locked in the order of their digests.
+-- Until the transaction ends nobody removes them. Locked in the order of their names.
 WITH held AS MATERIALIZED (
-    SELECT digest FROM attachment WHERE tenant_id = $1 AND digest = ANY ($2::bytea[]) ORDER BY digest FOR UPDATE
-), used AS (
-    UPDATE attachment a SET used_at = clock_timestamp() FROM held h WHERE a.tenant_id = $1 AND a.digest = h.digest
-    RETURNING a.digest, a.name, a.type, a.size
-), noted AS (
-    INSERT INTO attachment_use (tenant_id, digest, trigger_id) SELECT $1, digest, $3::uuid FROM held
+    SELECT a.tenant_id, a.digest FROM attachment a
+    JOIN unnest($1::uuid[], $2::bytea[]) AS g (tenant_id, digest) USING (tenant_id, digest)
+    ORDER BY a.tenant_id, a.digest FOR UPDATE OF a
 )
-SELECT digest, name, type, size FROM used
+UPDATE attachment a SET used_at = clock_timestamp() FROM held h WHERE a.tenant_id = h.tenant_id AND a.digest = h.digest
+RETURNING a.tenant_id, a.digest, a.name, a.type, a.size
+
+-- name: keep
+-- From here on they stay until the triggers have ended.
+INSERT INTO attachment_use (tenant_id, digest, trigger_id) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[])
 
 -- name: contents
 SELECT digest, content FROM attachment WHERE tenant_id = $1 AND digest = ANY ($2::bytea[])

@@ -12,6 +12,7 @@ from clarion.api.schema.moment import WrittenMoment
 from clarion.api.schema.recipients import RecipientFields
 from clarion.domain import identifier
 from clarion.domain.attachment import MOST_FILES, check_inline, digest_of
+from clarion.domain.attachment_json import LONGEST_SAID, LONGEST_TYPE, LONGEST_URL
 from clarion.domain.audience import MOST_RECIPIENTS, NAMELESS, TOO_MANY
 
 TriggerStatus = Literal["accepted", "expanding", "running", "completed", "cancelled"]
@@ -75,16 +76,16 @@ class AttachedFile(Request):
     """A file that goes with the mails: one that was uploaded, or one that is fetched when they are sent."""
 
     id: Annotated[str, checked(_is_id)] | None = Field(None, description="As `POST /v1/attachments` answered it.")
-    url: Annotated[str, Field(max_length=2_000)] | None = Field(
+    url: Annotated[str, Field(max_length=LONGEST_URL)] | None = Field(
         None, description="Of a host that `attachments.allowed_hosts` names."
     )
-    name: Annotated[str, Field(min_length=1, max_length=1_000)] | None = Field(
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_SAID)] | None = Field(
         None, description="Under which it arrives; unless said, as it is called where it comes from."
     )
     inline: Annotated[str, checked(check_inline)] | None = Field(
         None, description='By which the mail\'s HTML shows it: `<img src="cid:…">`.'
     )
-    type: Annotated[str, Field(max_length=128)] | None = Field(None, description="Its media type.")
+    type: Annotated[str, Field(max_length=LONGEST_TYPE)] | None = Field(None, description="Its media type.")
 
     @model_validator(mode="after")
     def _is_one(self) -> AttachedFile:

@@ -1,4 +1,4 @@
-"""A mailbox for the bounce address, read by IMAP (RFC 3501) every so often.
+"""A mailbox for the bounce address, read by IMAP (RFC 3501).
 
 A mail is marked as read, or moved, once what it says is committed. Whatever happens in between, it is looked at again,
 and what it says counts once.
@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import structlog
 
 from clarion.channels.bounces.listener import Take
-from clarion.channels.bounces.mailbox import Mailbox
+from clarion.channels.bounces.mailbox import Mailbox, quoted
 from clarion.channels.bounces.reading import Reader
 from clarion.channels.email.settings import is_loopback
 from clarion.domain.return_path import ReturnPaths
@@ -80,15 +80,17 @@ class _Session:
     def open(self) -> None:
         box = self._mailbox
         if box.implicit_tls:
-            self._imap = imaplib.IMAP4_SSL(box.host, box.port, ssl_context=_context(), timeout=_PATIENCE_S)
+            self._imap = imaplib.IMAP4_SSL(
+                box.host, box.port, ssl_context=ssl.create_default_context(), timeout=_PATIENCE_S
+            )
         else:
             self._imap = imaplib.IMAP4(box.host, box.port, timeout=_PATIENCE_S)
             if not is_loopback(box.host):
-                self._imap.starttls(_context())
+                self._imap.starttls(ssl.create_default_context())
         self._imap.login(box.user, box.password)
         said = b" ".join(_sure(self._imap.capability(), "capability"))  # more is offered to who is logged in
         self._able = frozenset(said.upper().split())
-        _sure(self._imap.select(_quoted(box.folder)), "select")
+        _sure(self._imap.select(quoted(box.folder)), "select")
 
     def fetch(self) -> list[tuple[bytes, bytes]]:
         """The next mails that are new: their numbers, and their octets up to the limit."""
@@ -111,11 +113,11 @@ class _Session:
         if done is None:
             _sure(self._imap.uid("STORE", numbers, "+FLAGS.SILENT", r"(\Seen)"), "store")
             return
-        self._imap.create(_quoted(done))  # says no when it is there
+        self._imap.create(quoted(done))  # says no when it is there
         if b"MOVE" in self._able:
-            _sure(self._imap.uid("MOVE", numbers, _quoted(done)), "move")
+            _sure(self._imap.uid("MOVE", numbers, quoted(done)), "move")
             return
-        _sure(self._imap.uid("COPY", numbers, _quoted(done)), "copy")
+        _sure(self._imap.uid("COPY", numbers, quoted(done)), "copy")
         _sure(self._imap.uid("STORE", numbers, "+FLAGS.SILENT", r"(\Seen \Deleted)"), "store")
         if b"UIDPLUS" in self._able:
             _sure(self._imap.uid("EXPUNGE", numbers), "expunge")
@@ -144,11 +146,3 @@ def _sure(answer: tuple[str, Sequence[object]], what: str) -> list[bytes]:
         text = said[0] if said and isinstance(said[0], bytes) else b""
         raise imaplib.IMAP4.error(f"{what}: {kind} {text[:200].decode('utf-8', 'replace')}")
     return said  # type: ignore[return-value]
-
-
-def _quoted(folder: str) -> str:
-    return '"' + folder.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _context() -> ssl.SSLContext:
-    return ssl.create_default_context()

@@ -7,15 +7,16 @@ for once what it says is committed: a server that was told to try again later ke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from clarion import clock
 from clarion.channels.bounces.reading import Reader, Reading
 from clarion.domain.return_path import ReturnPaths
+from clarion.smtp.encryption import Certificate, Encryptable
 from clarion.smtp.intake import Answering, Arrival, Limits, Manners
 from clarion.smtp.session import Connection
 
@@ -35,8 +36,20 @@ _BURST: Final = 50
 class Listener:
     """The server, at a host and a port (0: a free one), such as ``0.0.0.0:25``."""
 
-    def __init__(self, paths: ReturnPaths, take: Take, *, at: str, max_size: int, rate: int) -> None:
-        """*max_size* is the largest mail in octets, *rate* how many mails a minute are taken from all clients."""
+    def __init__(
+        self,
+        paths: ReturnPaths,
+        take: Take,
+        *,
+        at: str,
+        max_size: int,
+        rate: int,
+        certificate: Certificate | None = None,
+    ) -> None:
+        """*max_size* is the largest mail in octets, *rate* how many mails a minute are taken from all clients.
+
+        With a *certificate* it offers encryption, to those who want it.
+        """
         host, _, port = at.rpartition(":")
         self._host, self.port = host.removeprefix("[").removesuffix("]"), int(port)
         self._intake = _Intake(Reader(paths), take)
@@ -51,6 +64,7 @@ class Listener:
             refuse=self._pace.refuse,
             refuse_recipient=self._refuse,
         )
+        self._certificate = certificate
         self._connections: set[Connection] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -78,11 +92,7 @@ class Listener:
         """What listens; None when *stopping* was set before it could."""
         while not stopping.is_set():
             try:
-                return await asyncio.get_running_loop().create_server(
-                    lambda: Connection(self._intake, self._limits, self._connections, self._manners),
-                    self._host,
-                    self.port,
-                )
+                return await asyncio.get_running_loop().create_server(self._connection, self._host, self.port)
             except OSError as error:
                 log.warning(
                     "bounces.not_listening", host=self._host, port=self.port, error=error.strerror or str(error)
@@ -91,6 +101,12 @@ class Listener:
                 async with asyncio.timeout(_AGAIN_S):
                     await stopping.wait()
         return None
+
+    def _connection(self) -> Connection:
+        given = self._intake, self._limits, self._connections, self._manners
+        if self._certificate is None:
+            return Connection(*given)
+        return Encryptable(*given, certificate=self._certificate, run=self._intake.do)
 
     def _refuse(self, recipient: bytes) -> bytes | None:
         return None if self._paths.read(recipient) else b"550 5.1.1 No such address here"
@@ -128,8 +144,12 @@ class _Intake:
             return
         for connection in waiting:
             connection.hold()
+        self.do(self._note(arrivals, waiting))
+
+    def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have *work* done, while there is a server."""
         assert self.tasks is not None
-        self.tasks.create_task(self._note(arrivals, waiting))
+        self.tasks.create_task(work)
 
     async def _note(self, arrivals: Sequence[Arrival], waiting: Sequence[Answering]) -> None:
         first: int | None = None

@@ -48,3 +48,8 @@ def parse_imap_url(url: str, *, done: str | None = None) -> Mailbox:
         folder=folder,
         done=done,
     )
+
+
+def quoted(text: str) -> str:
+    """*text*, printable and ASCII, as a quoted string of IMAP (RFC 3501 §4.3)."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

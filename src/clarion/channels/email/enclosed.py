@@ -11,6 +11,8 @@ from clarion.channels.email.body import in_lines
 
 #: Characters of a parameter's value that is split into several (RFC 2231 §3).
 _PIECE = 60
+#: Octets that are encoded at once: whole lines.
+_AT_ONCE = 57 * 8_192
 
 
 class File:
@@ -72,8 +74,17 @@ class Enclosed:
                 continue
             for file in files:
                 yield f"\r\n--{boundary}\r\n{_fields(file)}\r\n".encode()
-                yield in_lines(b2a_base64(file.content, newline=False))
+                yield from _in_base64(file.content)
             yield f"\r\n--{boundary}--\r\n".encode()
+
+
+def _in_base64(content: bytes) -> Iterator[bytes]:
+    """*content* in lines, piece by piece: what it is made of on the way is four times as large as itself."""
+    view = memoryview(content)
+    for start in range(0, len(content), _AT_ONCE):
+        if start:
+            yield b"\r\n"
+        yield in_lines(b2a_base64(view[start : start + _AT_ONCE], newline=False))
 
 
 def _fields(file: File) -> str:

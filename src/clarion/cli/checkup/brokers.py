@@ -23,7 +23,7 @@ async def check_brokers(settings: Settings) -> AsyncIterator[Finding]:
     One that is away may come back by itself and is a warning; one that does not let us in, or cannot do what is
     needed, fails.
     """
-    for name, address in _configured(settings).items():
+    for name, address in configured(settings).items():
         servers = address.split(",") if address.count("://") > 1 else [address]
         answers = [await _asked(name, server) for server in servers]
         worst = max((answer.level for answer in answers), key=list(Level).index)
@@ -31,7 +31,7 @@ async def check_brokers(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(what=name, level=worst, says="; ".join(one.says for one in told), how=told[0].how)
 
 
-def _configured(settings: Settings) -> Mapping[str, str]:
+def configured(settings: Settings) -> Mapping[str, str]:
     """What each is called → its address, which may hold a password."""
     single = {"RabbitMQ": settings.amqp_url, "NATS": settings.nats_url, "Redis": settings.redis_url}
     named = {f"broker {name}": address for name, address in settings.brokers.items()}

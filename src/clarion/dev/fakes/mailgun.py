@@ -109,21 +109,26 @@ class MailgunFake(Fake):
 
     async def _send_parts(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
-        form = await _form(request)
-        return await self.faults.handle(request, lambda: self._take_parts(request, form))
+        files: list[Mapping[str, str]] = []
+        form = await _form(request, files)
+        return await self.faults.handle(request, lambda: self._take_parts(request, form, files))
 
-    async def _take_parts(self, request: web.Request, form: Form) -> web.Response:
+    async def _take_parts(self, request: web.Request, form: Form, files: Sequence[Mapping[str, str]]) -> web.Response:
         refusal = self._refused(request) or rules.refusal_of_parts(form)
         if refusal is not None:
             return _refusal(refusal)
         sender, subject, text = (rules.text(form, name) for name in ("from", "subject", "text"))
         id = rules.text(form, "h:Message-Id") or self._new_id()
-        return self._take(form, id=id, sender=sender, subject=subject, message=text)
+        return self._take(form, id=id, sender=sender, subject=subject, message=text, files=files)
 
-    def _take(self, form: Form, *, id: str, sender: str, subject: str, message: str) -> web.Response:
+    def _take(
+        self, form: Form, *, id: str, sender: str, subject: str, message: str, files: Sequence[Mapping[str, str]] = ()
+    ) -> web.Response:
         variables = {name[2:]: rules.text(form, name) for name in form if name.startswith("v:")}
         for address in rules.recipients(form):
-            taken = Taken(id=id, to=address, sender=sender, subject=subject, message=message, variables=variables)
+            taken = Taken(
+                id=id, to=address, sender=sender, subject=subject, message=message, variables=variables, files=files
+            )
             self.taken.append(taken)
             if self._reports:
                 self.later(self._report_all(taken.id))
@@ -187,13 +192,18 @@ class MailgunFake(Fake):
         return web.json_response({"answered": answered})
 
 
-async def _form(request: web.Request) -> Form:
-    """The fields of a form, in either of the two ways in which forms are posted."""
+async def _form(request: web.Request, files: list[Mapping[str, str]] | None = None) -> Form:
+    """The fields of a form, in either of the two ways in which forms are posted; what goes with a mail is put into
+    *files* as well."""
     form: dict[str, list[str | bytes]] = {}
     for name, value in (await request.post()).items():
         if isinstance(value, web.FileField):
             with value.file as file:
-                form.setdefault(name, []).append(file.read())
+                content = file.read()
+            form.setdefault(name, []).append(content)
+            if files is not None and name in ("attachment", "inline"):
+                about = {"field": name, "name": value.filename, "type": value.content_type}
+                files.append(about | {"content": base64.b64encode(content).decode()})
         else:
             form.setdefault(name, []).append(value if isinstance(value, str) else bytes(value))
     return form

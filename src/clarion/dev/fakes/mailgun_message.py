@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,9 @@ class Taken:
     #: The whole message, where it came as one.
     message: str
     variables: Mapping[str, str]
+    #: Files of a message in parts: `field` (``attachment``, or ``inline``, which HTML calls by its name), `name`,
+    #: `type` and `content`, in base64.
+    files: Sequence[Mapping[str, str]] = ()
     #: What has been told of it.
     events: list[dict[str, Any]] = field(default_factory=list)
 

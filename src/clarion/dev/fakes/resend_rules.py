@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
+from typing import Any
 
 #: Addresses of this top domain, which is nobody's (RFC 6761), are no addresses to the fake.
 REFUSED_DOMAIN = ".invalid"
@@ -82,11 +83,17 @@ def signature(secret: str, id: str, timestamp: str, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
 
 
+def content_of(attachment: Mapping[str, Any]) -> bytes:
+    """The octets of *attachment*: in base64, or as a list of numbers, as Resend's library describes it. Raises."""
+    content = attachment["content"]
+    return bytes(content) if isinstance(content, list) else base64.b64decode(content, validate=True)
+
+
 def _attachments_refused(attachments: object) -> Refusal | None:
-    """Each with a name, and content in base64 or a path of a file that is hosted."""
+    """Each with a name, and content or a path of a file that is hosted."""
     for one in attachments if isinstance(attachments, list) else ():
         try:
-            if not one["filename"] or ("path" not in one and not base64.b64decode(one["content"], validate=True)):
+            if not one["filename"] or ("path" not in one and not content_of(one)):
                 raise ValueError
         except (KeyError, TypeError, ValueError):
             return Refusal(422, "invalid_attachment", "Attachment must have either a `content` or `path`.")
