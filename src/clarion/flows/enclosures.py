@@ -20,7 +20,7 @@ from clarion.channels.base import Wanted
 from clarion.domain.attachment import Rules, clean_name, clean_type, digest_of
 from clarion.domain.outcome import Outcome, Reject, Retry
 from clarion.errors import Invalid
-from clarion.flows.attaching import url_of
+from clarion.flows.attaching import called, url_of
 from clarion.http.url_guard import UrlGuard
 from clarion.store import attachments
 from clarion.store.database import Pool
