@@ -92,7 +92,12 @@ class Encryptable(Connection):
         """See `Answering`."""
         super().answer(first_id)
         if self._agreed and not self._closing:
+            self._transport.pause_reading()  # which an answer to mails before it may have ended
             self._run(self._encrypt())
+
+    def resume_writing(self) -> None:
+        if not self._agreed:
+            super().resume_writing()
 
     def close(self, reason: bytes) -> None:
         """End the conversation with *reason*; in the middle of agreeing on keys, without."""
