@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.command import Program
@@ -59,7 +60,7 @@ async def attached(house: House, content: bytes, people: int) -> str:
     return await house.trigger({"recipients": recipients, "attachments": [{"id": reply.json["id"]}]}, "file")
 
 
-async def reasons(house: House, trigger: str) -> set[tuple[str, str]]:
+async def reasons(house: House, trigger: str) -> set[tuple[str, Any]]:
     return {(one["status"], one["reason"]) for one in (await house.messages(trigger)).values()}
 
 

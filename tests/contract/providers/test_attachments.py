@@ -116,7 +116,13 @@ async def by_sendgrid(case: Any) -> None:
 
 async def by_postmark(case: Any) -> None:
     files = [
-        PostmarkFile(Name=name, Content=base64.b64encode(content).decode(), ContentType=kind, ContentID=id or None)
+        PostmarkFile(
+            Name=name,
+            Content=base64.b64encode(content).decode(),
+            ContentType=kind,
+            ContentID=id or None,
+            ContentLength=None,
+        )
         for name, kind, content, id in ((n, k, c, i and f"cid:{i}") for n, k, c, i in sorted(EXPECTED))
     ]
     mail = {"sender": "shop@shop.example", "to": "a@example.com", "subject": "Hi", "html_body": LOGO}
