@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from clarion import clock
-from clarion.config import Settings, secret_of
+from clarion.config import Settings
 from clarion.domain.breaker import Limits
 from clarion.domain.route import Route
 from clarion.domain.workflow import Channel
@@ -26,13 +26,9 @@ if TYPE_CHECKING:
     from clarion.channels.email.dkim import Signer
     from clarion.channels.email.settings import SmtpSettings
     from clarion.domain.rate import Rate
-    from clarion.domain.return_path import ReturnPaths
     from clarion.domain.suppression import SoftRule
-    from clarion.domain.vault import Vault
     from clarion.flows.attaching import Allowed
     from clarion.flows.retention import What
-    from clarion.flows.tracking import Tracking
-    from clarion.flows.unsubscribe import Offers
 
 #: Where mail goes when no SMTP server is configured and no catcher runs.
 _NO_SMTP = "There is no SMTP server: set CLARION_SMTP_URL, e.g. smtp://user:password@host:587, or use `clarion up`."
@@ -193,14 +189,6 @@ def carriers_of(settings: Settings) -> dict[str, list[str]]:
     return carriers if carriers[Channel.EMAIL] else {**carriers, Channel.EMAIL.value: [SmtpProvider.name]}
 
 
-def vault_of(settings: Settings) -> Vault:
-    """What seals the secrets that are kept for others."""
-    from clarion.domain.vault import Vault
-
-    old = (one.get_secret_value().encode() for one in settings.suppression.old_secrets)
-    return Vault(secret_of(settings).encode(), *old)
-
-
 def soft_rule(settings: Settings) -> SoftRule:
     """When soft bounces suppress an address."""
     from clarion.domain.suppression import SoftRule
@@ -209,44 +197,11 @@ def soft_rule(settings: Settings) -> SoftRule:
     return SoftRule(count=own.soft_bounces, window=own.soft_window, lasts=own.soft_lasts)
 
 
-def offers_of(settings: Settings) -> Offers | None:
-    """The links by which recipients unsubscribe; None where nobody could follow one."""
-    if settings.public_url is None:
-        return None
-    from clarion.domain.unsubscribe import Links
-    from clarion.flows.unsubscribe import Offers
-
-    own = settings.suppression
-    links = Links(secret_of(settings).encode())
-    return Offers(links, settings.public_url, critical=own.critical_categories, one_click=own.one_click)
-
-
-def tracking_of(settings: Settings) -> Tracking | None:
-    """What makes mails tell of opens and clicks; None where nobody could hear of it."""
-    if settings.public_url is None:
-        return None
-    from clarion.domain.engagement import Traces
-    from clarion.flows.tracking import Tracking
-
-    own, traces = settings.tracking, Traces(secret_of(settings).encode())
-    return Tracking(traces, settings.public_url, opens=own.opens, clicks=own.clicks)
-
-
 def allowed_of(settings: Settings) -> Allowed:
     """Which files triggers may name."""
     from clarion.flows.attaching import Allowed
 
     return Allowed(rules=rules_of(settings), guard=guard_of(settings))
-
-
-def return_paths_of(settings: Settings) -> ReturnPaths | None:
-    """The addresses that mails come back to; None where they come back to their senders."""
-    if settings.email.bounce_address is None:
-        return None
-    from clarion.domain.return_path import ReturnPaths
-
-    old = [one.get_secret_value().encode() for one in settings.suppression.old_secrets]
-    return ReturnPaths(settings.email.bounce_address, secret_of(settings).encode(), *old)
 
 
 def ages(settings: Settings) -> Mapping[What, timedelta]:

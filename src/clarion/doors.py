@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from clarion.config import Settings, broker_url
-from clarion.connections import allowed_of, return_paths_of, soft_rule
+from clarion.connections import allowed_of, soft_rule
+from clarion.seals import return_paths_of
 
 if TYPE_CHECKING:
     from clarion.flows.bindings import Bindings

@@ -21,14 +21,10 @@ from clarion.connections import (
     allowed_of,
     breaker_limits,
     mail_domains,
-    offers_of,
-    return_paths_of,
     routes_of,
     signer_of,
     smtp_settings,
     soft_rule,
-    tracking_of,
-    vault_of,
 )
 from clarion.domain.publishing import Patience
 from clarion.domain.workflow import Channel
@@ -73,10 +69,10 @@ from clarion.flows.slots import Slots
 from clarion.flows.suppressed import Suppressed
 from clarion.flows.system_schedules import Duties
 from clarion.flows.verified import Verified
-from clarion.flows.webhooks import Webhooks
 from clarion.http.url_guard import UrlGuard
 from clarion.project.attachments import guard_of, rules_of
 from clarion.queue.late import Handler
+from clarion.seals import offers_of, return_paths_of, tracking_of, vault_of, webhooks_of
 from clarion.store.database import Pool
 from clarion.turns import Turns
 
@@ -221,11 +217,6 @@ def _around_mail(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Calla
     stack.push_async_callback(files.close)
     spare = sparing({name: one.at_once for name, one in settings.email.domains.items() if one.at_once is not None})
     return lambda provider: spare(Enclosing(provider, files.lend))
-
-
-def webhooks_of(settings: Settings) -> Webhooks:
-    """What registers webhooks of recipients, and reads their secrets."""
-    return Webhooks(vault_of(settings), UrlGuard(settings.webhook.allow_networks))
 
 
 def _webhooks(

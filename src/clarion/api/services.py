@@ -18,8 +18,8 @@ from clarion.domain.engagement import Traces
 from clarion.domain.suppression import SoftRule
 from clarion.domain.unsubscribe import Links
 from clarion.domain.vault import Vault
-from clarion.flows.chats import Chats
 from clarion.flows.attaching import Allowed
+from clarion.flows.chats import Chats
 from clarion.flows.definitions import Definitions
 from clarion.flows.retention import Ages, What
 from clarion.flows.webhooks import Webhooks

@@ -171,9 +171,8 @@ def reseal(project: Project = None, data_dir: DataDir = None, json: Json = False
     from clarion.cli.database import connected
     from clarion.cli.table import Column, write_one
     from clarion.config import load_settings
-    from clarion.connections import vault_of
     from clarion.flows.chats import Chats
-    from clarion.handlers import webhooks_of
+    from clarion.seals import vault_of, webhooks_of
 
     settings = load_settings({"project": project, "data_dir": data_dir})
 
