@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 
 from tests.support.provider_case import Case
@@ -67,12 +68,14 @@ def teams_account(name: str = "office", *, base_url: str | None = None, **more: 
 class ChatCase(Case):
     """A provider of chats; who is refused for good is the room `unknown`."""
 
-    fake: ChatFake
-    room: str
+    #: Its rooms, with a number of three digits at the end of each.
+    rooms: str
     unknown: tuple[str, str]
+    _numbers = count()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        self.fake: ChatFake
         async with self.make() as self.fake:
             self.faults, self.url = self.fake.faults, self.fake.url
             mark, room = self.unknown
@@ -84,7 +87,7 @@ class ChatCase(Case):
         raise NotImplementedError
 
     def item(self, *, refused: bool = False) -> Chat:
-        return chat_message(self.unknown[1] if refused else self.room)
+        return chat_message(self.unknown[1] if refused else f"{self.rooms}{next(self._numbers) % 1000:03}")
 
     def taken(self) -> list[str]:
         return [message.id for message in self.fake.taken]
@@ -94,7 +97,7 @@ class TelegramCase(ChatCase):
     """Telegram: no idempotency key, and a number that Telegram gives."""
 
     secrets = (TELEGRAM_TOKEN,)
-    room, unknown = "987654321", ("unknown", "404")
+    rooms, unknown = "987654", ("unknown", "404")
 
     def make(self) -> TelegramFake:
         return TelegramFake(token=TELEGRAM_TOKEN)
@@ -110,7 +113,7 @@ class SlackCase(ChatCase):
     """Slack, by a bot: no idempotency key, and a time stamp that Slack gives."""
 
     secrets = (SLACK_TOKEN,)
-    room, unknown = "C024BE91L", ("unknown", "C0UNKNOWN")
+    rooms, unknown = "C024BE", ("unknown", "C0UNKNOWN")
 
     def make(self) -> SlackFake:
         return SlackFake(token=SLACK_TOKEN)
@@ -126,7 +129,7 @@ class DiscordCase(ChatCase):
     """Discord, by a bot: a nonce for some minutes, and an id that Discord makes."""
 
     secrets = (DISCORD_TOKEN,)
-    room, unknown = "381870553235193857", ("unknown", "381870553235193404")
+    rooms, unknown = "381870553235193", ("unknown", "381870553235193404")
 
     def make(self) -> DiscordFake:
         return DiscordFake(token=DISCORD_TOKEN)
@@ -143,7 +146,8 @@ class TeamsCase(ChatCase):
 
     secrets = (TEAMS_SIGNATURE,)
     names_messages = False
-    room, unknown = "", ("deleted", "gone")
+    says_no_with_success = False
+    unknown = ("deleted", "gone")
 
     def make(self) -> TeamsFake:
         return TeamsFake(signature=TEAMS_SIGNATURE)

@@ -32,6 +32,10 @@ class Case(ABC):
     greets: bool = False
     #: How many messages go in one request.
     together: int = 1
+    #: Whether its server says what is wrong with a message with HTTP 200 as well.
+    says_no_with_success: bool = True
+    #: A `clarion.dev.fakes.serving.Fake`, each of its own kind.
+    fake: Any
     faults: Faults
     url: str
     #: Whether it is taken once however often it is sent, and a 5xx is therefore simply tried again.

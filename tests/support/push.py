@@ -36,6 +36,7 @@ class WebPushCase(Case):
     secrets = (VAPID_KEY,)
     is_theirs = True
     refused_as = "unregistered"
+    says_no_with_success = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

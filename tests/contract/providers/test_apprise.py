@@ -7,6 +7,8 @@ import json
 from datetime import timedelta
 
 import pytest
+from requests.adapters import HTTPAdapter
+from tests.support.apprise import AppriseCase
 from tests.support.chats import chat_message
 from tests.support.endpoint import Answer, EndpointServer, cut, hang, status
 from tests.support.providers import account_at
@@ -15,6 +17,8 @@ from clarion.channels.account import Account
 from clarion.channels.chat.apprise import Apprise
 from clarion.channels.chat.apprise_answer import outcome_of
 from clarion.channels.chat.apprise_call import is_known
+from clarion.channels.chat.apprise_reading import bound
+from clarion.dev.fakes.faults import Fault, How
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
 from clarion.project.providers import read_accounts
@@ -64,6 +68,27 @@ async def test_it_knows_no_more_than_the_library_says(answer: Answer, expected: 
         outcome = await _send(server)
         assert isinstance(outcome, expected), outcome
         assert len(server.posted) == 1, "only Clarion tries again, and an optional failure is one"
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async with EndpointServer() as inside, EndpointServer() as server:
+        server.answer = status(307, f"location: http://127.0.0.1:{inside.port}/")
+        assert isinstance(await _send(server), Retry)
+        assert (len(server.posted), inside.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("how", [How.ENDLESS, How.HUGE, How.DRIP, How.GZIP_BOMB])
+async def test_an_answer_without_end_is_not_read(how: How, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status decides, and neither memory nor a thread is spent on the rest."""
+    case = AppriseCase()
+    with monkeypatch.context() as soon:
+        soon.setattr(HTTPAdapter, "build_response", HTTPAdapter.build_response)
+        bound(longest_s=0.5)
+        async with case.running():
+            case.faults.add(Fault(how=how, status=200, taken=True), Fault(how=how, status=503))
+            provider = case.provider()
+            outcomes = [(await provider.send([case.item()]))[0] for _ in range(2)]
+            assert [type(one) for one in outcomes] == [Sent, Retry], outcomes
 
 
 async def test_nobody_there_is_no_more_certain_to_it() -> None:

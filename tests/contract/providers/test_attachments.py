@@ -88,7 +88,7 @@ async def test_files_arrive_as_they_were(kind: str) -> None:
             mail = case.item()._replace(enclosed=Enclosed(FILES))
             (outcome,) = await provider.send([mail])
             assert isinstance(outcome, Sent), outcome
-            assert TAKEN[kind](case.fake) == EXPECTED  # type: ignore[attr-defined]
+            assert TAKEN[kind](case.fake) == EXPECTED
             (plain,) = await provider.send([case.item()])
             assert isinstance(plain, Sent), plain
             huge = File(name="huge.bin", type="application/octet-stream", content=bytes(45_000_000))

@@ -7,6 +7,7 @@ import logging
 import apprise
 
 from clarion.channels.chat.apprise_answer import NO_SERVICE, outcome_of
+from clarion.channels.chat.apprise_reading import bound
 from clarion.domain.content import ChatContent
 from clarion.domain.outcome import Outcome, Uncertain
 from clarion.http.reply import printable
@@ -14,6 +15,7 @@ from clarion.http.reply import printable
 #: Its logs go into the reasons of messages, not to wherever the process writes its own.
 logging.getLogger("apprise").propagate = False
 logging.getLogger("apprise").addHandler(logging.NullHandler())
+bound()
 
 
 def is_known(url: str) -> bool:
@@ -27,8 +29,8 @@ def notify(url: str, content: ChatContent) -> Outcome:
         service = _service(url)
         if service is None:
             return NO_SERVICE
-        # A failure is to be told as one, and only Clarion tries again.
-        service.optional, service.retry = False, 0
+        # A failure is to be told as one, only Clarion tries again, and a redirect leads nowhere.
+        service.optional, service.retry, service.redirects = False, 0, False
         caller = apprise.Apprise(asset=_asset())
         caller.add(service)
         lines = [content.text, content.url or ""]

@@ -60,6 +60,11 @@ class Faults:
         """One for each of the next requests."""
         self._queue.extend(faults)
 
+    @property
+    def left(self) -> int:
+        """How many are still to come."""
+        return len(self._queue)
+
     def clear(self) -> None:
         self._queue.clear()
         self.lasting = None
