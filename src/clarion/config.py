@@ -76,6 +76,7 @@ def read_settings(
             mistakes.append(Mistake(file=origin, message=str(error), hint=hint))
     values["project"] = project
     values["data_dir"] = project / Path(str(values.get("data_dir", known["data_dir"].field.default)))
+    mistakes += _clouds(values, origins, os.environ if environ is None else environ)
     mistakes += _together(values, origins, lines)
     if mistakes:
         return None, mistakes
@@ -196,6 +197,18 @@ def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> Itera
         for name, why in refused(endpoints, allowed).items():
             hint = "list its network in publish.allow_networks if it is yours"
             yield Mistake(**at(origins["webhooks"]), message=f"webhooks.{name}: {why}", hint=hint)
+
+
+def _clouds(values: dict[str, object], origins: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Mistake]:
+    """Fill in what accounts leave to the environment; what cannot be of that."""
+    if accounts := values.get("providers"):
+        from clarion.project.providers import with_variables
+
+        assert isinstance(accounts, tuple)
+        try:
+            values["providers"] = with_variables(accounts, environ)
+        except ValueError as error:
+            yield Mistake(**at(origins["providers"]), message=f"providers: {error}")
 
 
 def _accounts(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> Iterator[Mistake]:

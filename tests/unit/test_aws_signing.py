@@ -12,6 +12,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clarion.channels.aws.keys import Keys
 from clarion.channels.aws.signing import signer
 from clarion.http.url_guard import parse_url
 
@@ -22,10 +23,12 @@ _VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=3
 _NAMES = st.from_regex(r"x-[a-z][a-z0-9-]{0,12}", fullmatch=True).filter(lambda name: not name.startswith("x-amz"))
 
 
-def _theirs(url: str, body: bytes, headers: dict[str, str], region: str, service: str, now: datetime) -> str:
+def _theirs(
+    url: str, body: bytes, headers: dict[str, str], region: str, service: str, now: datetime, token: str | None = None
+) -> str:
     """What Amazon's signer writes."""
     request = AWSRequest(method="POST", url=url, data=body, headers=dict(headers))
-    auth: Any = botocore.auth.SigV4Auth(Credentials(KEY, SECRET), service, region)
+    auth: Any = botocore.auth.SigV4Auth(Credentials(KEY, SECRET, token), service, region)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.auth, "get_current_datetime", lambda: now.replace(tzinfo=None))
         auth.add_auth(request)
@@ -41,21 +44,34 @@ def _theirs(url: str, body: bytes, headers: dict[str, str], region: str, service
     service=st.sampled_from(["ses", "sns"]),
     port=st.sampled_from(["", ":8443"]),
     days=st.integers(0, 3),
+    token=st.none() | st.from_regex(r"[A-Za-z0-9/+=]{16,60}", fullmatch=True),
 )
 def test_our_signature_is_amazons(
-    body: bytes, headers: dict[str, str], path: str, query: str, region: str, service: str, port: str, days: int
+    body: bytes,
+    headers: dict[str, str],
+    path: str,
+    query: str,
+    region: str,
+    service: str,
+    port: str,
+    days: int,
+    token: str | None,
 ) -> None:
     url, now = f"https://email.{region}.amazonaws.com{port}{path}{query}", NOW + timedelta(days=days)
-    sign = signer(KEY, SECRET, region=region, service=service, to=parse_url(url))
-    ours = sign(body, headers, now)
-    assert sign(body, headers, now) == ours
-    assert ours["authorization"] == _theirs(url, body, headers, region, service, now)
+    sign = signer(region=region, service=service, to=parse_url(url))
+    keys = Keys(access_key=KEY, secret=SECRET, token=token)
+    ours = sign(keys, body, headers, now)
+    assert sign(keys, body, headers, now) == ours
+    assert ours["authorization"] == _theirs(url, body, headers, region, service, now, token)
+    assert ours.get("x-amz-security-token") == token
     assert ours["x-amz-date"] == f"{now:%Y%m%dT%H%M%SZ}"
-    assert SECRET not in f"{ours} {sign!r}"
+    assert SECRET not in f"{ours} {sign!r} {keys!r}"
+    assert token is None or token not in repr(keys)
 
 
 def test_each_day_has_its_own_key() -> None:
-    sign = signer(KEY, SECRET, region="eu-west-1", service="ses", to=parse_url("https://email.eu-west-1.amazonaws.com"))
+    sign = signer(region="eu-west-1", service="ses", to=parse_url("https://email.eu-west-1.amazonaws.com"))
+    keys = Keys(access_key=KEY, secret=SECRET)
     for now in (NOW, NOW + timedelta(days=1), NOW):
         expected = _theirs("https://email.eu-west-1.amazonaws.com", b"x", {}, "eu-west-1", "ses", now)
-        assert sign(b"x", {}, now)["authorization"] == expected
+        assert sign(keys, b"x", {}, now)["authorization"] == expected

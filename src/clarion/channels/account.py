@@ -43,6 +43,8 @@ class Option:
     read: Callable[[str], str] = one_line
     default: str | None = None
     required: bool = False
+    #: Variables of the environment that say it where the table does not: the first that is there.
+    variables: tuple[str, ...] = ()
     #: Never shown. May be given as the name of a file that holds it, by the same key with ``_file`` behind it.
     secret: bool = False
 

@@ -81,6 +81,10 @@ class Client:
         """The same without a body: what is only looked at."""
         return await self._request("GET", to, None, headers)
 
+    async def put(self, to: Destination, body: bytes, headers: Headers) -> Answer:
+        """The same as `post`, with PUT."""
+        return await self._request("PUT", to, body, headers)
+
     async def _request(self, method: str, to: Destination, body: bytes | None, headers: Headers) -> Answer:
         progress = Progress()
         async with self._at_once:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,28 @@ def read_accounts(value: object) -> tuple[Account, ...]:
         wrong += [(f"{name}.{key}".rstrip("."), f"{name}: {fault}") for key, fault in faults]
     if wrong:
         raise SeveralFaults(wrong)
+    return tuple(found)
+
+
+def with_variables(accounts: Iterable[Account], environ: Mapping[str, str]) -> tuple[Account, ...]:
+    """*accounts* with what their tables leave to variables of the environment, such as those that a cloud sets.
+
+    Raises ValueError that names every such variable that says what cannot be.
+    """
+    found: list[Account] = []
+    wrong: list[str] = []
+    for account in accounts:
+        values = dict(account.values)
+        for option in account.kind.options:
+            name = next((name for name in option.variables if environ.get(name)), None)
+            if name is not None and values.get(option.key) in (None, option.default):
+                try:
+                    values[option.key] = option.read(environ[name])
+                except Invalid as error:
+                    wrong.append(f"{account.name}: `{name}`: {error.message}")
+        found.append(replace(account, values=values))
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return tuple(found)
 
 

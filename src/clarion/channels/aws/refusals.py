@@ -11,6 +11,8 @@ from clarion.domain.outcome import Outcome, Retry
 from clarion.http.outcome import BUSY, locked_out
 from clarion.http.reply import Reply
 
+#: The status of a key that is not good any more, among others.
+FORBIDDEN = 403
 #: Too many requests in a second: such a one was not looked at.
 THROTTLED = frozenset(
     {

@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
 from clarion import clock, ids
 from clarion.channels.account import Account
+from clarion.channels.aws.access import open_access
+from clarion.channels.aws.refusals import FORBIDDEN
 from clarion.channels.aws.signing import signer
 from clarion.channels.base import Email
 from clarion.channels.email.mime import Letter
 from clarion.channels.email.over_http import PATIENCE, MailOverHttp, Request
 from clarion.channels.email.ses_account import api_of
 from clarion.channels.email.ses_answer import outcome_of
-from clarion.domain.outcome import Outcome
+from clarion.domain.outcome import Outcome, Retry
 from clarion.http.client import Patience
 from clarion.http.reply import Reply
 
@@ -44,7 +46,7 @@ _HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
 class Ses(MailOverHttp):
-    """One user of one account at Amazon, in one region."""
+    """One user or role of one account at Amazon, in one region."""
 
     def __init__(self, account: Account, *, patience: Patience = PATIENCE, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(
@@ -57,13 +59,18 @@ class Ses(MailOverHttp):
             rewritten=_REWRITTEN,
         )
         self._set = account.get("configuration_set")
-        self._sign = signer(
-            account["access_key_id"],
-            account["secret_access_key"],
-            region=account["region"],
-            service="ses",
-            to=self._to,
-        )
+        self._access = open_access(account)
+        self._sign = signer(region=account["region"], service="ses", to=self._to)
+
+    async def send(self, items: Sequence[Email]) -> list[Outcome]:
+        keys = await self._access.keys()
+        if isinstance(keys, Retry):
+            return [keys for _ in items]
+        return await super().send(items)
+
+    async def close(self) -> None:
+        await self._access.close()
+        await super().close()
 
     def _request(self, mail: Email, letter: Letter) -> Request:
         asked: dict[str, object] = {
@@ -76,9 +83,11 @@ class Ses(MailOverHttp):
         body = orjson.dumps(asked)
 
         def headers() -> Mapping[str, str]:
-            return self._sign(body, _HEADERS, clock.now())
+            return self._sign(self._access.latest, body, _HEADERS, clock.now())
 
         return Request(body, headers)
 
     def _outcome(self, reply: Reply) -> Outcome:
+        if reply.status == FORBIDDEN:
+            self._access.forget()
         return outcome_of(reply)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clarion.channels.account import Account, Kind, Option
-from clarion.channels.aws.account import ACCESS_KEY, REGION, SECRET, endpoint
+from clarion.channels.aws.account import ACCESS, REGION, check_access, endpoint
 from clarion.channels.base import Callbacks, Provider
 from clarion.channels.options import CONNECTIONS, FAKE, read_age
 from clarion.domain.duration import parse_duration
@@ -42,6 +42,7 @@ def _topic(text: str) -> str:
 
 
 def _check(account: Account) -> Iterator[str]:
+    yield from check_access(account)
     topic = account.get("topic_arn")
     if topic is not None and region_of(topic) != account["region"]:
         yield f"the topic of `topic_arn` is in {region_of(topic)}: SES publishes to topics of its own region alone"
@@ -68,8 +69,7 @@ SES = Kind(
     says="mail through Amazon SES, by its API of version 2",
     options=(
         REGION,
-        ACCESS_KEY,
-        SECRET,
+        *ACCESS,
         Option(
             key="configuration_set",
             says="the configuration set that mails go by: SES publishes what becomes of them as it says; unless given, "

@@ -17,11 +17,13 @@ from urllib.parse import urlencode
 
 from clarion import clock
 from clarion.channels.account import Account
+from clarion.channels.aws.access import open_access
+from clarion.channels.aws.refusals import FORBIDDEN
 from clarion.channels.aws.signing import signer
 from clarion.channels.base import Provider, Sms
 from clarion.channels.sms.sns_account import TYPES, api_of
 from clarion.channels.sms.sns_answer import outcome_of
-from clarion.domain.outcome import Outcome
+from clarion.domain.outcome import Outcome, Retry
 from clarion.http.client import Client, Patience
 from clarion.http.reply import Reply
 from clarion.http.url_guard import parse_url
@@ -36,7 +38,7 @@ _NUMBER = "AWS.MM.SMS.OriginationNumber"
 
 
 class Sns(Provider[Sms]):
-    """One user of one account at Amazon, in one region."""
+    """One user or role of one account at Amazon, in one region."""
 
     def __init__(self, account: Account, *, patience: Patience = _PATIENCE, tls: ssl.SSLContext | None = None) -> None:
         """*tls* is how Amazon's servers are verified: by the system's authorities unless given."""
@@ -44,28 +46,29 @@ class Sns(Provider[Sms]):
         self._sender = account.get("from") or ""
         self._type = TYPES[account["sms_type"]]
         self._to = parse_url(api_of(account))
-        self._sign = signer(
-            account["access_key_id"],
-            account["secret_access_key"],
-            region=account["region"],
-            service="sns",
-            to=self._to,
-        )
+        self._access = open_access(account)
+        self._sign = signer(region=account["region"], service="sns", to=self._to)
         self._http = Client(connections=int(account["connections"]), patience=patience, tls=tls)
 
     async def send(self, items: Sequence[Sms]) -> list[Outcome]:
+        keys = await self._access.keys()
+        if isinstance(keys, Retry):
+            return [keys for _ in items]
         return list(await asyncio.gather(*(self._send(item) for item in items)))
 
     async def close(self) -> None:
+        await self._access.close()
         await self._http.close()
 
     async def _send(self, item: Sms) -> Outcome:
         body = urlencode(self._form(item)).encode()
 
         def headers() -> Mapping[str, str]:
-            return self._sign(body, _HEADERS, clock.now())
+            return self._sign(self._access.latest, body, _HEADERS, clock.now())
 
         answer = await self._http.post(self._to, body, headers)
+        if isinstance(answer, Reply) and answer.status == FORBIDDEN:
+            self._access.forget()
         return outcome_of(answer) if isinstance(answer, Reply) else answer
 
     def _form(self, item: Sms) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from clarion.channels.account import Account, Kind, Option
-from clarion.channels.aws.account import ACCESS_KEY, REGION, SECRET, endpoint
+from clarion.channels.aws.account import ACCESS, REGION, check_access, endpoint
 from clarion.channels.base import Provider
 from clarion.channels.options import CONNECTIONS, FAKE
 from clarion.errors import Invalid
@@ -47,8 +47,7 @@ SNS = Kind(
     says="text messages through Amazon SNS",
     options=(
         REGION,
-        ACCESS_KEY,
-        SECRET,
+        *ACCESS,
         Option(
             key="from",
             says="the sender: a name of up to 11 letters and digits, or a number of the account's; unless given, "
@@ -65,5 +64,6 @@ SNS = Kind(
         FAKE,
     ),
     open=_open,
+    check=check_access,
     address=api_of,
 )

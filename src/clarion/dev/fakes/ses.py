@@ -23,7 +23,7 @@ import aiohttp
 from aiohttp import web
 
 from clarion.dev.fakes import ses_rules as rules
-from clarion.dev.fakes.aws_login import Login
+from clarion.dev.fakes.aws_login import Login, Sessions
 from clarion.dev.fakes.serving import Fake
 from clarion.dev.fakes.ses_events import Taken
 from clarion.dev.fakes.ses_rules import Refusal
@@ -48,17 +48,19 @@ class SesFake(Fake):
         configuration_sets: Sequence[str] = (),
         endpoint: str | None = None,
         reports: Sequence[str] = (),
+        sessions: Sessions | None = None,
         port: int = 0,
     ) -> None:
         """*domain* is the one that is verified; *endpoint* is subscribed to the topic; *reports* are the types of
-        events of each mail that is taken, in order, which it is posted."""
+        events of each mail that is taken, in order, which it is posted; *sessions* are keys of roles that it knows."""
         super().__init__(port=port)
         self.taken: list[Taken] = []
         self.endpoint = endpoint
         #: Tokens of subscriptions that were confirmed, and how often the certificate was fetched.
         self.confirmed: list[str] = []
         self.certificates = 0
-        self._login = Login(access_key=access_key, secret=secret, region=region, service="ses")
+        known = sessions or Sessions()
+        self._login = Login(access_key=access_key, secret=secret, region=region, service="ses", sessions=known)
         self._domain, self._topic_arn, self._reports = domain, topic_arn, tuple(reports)
         self._sets = frozenset(configuration_sets)
 

@@ -40,6 +40,8 @@ class Refusal:
 
 def not_let_in(words: str) -> Refusal:
     """The error for a request that is not signed as it must be."""
+    if "is expired" in words:
+        return Refusal(403, "ExpiredTokenException", words)
     if "token included" in words:
         return Refusal(403, "UnrecognizedClientException", words)
     return Refusal(

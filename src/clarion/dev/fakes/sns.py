@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from clarion import clock
-from clarion.dev.fakes.aws_login import Login
+from clarion.dev.fakes.aws_login import Login, Sessions
 from clarion.dev.fakes.serving import Fake
 
 _TAKEN = """<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
@@ -69,10 +69,20 @@ class Taken:
 class SnsFake(Fake):
     """One user of one account, in one region."""
 
-    def __init__(self, *, access_key: str, secret: str, region: str = "eu-west-1", port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        access_key: str,
+        secret: str,
+        region: str = "eu-west-1",
+        sessions: Sessions | None = None,
+        port: int = 0,
+    ) -> None:
+        """*sessions* are keys of roles that are let in too."""
         super().__init__(port=port)
+        known = sessions or Sessions()
         self.taken: list[Taken] = []
-        self._login = Login(access_key=access_key, secret=secret, region=region, service="sns")
+        self._login = Login(access_key=access_key, secret=secret, region=region, service="sns", sessions=known)
 
     def routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/", self._publish)
@@ -100,6 +110,8 @@ class SnsFake(Fake):
 
 
 def _not_let_in(words: str) -> Refusal:
+    if "is expired" in words:
+        return Refusal(403, "ExpiredToken", words)
     if "token included" in words:
         return Refusal(403, "InvalidClientTokenId", words)
     return Refusal(403, "MissingAuthenticationToken" if "Missing" in words else "SignatureDoesNotMatch", words)
