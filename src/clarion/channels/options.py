@@ -21,6 +21,7 @@ MOST_CONNECTIONS = 200
 #: How old what a provider signs may be: the least, and the most.
 YOUNGEST, OLDEST = timedelta(minutes=1), timedelta(days=2)
 
+_CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
 
@@ -28,6 +29,13 @@ def read_key(text: str) -> str:
     """A key, a token or a secret as consoles show them."""
     if not _KEY.fullmatch(one_line(text)):
         raise Invalid("expected 16 to 128 letters and digits, as the provider's console shows it")
+    return text
+
+
+def read_channel(text: str) -> str:
+    """A notification channel of an application on Android, as the application has called it."""
+    if not _CHANNEL.fullmatch(text):
+        raise Invalid("expected the id of a notification channel: up to 100 letters, digits, dots, dashes, underscores")
     return text
 
 
@@ -75,6 +83,11 @@ def is_here(url: Destination) -> bool:
 
 
 #: Options that accounts of many kinds have.
+CHANNEL = Option(
+    key="channel_id",
+    says="the notification channel of the application in which Android shows messages; unless given, its default one",
+    read=read_channel,
+)
 CONNECTIONS = Option(
     key="connections",
     says="requests that are on their way at once, per worker process: 1 to 200",

@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 import requests
@@ -48,10 +49,13 @@ async def test_a_message_says_what_it_was_given_and_goes_packed() -> None:
         image="https://cdn.example/a.png",
         url="shop://1",
         data={"a": "b"},
+        collapse_key="order-é",
     )
     item = Push(message_id=plain.message_id, to=plain.to, content=plain.content, ttl=plain.ttl, priority=Priority.HIGH)
     async with ExpoFake() as fake, EndpointServer(answer=status(503)) as server:
-        (outcome,) = await _send(fake, item)
+        provider = Expo(expo_account(fake, channel_id="orders"))
+        (outcome,) = await provider.send([item])
+        await provider.close()
         (taken,) = fake.taken
         assert outcome == Sent(taken.id)
         assert taken.message == {
@@ -61,10 +65,13 @@ async def test_a_message_says_what_it_was_given_and_goes_packed() -> None:
             "data": {"url": "shop://1", "a": "b", "clarion_id": ids.show(ids.Prefix.MESSAGE, item.message_id)},
             "ttl": 3_600,
             "priority": "high",
+            "tag": ids.show(ids.Prefix.MESSAGE, item.message_id),
+            "collapseId": sha256("order-é".encode()).hexdigest(),
+            "channelId": "orders",
             "richContent": {"image": "https://cdn.example/a.png"},
             "mutableContent": True,
         }
-        provider = Expo(expo_account(fake, base_url=f"http://127.0.0.1:{server.port}"))
+        provider = Expo(expo_account(fake, base_url=f"http://127.0.0.1:{server.port}", channel_id="orders"))
         await provider.send([item])
         await provider.close()
         (posted,) = server.posted

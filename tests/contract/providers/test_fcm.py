@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import aiohttp
@@ -22,6 +24,7 @@ from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.fcm import FcmFake
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent
+from clarion.domain.workflow import Priority
 
 #: Firebase's library would rather be told the id of an installation.
 pytestmark = pytest.mark.filterwarnings("ignore:Message.token is deprecated:DeprecationWarning")
@@ -62,12 +65,17 @@ async def test_a_message_says_what_it_was_given(fake: FcmFake) -> None:
         "image": "https://cdn.example/a.png",
     }
     assert message["data"] == {"url": "https://shop.example/orders/1", "orderId": "12345", "clarion_id": id}
-    assert message["android"] == {"collapse_key": "order-1", "ttl": "3600s", "notification": {"tag": id}}
+    assert message["android"] == {
+        "collapse_key": "order-1",
+        "ttl": "3600s",
+        "priority": "HIGH",
+        "notification": {"tag": id},
+    }
     apns: Any = message["apns"]
-    assert apns["headers"]["apns-collapse-id"] == "order-1"
+    assert (apns["headers"]["apns-collapse-id"], apns["headers"]["apns-priority"]) == ("order-1", "10")
     assert began + 3_600 <= int(apns["headers"]["apns-expiration"]) <= int(clock.now().timestamp()) + 3_600
     assert message["webpush"] == {
-        "headers": {"TTL": "3600", "Topic": "order-1"},
+        "headers": {"TTL": "3600", "Urgency": "normal", "Topic": "order-1"},
         "notification": {"tag": id},
         "fcm_options": {"link": "https://shop.example/orders/1"},
     }
@@ -83,6 +91,17 @@ async def test_what_comes_twice_is_one_on_the_screen(fake: FcmFake) -> None:
     id = ids.show(ids.Prefix.MESSAGE, plain.message_id)
     assert by_token[plain.to]["apns"]["headers"]["apns-collapse-id"] == id
     assert by_token[plain.to]["android"]["notification"] == {"tag": id}
+
+
+async def test_what_may_wait_does_on_every_system_and_android_shows_it_where_the_account_says(fake: FcmFake) -> None:
+    item = replace(push_message(collapse_key="Grüße"), priority=Priority.LOW)
+    (outcome,) = await _send(fake, item, channel_id="news.weekly")
+    assert isinstance(outcome, Sent)
+    message: Any = fake.taken[0].message
+    assert (message["android"]["priority"], message["webpush"]["headers"]["Urgency"]) == ("NORMAL", "low")
+    headers = message["apns"]["headers"]
+    assert (headers["apns-priority"], headers["apns-collapse-id"]) == ("5", sha256("Grüße".encode()).hexdigest())
+    assert message["android"]["notification"]["channel_id"] == "news.weekly"
 
 
 async def test_fcm_is_asked_to_keep_a_message_no_longer_than_it_does(fake: FcmFake) -> None:

@@ -44,12 +44,17 @@ def headers_of(item: Push, topic: str, now: datetime) -> Mapping[str, str]:
         "apns-push-type": "alert",
         "apns-id": str(item.message_id),
         "apns-expiration": str(int((now + item.ttl).timestamp())),
-        "apns-priority": _SPARING if item.priority is Priority.LOW else _AT_ONCE,
-        "apns-collapse-id": _header(item.content.collapse_key or id),
+        "apns-priority": priority_of(item),
+        "apns-collapse-id": collapse_id(item.content.collapse_key or id),
         "content-type": "application/json",
     }
 
 
-def _header(key: str) -> str:
+def priority_of(item: Push) -> str:
+    """Whether the device is woken for it."""
+    return _SPARING if item.priority is Priority.LOW else _AT_ONCE
+
+
+def collapse_id(key: str) -> str:
     """*key*, or what stands for one that no header takes: as long as the longest that one may be."""
     return key if key.isascii() else sha256(key.encode()).hexdigest()

@@ -50,6 +50,7 @@ class Expo(Provider[Push]):
         self._login: Callable[[], Mapping[str, str]] = lambda: (
             {"authorization": f"Bearer {token}"} if token is not None else {}
         )
+        self._channel_id = account.get("channel_id")
         self._http = Client(connections=int(account["connections"]), patience=patience, tls=tls)
 
     async def send(self, items: Sequence[Push]) -> list[Outcome]:
@@ -77,7 +78,7 @@ class Expo(Provider[Push]):
         await self._http.close()
 
     async def _send(self, items: Sequence[Push]) -> list[Outcome]:
-        answer = await self._post(self._send_to, [message_of(item) for item in items])
+        answer = await self._post(self._send_to, [message_of(item, self._channel_id) for item in items])
         if not isinstance(answer, Reply):
             return [answer for _ in items]
         outcomes = outcomes_of(answer, [item.to for item in items])

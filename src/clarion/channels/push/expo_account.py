@@ -8,7 +8,7 @@ from typing import Any
 
 from clarion.channels.account import Account, Kind, Option
 from clarion.channels.base import Provider
-from clarion.channels.options import read_connections, read_key, read_origin
+from clarion.channels.options import CHANNEL, read_connections, read_key, read_origin
 from clarion.errors import Invalid
 
 _TOKEN = re.compile(r"Expo(?:nent)?PushToken\[[A-Za-z0-9_-]{1,200}\]")
@@ -49,6 +49,7 @@ EXPO = Kind(
             read=read_connections,
             default="6",
         ),
+        CHANNEL,
     ),
     open=_open,
     read_token=_read_token,

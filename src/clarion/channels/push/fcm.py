@@ -41,6 +41,7 @@ class Fcm(Provider[Push]):
         who = parse_service_account(account["service_account"])
         self._access = GoogleAccess(who, SCOPE, patience=patience, tls=tls)
         self._to = parse_url(f"{account['base_url']}/v1/projects/{who.project}/messages:send")
+        self._channel_id = account.get("channel_id")
         self._http = Client(connections=int(account["connections"]), patience=patience, tls=tls)
 
     async def send(self, items: Sequence[Push]) -> list[Outcome]:
@@ -54,7 +55,7 @@ class Fcm(Provider[Push]):
         await self._http.close()
 
     async def _send(self, item: Push, token: str) -> Outcome:
-        body = orjson.dumps({"message": message_of(item, clock.now())})
+        body = orjson.dumps({"message": message_of(item, clock.now(), self._channel_id)})
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "accept": "application/json"}
         answer = await self._http.post(self._to, body, headers)
         if not isinstance(answer, Reply):

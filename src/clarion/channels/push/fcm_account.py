@@ -6,7 +6,7 @@ from typing import Any
 
 from clarion.channels.account import Account, Kind, Option
 from clarion.channels.base import Provider
-from clarion.channels.options import read_connections, read_origin
+from clarion.channels.options import CHANNEL, read_connections, read_origin
 
 
 def _service_account(text: str) -> str:
@@ -47,6 +47,7 @@ FCM = Kind(
             read=read_connections,
             default="50",
         ),
+        CHANNEL,
     ),
     open=_open,
 )

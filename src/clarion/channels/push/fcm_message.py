@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 
 from clarion import ids
 from clarion.channels.base import Push
+from clarion.channels.push import webpush_message
+from clarion.channels.push.apns_message import collapse_id, priority_of
+from clarion.domain.workflow import Priority
 
 #: What a push service of browsers takes as a topic (RFC 8030 §5.4).
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -24,8 +27,8 @@ LONGEST = timedelta(weeks=4)
 ID, URL = "clarion_id", "url"
 
 
-def message_of(item: Push, now: datetime) -> dict[str, object]:
-    """The ``message`` of a request to send *item* at *now*."""
+def message_of(item: Push, now: datetime, channel_id: str | None = None) -> dict[str, object]:
+    """The ``message`` of a request to send *item* at *now*; *channel_id* is where Android shows it."""
     content, id = item.content, ids.show(ids.Prefix.MESSAGE, item.message_id)
     seconds = int(min(item.ttl, LONGEST).total_seconds())
     data = {**({URL: content.url} if content.url else {}), **content.data, ID: id}
@@ -33,19 +36,29 @@ def message_of(item: Push, now: datetime) -> dict[str, object]:
     if content.image:
         notification["image"] = content.image
     collapse = {"collapse_key": content.collapse_key} if content.collapse_key else {}
-    expires = int(now.timestamp()) + seconds
+    shown = {"tag": id, **({"channel_id": channel_id} if channel_id else {})}
+    apns = {
+        "apns-expiration": str(int(now.timestamp()) + seconds),
+        "apns-collapse-id": collapse_id(content.collapse_key or id),
+        "apns-priority": priority_of(item),
+    }
     return {
         "fid" if _INSTALLATION.fullmatch(item.to) else "token": item.to,
         "notification": notification,
         "data": data,
-        "android": {**collapse, "ttl": f"{seconds}s", "notification": {"tag": id}},
-        "apns": {"headers": {"apns-expiration": str(expires), "apns-collapse-id": content.collapse_key or id}},
+        "android": {**collapse, "ttl": f"{seconds}s", "priority": _android(item.priority), "notification": shown},
+        "apns": {"headers": apns},
         "webpush": _webpush(item, id, seconds),
     }
 
 
+def _android(priority: Priority) -> str:
+    """Whether the device is woken for it: what is shown is, unless somebody says that it may wait."""
+    return "NORMAL" if priority is Priority.LOW else "HIGH"
+
+
 def _webpush(item: Push, id: str, seconds: int) -> dict[str, object]:
-    headers = {"TTL": str(seconds)}
+    headers = {"TTL": str(seconds), "Urgency": webpush_message.URGENCY[item.priority]}
     key, url = item.content.collapse_key, item.content.url or ""
     if key and _TOPIC.fullmatch(key):
         headers["Topic"] = key

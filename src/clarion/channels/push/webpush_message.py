@@ -22,7 +22,7 @@ _DECLARATIVE = 8030
 #: What a push service takes as a topic (RFC 8030 §5.4).
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _LONGEST_TOPIC = 32
-_URGENCY = {
+URGENCY = {
     Priority.CRITICAL: "high",
     Priority.HIGH: "high",
     Priority.NORMAL: "normal",
@@ -47,7 +47,7 @@ def headers_of(item: Push) -> dict[str, str]:
     """How the push service keeps it and hurries, and what it takes the place of while the browser is away."""
     return {
         "ttl": str(int(item.ttl.total_seconds())),
-        "urgency": _URGENCY[item.priority],
+        "urgency": URGENCY[item.priority],
         "topic": _topic(item),
         "content-encoding": "aes128gcm",
         "content-type": "application/octet-stream",

@@ -26,6 +26,7 @@ _FIELDS = frozenset(
     {
         *("to", "title", "body", "data", "ttl", "expiration", "priority", "subtitle", "sound", "badge", "channelId"),
         *("categoryId", "mutableContent", "richContent", "interruptionLevel", "icon", "_contentAvailable"),
+        *("collapseId", "tag"),
     }
 )
 
