@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.api import Api, open_api
+from tests.support.callbacks import MAIN, open_scene, report
 from tests.support.providers import twilio_account
 
 from clarion.domain.balance import Rules
@@ -62,6 +63,27 @@ async def test_two_workers_move_ten_points_once_and_back_again(api: Api) -> None
         assert _weights(one)[0] == weights
     assert await two.run_once(api.pool) == 0
     assert two.routes == ROUTES
+
+
+async def test_what_is_told_later_moves_points_as_well(database: str) -> None:
+    async with open_scene(database) as scene:
+        balance = Balance("sms", [Route(accounts=(MAIN, B), weights=(80, 20), balance=Rules(), name="route 1")])
+        made = await scene.sent(30)
+        await scene.tell(report(made[0], "failed"))
+        assert await scene.api.pool.fetchval("SELECT count(*) FROM provider_tally") == 0, "nobody counts yet"
+        balance.saw(MAIN, 30, 0.1)
+        balance.saw(B, 30, 0.1)
+        assert await balance.run_once(scene.api.pool) == 0
+        await scene.tell(*(report(id, "bounced", feedback="hard_bounce") for id in made[1:11]))
+        await scene.tell(*(report(id, "delivered") for id in made[11:15]))
+        assert await balance.run_once(scene.api.pool) == 0, "who is not there is nobody's fault"
+        await scene.tell(*(report(id, "failed") for id in made[11:15]), *(report(id, "failed") for id in made[15:19]))
+        assert await balance.run_once(scene.api.pool) == 0, "delivered is delivered, and four are too few"
+        await scene.tell(report(made[15], "failed"), report(made[19], "bounced", feedback="soft_bounce"))
+        assert await balance.run_once(scene.api.pool) == 1
+        assert _weights(balance) == [(70, 30)]
+        said = f"{MAIN} said later that 5 had failed, to 30 messages that it was given"
+        assert balance.routes[0].moved == said
 
 
 async def test_it_begins_anew_where_the_settings_have_changed(api: Api) -> None:

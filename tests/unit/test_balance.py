@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clarion.domain.balance import Rules, Seen, Shares, move, shares_of
+from clarion.domain.balance import Rules, Seen, Shares, is_held_against, move, shares_of
+from clarion.domain.feedback import Feedback
+from clarion.domain.status import Status
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 RULES = Rules()
@@ -42,6 +44,40 @@ def test_where_all_are_slow_nothing_moves() -> None:
     assert move(shares, {"a": SLOW, "b": SLOW}, NOW, RULES) is shares
     moved = move(shares, {"a": SLOW}, NOW, RULES)
     assert move(moved, {"a": SLOW, "b": SLOW}, _m(60), RULES) is moved, "not back either"
+
+
+def test_one_whose_messages_fail_later_gives_way_as_well() -> None:
+    shares = shares_of(["a", "b"], [80, 20])
+    failing = {"a": Seen(100, 0, 15), "b": Seen(100, 0, 7)}
+    moved = move(shares, failing, NOW, RULES)
+    assert moved.points == {"a": 70, "b": 30}
+    assert moved.reason == "a said later that 15 had failed, to 100 messages that it was given"
+    assert move(shares, failing | {"a": Seen(100, 0, 14)}, NOW, RULES) is shares
+    assert move(shares, failing | {"b": Seen(100, 0, 8)}, NOW, RULES) is shares, "the other is hardly better"
+    assert move(shares, {"a": Seen(100, 0, 15), "b": Seen(100, 15, 0)}, NOW, RULES) is shares, "the other is slow"
+    assert move(shares, {"a": Seen(19, 0, 19)}, NOW, RULES) is shares
+    assert move(moved, {"a": Seen(100, 0, 200), "b": Seen(5, 0, 5)}, _m(5), RULES).points == {"a": 60, "b": 40}
+    assert move(moved, {"a": Seen(100, 0, 3)}, _m(15), RULES).points == {"a": 80, "b": 20}
+
+
+@pytest.mark.parametrize(
+    ("status", "feedback", "held"),
+    [
+        (Status.FAILED, None, True),
+        (Status.BOUNCED, None, True),
+        (Status.BOUNCED, Feedback.SOFT_BOUNCE, True),
+        (Status.BOUNCED, Feedback.HARD_BOUNCE, False),
+        (Status.FAILED, Feedback.UNSUBSCRIBE, False),
+        (Status.FAILED, Feedback.DEAD_TOKEN, False),
+        (Status.DELIVERED, Feedback.COMPLAINT, False),
+        (Status.DELIVERED, None, False),
+        (Status.SENT, None, False),
+    ],
+)
+def test_what_says_something_of_the_address_alone_is_not_held_against_the_account(
+    status: Status, feedback: Feedback | None, held: bool
+) -> None:
+    assert is_held_against(status, feedback) is held
 
 
 def test_few_messages_say_nothing() -> None:

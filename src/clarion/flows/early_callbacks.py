@@ -8,6 +8,7 @@ from clarion import clock, ids
 from clarion.domain.callback import Fate
 from clarion.domain.suppression import SoftRule
 from clarion.domain.verdict import quarantined
+from clarion.flows import late_failures
 from clarion.flows.callback import apply, tell, told_by
 from clarion.flows.hearing import Hearing
 from clarion.flows.slots import Slots
@@ -56,3 +57,4 @@ class EarlyCallbacks:
         if self._hearing is not None:
             self._hearing.ring()
         tell([one for one in found if one.finding.fate is not Fate.EARLY])
+        await late_failures.count(self._pool, found)

@@ -20,7 +20,7 @@ from clarion.domain.callback import Fate
 from clarion.domain.feedback import Feedback
 from clarion.domain.suppression import SoftRule
 from clarion.domain.verdict import quarantined
-from clarion.flows import callback
+from clarion.flows import callback, late_failures
 from clarion.flows.callback import Found, Told, take, tell
 from clarion.flows.hearing import Hearing
 from clarion.flows.slots import Slots
@@ -124,6 +124,7 @@ class AskReceipts:
         if self._hearing is not None:
             self._hearing.ring()
         tell(found)
+        await late_failures.count(self._pool, found)
 
     async def _hear(
         self, connection: Connection, label: str, jobs: Sequence[Job], heard: Heard, slot: int

@@ -12,6 +12,7 @@ from typing import Final
 from clarion.domain.callback import Fate
 from clarion.domain.suppression import SoftRule
 from clarion.errors import Unavailable
+from clarion.flows import late_failures
 from clarion.flows.callback import QUEUE, Found, Told, take, tell
 from clarion.flows.hearing import Hearing
 from clarion.flows.slots import Slots
@@ -119,6 +120,7 @@ class Reception:
         if any(one.finding.fate is Fate.EARLY for one in found):
             self._wake(QUEUE)
         tell(found)
+        await late_failures.count(self._pool, found)
         return found
 
 

@@ -20,7 +20,7 @@ from clarion.project.several import SeveralFaults
 _T = TypeVar("_T")
 
 _KEYS = ("providers", "weights", "when", "balance")
-_BALANCE_KEYS = ("slow", "share", "points")
+_BALANCE_KEYS = ("slow", "share", "failed", "points")
 _MOST_ROUTES, _MOST_ACCOUNTS, _MOST_WEIGHT = 50, 16, 1_000_000
 
 
@@ -161,8 +161,10 @@ def _balance(value: object) -> Rules | None:
             raise ValueError(f"unknown setting `balance.{str(key)[:64]}`; {did_you_mean(str(key), _BALANCE_KEYS)}")
     usual = Rules()
     slow = _length(value["slow"]) if "slow" in value else usual.slow
-    share = _percent(value, "share", usual.share * 100) / 100
-    return replace(usual, slow=slow, share=share, points=_percent(value, "points", usual.points))
+    share, failed = (
+        _percent(value, key, of * 100) / 100 for key, of in (("share", usual.share), ("failed", usual.failed))
+    )
+    return replace(usual, slow=slow, share=share, failed=failed, points=_percent(value, "points", usual.points))
 
 
 def _length(value: object) -> timedelta:

@@ -28,10 +28,16 @@ async def add(connection: Connection, seen: Mapping[str, Seen]) -> None:
         await connection.execute(_SQL["add"], names, calls, slow)
 
 
+async def add_failed(connection: Connection, failed: Mapping[str, int]) -> None:
+    """Add how many messages accounts have told to have failed, by their labels; where nobody counts, they are not."""
+    names = sorted(failed)
+    await connection.execute(_SQL["add_failed"], names, [failed[name] for name in names])
+
+
 async def seen(connection: Connection, names: Sequence[str], window: timedelta) -> dict[str, Seen]:
     """What all workers have seen of these accounts within the *window*."""
     rows = await connection.fetch(_SQL["seen"], list(names), window)
-    return {row["name"]: Seen(row["calls"], row["slow"]) for row in rows}
+    return {row["name"]: Seen(row["calls"], row["slow"], row["failed"]) for row in rows}
 
 
 async def prune(connection: Connection) -> None:

@@ -4,8 +4,17 @@ SELECT n.name, date_trunc('minute', clock_timestamp()), n.calls, n.slow
 FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS n (name, calls, slow) ORDER BY n.name COLLATE "C"
 ON CONFLICT (name, minute) DO UPDATE SET calls = t.calls + excluded.calls, slow = t.slow + excluded.slow
 
+-- name: add_failed
+-- To the latest minute in which anybody counted calls: where nobody does, there is nothing to balance.
+UPDATE provider_tally AS t SET failed = t.failed + n.failed
+FROM (
+    SELECT u.name, u.failed, (SELECT max(minute) FROM provider_tally WHERE name = u.name) AS minute
+    FROM unnest($1::text[], $2::bigint[]) AS u (name, failed)
+) AS n
+WHERE t.name = n.name COLLATE "C" AND t.minute = n.minute
+
 -- name: seen
-SELECT name, sum(calls)::bigint AS calls, sum(slow)::bigint AS slow FROM provider_tally
+SELECT name, sum(calls)::bigint AS calls, sum(slow)::bigint AS slow, sum(failed)::bigint AS failed FROM provider_tally
 WHERE name = ANY ($1::text[]) AND minute > clock_timestamp() - $2::interval GROUP BY name
 
 -- name: prune

@@ -156,7 +156,7 @@ async def _judge(house: House, case: Case) -> dict[str, int]:
         assert case.is_theirs or set(sent) <= set(case.taken()), "what is sent was taken, under its id"
     for row in rows:
         # One that names nothing is believed whatever it says: also that it took what it refuses.
-        lies = not case.names_messages and row["recipient_id"].endswith("0")
+        lies = (case.is_theirs or not case.names_messages) and row["recipient_id"].endswith("0")
         _check(row, taken[row["recipient_id"]], believed=lies)
     async with house.api.pool.acquire() as connection:
         assert await verify(connection) == []

@@ -51,7 +51,7 @@ async def ses(roles: AwsRolesFake) -> AsyncIterator[SesFake]:
 def file(tmp_path: Path) -> Path:
     """What the platform writes for the container."""
     path = tmp_path / "token"
-    path.write_text(f"{TOKEN}\n")
+    path.write_text(TOKEN)
     return path
 
 
@@ -158,7 +158,7 @@ async def test_keys_are_renewed_before_they_run_out_and_old_ones_serve_till_then
     roles.faults.add(Fault(how=How.ANSWER, status=500))
     gone = await access.keys()
     assert isinstance(gone, Retry) and gone.pause_provider, "the old ones have run out"
-    file.write_text("another")  # noqa: ASYNC240
+    file.write_text("another\n")  # noqa: ASYNC240
     refused = await access.keys()
     assert isinstance(refused, Retry)
     assert refused.after == timedelta(minutes=1)

@@ -1,7 +1,7 @@
 """A push message as Expo takes it: pure functions.
 
-Source, as of November 2026: https://docs.expo.dev/push-notifications/sending-notifications/ (`collapseId` and `tag`: since
-March).
+Source, as of November 2026: https://docs.expo.dev/push-notifications/sending-notifications/; `collapseId` and `tag`
+are there since March.
 
 What a device is given twice (see `on_uncertain`) is shown once on Android, where the message's id is its tag. It is no
 `collapseId` as well, which would do that on Apple's devices: that is FCM's collapse key, too, of which a device that is

@@ -1,0 +1,12 @@
+"""Failures told later count where weights give way: plain SQL in the file beside this one."""
+
+from __future__ import annotations
+
+from clarion.store.migrate import run_sql
+
+revision = "0024"
+down_revision = "0023"
+
+
+def upgrade() -> None:
+    run_sql("0024_late_failures.sql")
