@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from requests.adapters import HTTPAdapter
@@ -12,6 +13,7 @@ from tests.support.apprise import AppriseCase
 from tests.support.chats import chat_message
 from tests.support.endpoint import Answer, EndpointServer, cut, hang, status
 from tests.support.providers import account_at
+from tests.support.smtp_certificate import make_certificate, server_context
 
 from clarion.channels.account import Account
 from clarion.channels.chat.apprise import Apprise
@@ -53,13 +55,14 @@ async def test_what_it_is_given_arrives_as_text() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (status(401), Retry),
-        (status(404), Retry),
+        (status(202), Sent),
+        (status(204), Sent),
+        (status(200, body=b'{"error": "no"}'), Sent),
+        *((status(code), Retry) for code in (301, 401, 403, 404, 405)),
         (status(429), Retry),
         (status(503), Retry),
-        (status(400), Reject),
-        (status(413), Reject),
-        (status(500), Uncertain),
+        *((status(code), Reject) for code in (400, 409, 410, 413)),
+        *((status(code), Uncertain) for code in (500, 502, 504)),
         (cut, Uncertain),
     ],
 )
@@ -95,6 +98,16 @@ async def test_nobody_there_is_no_more_certain_to_it() -> None:
     async with EndpointServer() as server:
         pass
     assert isinstance(await _send(server), Uncertain)
+
+
+async def test_a_certificate_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    async with EndpointServer(tls=server_context(certificate, key)) as server:
+        provider = Apprise(_account(server.port, "jsons"))
+        (outcome,) = await provider.send([chat_message()])
+        await provider.close()
+        assert isinstance(outcome, Uncertain)
+        assert server.posted == []
 
 
 async def test_what_does_not_end_holds_up_no_more_than_its_places() -> None:
