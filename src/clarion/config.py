@@ -16,6 +16,7 @@ from pathlib import Path
 from clarion.domain.address import parse_sender
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError
+from clarion.project import platform
 from clarion.project.aliases import lowered, read_aliases
 from clarion.project.broker_urls import SCHEMES
 from clarion.project.mail_settings import lacking
@@ -27,8 +28,7 @@ from clarion.project.settings_file import NAME, at, place_of, read_settings_file
 
 # fmt: off
 __all__ = [
-    "Settings", "broker_url", "effective", "load_settings", "project_folder", "read_settings", "secret_of",
-    "wants_colour",
+    "Settings", "broker_url", "effective", "load_settings", "project_folder", "read_settings", "secret_of", "wants_colour",
 ]
 # fmt: on
 
@@ -56,9 +56,9 @@ def read_settings(
     *flags* are by dotted name, e.g. ``{"worker.processes": 4}``; what is None there was not given. *environ* is the
     process's own environment unless said.
     """
-    known = {setting.name: setting for setting in every_setting()}
+    known, environ = {one.name: one for one in every_setting()}, os.environ if environ is None else environ
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    from_env, mistakes = _environment(known.values(), os.environ if environ is None else environ)
+    from_env, mistakes = _environment(known.values(), environ)
     project = _project(known["project"], given, from_env)
     from_file, lines, in_file = read_settings_file(project)
     mistakes += in_file
@@ -76,12 +76,11 @@ def read_settings(
             mistakes.append(Mistake(file=origin, message=str(error), hint=hint))
     values["project"] = project
     values["data_dir"] = project / Path(str(values.get("data_dir", known["data_dir"].field.default)))
-    mistakes += _clouds(values, origins, os.environ if environ is None else environ)
-    mistakes += _together(values, origins, lines)
+    mistakes += [*platform.fill_in(values, origins, environ), *_together(values, origins, lines)]
     if mistakes:
         return None, mistakes
-    too_much = lowered(os.environ if environ is None else environ, origins.values())
-    return Settings(**values_by_group(known.values(), values), origins=origins, lowered=too_much), []
+    groups, too_much = values_by_group(known.values(), values), lowered(environ, origins.values())
+    return Settings(**groups, origins=origins, lowered=too_much), []
 
 
 def project_folder(flag: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
@@ -197,18 +196,6 @@ def _webhooks(values: Mapping[str, object], origins: Mapping[str, str]) -> Itera
         for name, why in refused(endpoints, allowed).items():
             hint = "list its network in publish.allow_networks if it is yours"
             yield Mistake(**at(origins["webhooks"]), message=f"webhooks.{name}: {why}", hint=hint)
-
-
-def _clouds(values: dict[str, object], origins: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Mistake]:
-    """Fill in what accounts leave to the environment; what cannot be of that."""
-    if accounts := values.get("providers"):
-        from clarion.project.providers import with_variables
-
-        assert isinstance(accounts, tuple)
-        try:
-            values["providers"] = with_variables(accounts, environ)
-        except ValueError as error:
-            yield Mistake(**at(origins["providers"]), message=f"providers: {error}")
 
 
 def _accounts(values: Mapping[str, object], origins: Mapping[str, str], lines: Mapping[str, int]) -> Iterator[Mistake]:

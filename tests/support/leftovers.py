@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -76,11 +77,10 @@ def _children(pid: int) -> Iterator[int]:
     if not _KERNEL_SAYS:
         yield from (child.pid for child in psutil.Process(pid).children())
         return
-    try:
-        for thread in os.scandir(_PROCESSES / str(pid) / "task"):
-            yield from map(int, Path(thread.path, "children").read_text().split())
-    except (FileNotFoundError, ProcessLookupError):
-        return  # it has just ended
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+        for thread in os.listdir(_PROCESSES / str(pid) / "task"):
+            with suppress(FileNotFoundError, ProcessLookupError):  # or this thread of it has, and the others have not
+                yield from map(int, (_PROCESSES / str(pid) / "task" / thread / "children").read_text().split())
 
 
 def _describe(process: psutil.Process) -> str:
