@@ -28,7 +28,8 @@ from clarion.project.settings_file import NAME, at, place_of, read_settings_file
 
 # fmt: off
 __all__ = [
-    "Settings", "broker_url", "effective", "load_settings", "project_folder", "read_settings", "secret_of", "wants_colour",
+    "Settings", "broker_url", "effective", "load_settings", "project_folder", "read_settings", "secret_of",
+    "wants_colour",
 ]
 # fmt: on
 
@@ -65,9 +66,8 @@ def read_settings(
 
     values: dict[str, object] = dict(from_file)
     origins = {name: f"{NAME}:{lines[name]}" if name in lines else NAME for name in from_file}
-    texts: dict[str, tuple[object, str]] = {**from_env}
-    texts |= {name: (value, known[name].flag) for name, value in given.items()}
-    for name, (value, origin) in texts.items():
+    flagged = {name: (value, known[name].flag) for name, value in given.items()}
+    for name, (value, origin) in {**from_env, **flagged}.items():
         try:
             values[name] = known[name].read(value, as_text=True)
             origins[name] = origin

@@ -78,9 +78,9 @@ def _children(pid: int) -> Iterator[int]:
         yield from (child.pid for child in psutil.Process(pid).children())
         return
     with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-        for thread in os.listdir(_PROCESSES / str(pid) / "task"):
+        for thread in list((_PROCESSES / str(pid) / "task").iterdir()):
             with suppress(FileNotFoundError, ProcessLookupError):  # or this thread of it has, and the others have not
-                yield from map(int, (_PROCESSES / str(pid) / "task" / thread / "children").read_text().split())
+                yield from map(int, (thread / "children").read_text().split())
 
 
 def _describe(process: psutil.Process) -> str:
