@@ -203,7 +203,7 @@ async def test_the_providers_own_library_sends_the_same_files(kind: str) -> None
     case = CASES[kind]()
     async with case.running():
         await LIBRARIES[kind](case)
-        assert TAKEN[kind](case.fake) == EXPECTED  # type: ignore[attr-defined]
+        assert TAKEN[kind](case.fake) == EXPECTED
 
 
 def test_every_provider_of_mail_is_here() -> None:

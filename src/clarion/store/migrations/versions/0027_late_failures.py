@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from clarion.store.migrate import run_sql
 
-revision = "0025"
-down_revision = "0024"
+revision = "0027"
+down_revision = "0026"
 
 
 def upgrade() -> None:
-    run_sql("0025_late_failures.sql")
+    run_sql("0027_late_failures.sql")
