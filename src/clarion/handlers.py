@@ -14,6 +14,7 @@ from clarion.channels.email.enclosing import Enclosing, enclose
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
 from clarion.channels.webhook import WebhookProvider
+from clarion.channels.webhook_caught import caught_by
 from clarion.config import Settings, broker_url
 from clarion.connections import (
     accounts_of,
@@ -71,6 +72,7 @@ from clarion.flows.system_schedules import Duties
 from clarion.flows.verified import Verified
 from clarion.http.url_guard import UrlGuard
 from clarion.project.attachments import guard_of, rules_of
+from clarion.project.catcher import catching_of
 from clarion.queue.late import Handler
 from clarion.seals import offers_of, return_paths_of, tracking_of, vault_of, webhooks_of
 from clarion.store.database import Pool
@@ -223,7 +225,7 @@ def _webhooks(
     stack: AsyncExitStack, settings: Settings, pool: Pool, contexts: Contexts, **given: Any
 ) -> DeliverWebhooks:
     """What delivers to webhooks: each is a server of its own, so there is no account that carries them."""
-    provider = WebhookProvider(UrlGuard(settings.webhook.allow_networks))
+    provider = caught_by(catching_of(settings), WebhookProvider(UrlGuard(settings.webhook.allow_networks)))
     stack.push_async_callback(provider.close)
     return DeliverWebhooks(
         *(pool, contexts, provider, compose_webhook(webhooks_of(settings))),

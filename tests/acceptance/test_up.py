@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -93,7 +92,7 @@ async def test_killing_it_at_work_leaves_no_process_and_loses_nothing(tmp_path: 
 
 async def test_what_dies_is_started_again_where_it_was(tmp_path: Path, empty: Path) -> None:
     async with Up(tmp_path, "--project", empty) as up:
-        caught = await up.says(r"Caught mail: +(\S+)")
+        caught = await up.says(r"Caught: +(\S+)/all")
         for command in ("api", "worker", "catcher"):
             before = up.child(command)
             before.kill()
@@ -101,97 +100,6 @@ async def test_what_dies_is_started_again_where_it_was(tmp_path: Path, empty: Pa
         await until_answers(f"{up.address}/readyz")
         await until_answers(f"{caught}/api/counts")
         assert up.err.count("process.died") == 3
-
-
-async def test_messages_of_all_channels_are_caught_and_shown_and_texts_told_to_be_delivered(
-    tmp_path: Path, empty: Path
-) -> None:
-    for name, text in {
-        "clarion.toml": "",
-        "workflows/ready.yaml": "expires_after: 1h\nsteps: [{channel: sms}]\n",
-        "templates/ready/sms.txt": "Order {{ payload.order }} <b>is</b> ready.",
-        "workflows/said.yaml": "expires_after: 1h\nsteps: [{channel: chat}]\n",
-        "workflows/rung.yaml": "expires_after: 1h\nsteps: [{channel: push}]\n",
-        "templates/rung/push.txt": "---\ntitle: Order {{ payload.order }}\n---\n<b>Ready</b>.",
-        "templates/said/chat.txt": "---\ntitle: Order {{ payload.order }}\n---\n<b>Ready</b>.",
-    }.items():
-        file = empty / name
-        file.parent.mkdir(exist_ok=True, parents=True)
-        file.write_text(text)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    # With a port of its own the API can be told where the gateway's reports are to go.
-    async with Up(tmp_path, "--project", empty, "--port", port) as up:
-        shown = await up.says(r"Caught texts: +(\S+)")
-        key = await up.says(r"API key: +(\S+)")
-        people = tmp_path / "people.jsonl"
-        people.write_text('{"id": "ann", "phone": "+15558675310"}')
-        await clarion("recipients", "import", people, "--project", empty)
-        sent = await clarion(
-            "trigger", "ready", "--to", "ann", "--set", "order=7", "--watch", "--json", "--project", empty
-        )
-        assert sent.code == 0, sent.err
-        texts = f"{shown.removesuffix('/texts')}/api/texts"
-
-        def page() -> str:
-            with urlopen(shown, timeout=5) as response:
-                return str(response.read().decode())
-
-        def caught() -> list[dict[str, str]]:
-            with urlopen(texts, timeout=5) as response:
-                found: list[dict[str, str]] = json.load(response)["texts"]
-                return found
-
-        await wait_until(lambda: [one["status"] for one in caught()] == ["delivered"], 20, "it is delivered")
-        (one,) = caught()
-        assert (one["to"], one["body"]) == ("+15558675310", "Order 7 <b>is</b> ready.")
-        assert "Order 7 &lt;b&gt;is&lt;/b&gt; ready." in page()
-
-        async def delivered() -> bool:
-            told = await clarion("messages", "--workflow", "ready", "--json", "--project", empty)
-            return [message["status"] for message in told.lines] == ["delivered"]
-
-        await wait_until(delivered, 20, "the message is delivered")
-        for kind in ("telegram", "slack", "discord", "teams"):
-            put = await clarion("chats", "put", "ann", kind, "--provider", kind, "--project", empty)
-            assert put.code == 0, put.err
-        hook = "https://discord.com/api/webhooks/223704706495545344/" + "x" * 68
-        await clarion("chats", "put", "ann", "hook", "--provider", "discord", "--address", hook, "--project", empty)
-        said = await clarion(
-            "trigger", "said", "--to", "ann", "--set", "order=7", "--watch", "--json", "--project", empty
-        )
-        assert said.code == 0, said.err
-
-        def read(path: str) -> str:
-            with urlopen(f"{shown.removesuffix('/texts')}{path}", timeout=5) as response:
-                return str(response.read().decode())
-
-        chats = json.loads(read("/api/chats"))["chats"]
-        assert sorted(one["provider"] for one in chats) == ["discord", "discord", "slack", "teams", "telegram"]
-        assert all("Order 7" in one["text"] for one in chats)
-        assert "&lt;b&gt;Ready" in read("/chats?q=slack")
-
-        def register(device: Request) -> int:
-            with urlopen(device, timeout=5) as response:
-                return int(response.status)
-
-        phone = "cAfe01-phone:APA91b" + "x" * 127
-        for provider, token in {"fcm": phone, "expo": "ExponentPushToken[ann]"}.items():
-            url = f"http://127.0.0.1:{port}/v1/recipients/ann/devices/{provider}"
-            device = json.dumps({"provider": provider, "token": token}).encode()
-            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-            assert register(Request(url, device, headers, method="PUT")) == 201
-        rung = await clarion(
-            "trigger", "rung", "--to", "ann", "--set", "order=7", "--watch", "--json", "--project", empty
-        )
-        assert rung.code == 0, rung.err
-        pushes = json.loads(read("/api/pushes"))["pushes"]
-        assert sorted((one["provider"], one["room"]) for one in pushes) == [
-            ("expo", "ExponentPushToken[ann]"),
-            ("fcm", phone),
-        ]
-        assert {one["text"] for one in pushes} == {"Order 7\n<b>Ready</b>."}
-        assert "&lt;b&gt;Ready" in read("/pushes?q=expo")
 
 
 async def test_a_second_one_on_the_same_data_says_so(tmp_path: Path, empty: Path) -> None:

@@ -14,7 +14,9 @@ from tests.support.smtp import Conversation, sample
 
 from clarion import clock
 from clarion.dev.catcher import Catcher
-from clarion.dev.catcher.login import login
+from clarion.dev.catcher.login import curve_key, login
+from clarion.dev.fakes.chat_message import Said
+from clarion.dev.fakes.pushes import PushesFake
 from clarion.dev.fakes.twilio_message import Taken
 
 EVIL = "<script>alert(1)</script>\"'&"
@@ -257,3 +259,33 @@ def test_the_gateway_opens_to_the_same_login_after_a_new_start(tmp_path: Path) -
     assert file.stat().st_mode & 0o777 == 0o600
     file.write_text("{")
     assert login(tmp_path / "caught") != made
+
+
+async def test_all_channels_are_on_one_page_and_each_on_its_own(tmp_path: Path) -> None:
+    said: dict[str, Any] = {"provider": f"slack {EVIL}", "room": f"C0 {EVIL}", "text": f"Hello {EVIL}", "body": {}}
+    chats = [Said(id=str(number), when="Thu, 26 Nov 2026 10:00:00 GMT", **said) for number in range(120)]
+    hook = Said(id="msg_1", provider="order", room="https://x.example/", text="{}", body={})
+    more: Any = {"pushes": [], "webhooks": [hook], "tokens": {"fcm": f"token {EVIL}"}}
+    async with Catcher(tmp_path, chats=chats, **more) as catcher, aiohttp.ClientSession(catcher.http_url) as browser:
+        await send(catcher, rich_mail())
+        first, second, third = [await page_of(browser, f"/all{query}") for query in ("", "?skip=50", "?skip=100")]
+        assert [page.count('class="facts"') for page in (first, second, third)] == [50, 50, 22]
+        assert 'rel="next"' in first and 'rel="next"' not in third and 'rel="first"' in third
+        assert first.index("https://x.example/") < first.index("chat message</a>"), "the newest come first"
+        assert '<a class="channel" href="/mails/1">mail</a>' in first
+        for page in (first, await page_of(browser, "/chats"), await page_of(browser, "/pushes")):
+            assert "<script>" not in page and "&lt;script&gt;" in page
+        assert 'href="/chats" aria-current="page">Chat messages <small>120</small>' in await page_of(browser, "/chats")
+        assert 'href="/all">All <small>122</small>' in await page_of(browser, "/")
+        assert (await page_of(browser, "/all?q=order")).count('class="facts"') == 1
+        assert (await json_of(browser, "/api/pushes"))["tokens"] == more["tokens"]
+        for query in ("skip=-1", "skip=10001", "skip=x"):
+            async with browser.get(f"/all?{query}") as refused:
+                assert refused.status == 422
+
+
+def test_the_keys_are_the_same_after_a_new_start_and_so_are_the_browsers(tmp_path: Path) -> None:
+    first = PushesFake(curve_key=curve_key(tmp_path))
+    again = PushesFake(curve_key=curve_key(tmp_path))
+    assert first.tokens["webpush"] == again.tokens["webpush"] != PushesFake().tokens["webpush"]
+    assert (tmp_path / "gateway-ec.pem").stat().st_mode & 0o777 == 0o600

@@ -23,6 +23,7 @@ from clarion.flows.chats import Chats
 from clarion.flows.definitions import Definitions
 from clarion.flows.retention import Ages, What
 from clarion.flows.webhooks import Webhooks
+from clarion.http.catching import Catching
 from clarion.http.url_guard import Network, UrlGuard
 from clarion.inbox.tokens import Tokens
 
@@ -104,6 +105,8 @@ class Services:
     #: Where besides the internet webhooks of recipients may be, and for how long an old secret of one signs as well.
     allow_networks: Sequence[Network] = ()
     overlap: timedelta = timedelta(days=1)
+    #: What catches those that would leave this machine; None: nothing does.
+    catching: Catching | None = None
     #: Tells bindings of what happens here; None: nobody listens.
     hearing: Hearing | None = None
     #: How long what is kept that is finished.
@@ -155,7 +158,7 @@ class Services:
     @property
     def webhooks(self) -> Webhooks:
         """What registers webhooks of recipients, and reads their secrets."""
-        return Webhooks(Vault(self.secret, *self.old_secrets), UrlGuard(self.allow_networks))
+        return Webhooks(Vault(self.secret, *self.old_secrets), UrlGuard(self.allow_networks), self.catching)
 
     @property
     def published(self) -> Published:

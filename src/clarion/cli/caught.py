@@ -20,10 +20,13 @@ def caught_settings(settings: Settings, facts: Mapping[str, Any]) -> dict[str, s
     """Variables for workers and API, by what the catcher told of itself (*facts*).
 
     Text messages are caught where *settings* have no account for them, and messages to chats and push messages of each
-    kind of which they have none. What the gateway tells of text messages later comes back to the API on this machine,
-    unless the settings say where that is reached, or it takes a free port.
+    kind of which they have none; webhooks of recipients, where they would leave this machine and its own networks. What
+    the gateway tells of text messages later comes back to the API on this machine, unless the settings say where that
+    is reached, or it takes a free port.
     """
     told = {"CLARION_SMTP_URL": f"smtp://127.0.0.1:{facts['smtp_port']}"}
+    if settings.webhook.catcher is None:
+        told["CLARION_WEBHOOK_CATCHER"] = facts["webhook"]
     accounts = settings.providers
     kinds = {account.kind.name for account in accounts}
     caught: dict[str, dict[str, str]] = {}

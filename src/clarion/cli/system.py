@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from clarion.app import open_database
+from clarion.cli.catcher import PORTS
 from clarion.cli.caught import caught_settings
 from clarion.cli.child import Child
 from clarion.cli.database import connect
@@ -155,11 +156,11 @@ class System:
 
 
 async def _start_catcher(child: Child | None) -> dict[str, Any] | None:
-    """Its ports ``smtp_port``, ``http_port``, ``sms_port``, ``chat_port`` and ``push_port``, which it keeps, its
-    gateway's account ``sms``, where chats are, ``chat``, and its accounts for push messages by kind, ``push``."""
+    """Its ports, ``smtp_port`` and so on, which it keeps, its gateway's account ``sms``, where chats are, ``chat``, its
+    accounts for push messages by kind, ``push``, and where webhooks are caught, ``webhook``."""
     if child is None:
         return None
     facts = await child.start()
-    for port in ("smtp", "http", "sms", "chat", "push"):
+    for port in PORTS:
         child.keep(f"--{port}-port", facts[f"{port}_port"])
     return facts

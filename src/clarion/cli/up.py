@@ -21,9 +21,9 @@ def up(
 ) -> None:
     """Run everything: API, workers, and what is not configured.
 
-    Without a database address it runs an embedded PostgreSQL. Without a mail server one that catches mails and shows
-    them, and text, chat and push messages too unless there is an account for them. What is saved in the project folder
-    is published. ^C stops all of it.
+    Without a database address it runs an embedded PostgreSQL. Without a mail server it catches mails and shows them,
+    and text, push and chat messages too unless there is an account for them, and webhooks that would leave this
+    machine. What is saved in the project folder is published. ^C stops all of it.
     """
     from clarion.cli.port import check_free
     from clarion.cli.process import run
@@ -46,14 +46,8 @@ def up(
     run(body, settings, name="up")
 
 
-#: What is shown of the catcher, and where.
-_PAGES = {"mail": "", "texts": "/texts", "chats": "/chats", "push": "/pushes"}
-
-
 def _welcome(running: Running, workflows: list[str], sample: str) -> str:
-    caught = (
-        [f"  Caught {what + ':':7}{running.catcher}{path}" for what, path in _PAGES.items()] if running.catcher else []
-    )
+    caught = [f"  Caught:        {running.catcher}/all"] if running.catcher else []
     lines = [
         "",
         f"  Clarion is up: {running.address}",

@@ -19,6 +19,7 @@ from clarion.domain.webhook import MOST_WEBHOOKS, Health, Landed, after, shorten
 from clarion.errors import Conflict
 from clarion.flows.hearing import Hearing
 from clarion.flows.rates import webhook_pace
+from clarion.http.catching import Catching
 from clarion.http.standard_webhooks import DEADLINE, new_secret, post_signed, read_secret
 from clarion.http.url_guard import Destination, UrlGuard, parse_url
 from clarion.queue import destinations
@@ -49,10 +50,11 @@ class Tried(NamedTuple):
 class Webhooks:
     """Registers webhooks, and reads their secrets."""
 
-    def __init__(self, vault: Vault, guard: UrlGuard) -> None:
-        """*guard* says where they may be."""
+    def __init__(self, vault: Vault, guard: UrlGuard, catching: Catching | None = None) -> None:
+        """*guard* says where they may be, *catching* which of them a catcher gets what is for them."""
         self._vault = vault
         self._guard = guard
+        self._catching = catching
 
     def checked(self, url: str) -> Destination:
         """Where *url* leads. Raises `Invalid` (``url_not_allowed``) for what is not to be posted to, as far as it
@@ -119,10 +121,13 @@ class Webhooks:
         shown = ids.show(ids.Prefix.WEBHOOK, which.id)
         said = {"webhook": shown, "recipient": which.recipient_id}
         body = {"type": "test", "timestamp": show_time(clock.now()), "data": said}
-        http = Client(guard=self._guard, connections=1, patience=Patience(total=DEADLINE))
+        to, guard = parse_url(row["url"]), self._guard
+        if self._catching is not None and (elsewhere := self._catching.caught(to)) is not None:
+            to, guard = elsewhere, self._catching.guard
+        http = Client(guard=guard, connections=1, patience=Patience(total=DEADLINE))
         try:
             id = ids.show(ids.Prefix.MESSAGE, ids.new())
-            outcome = await post_signed(http, parse_url(row["url"]), secrets, id, orjson.dumps(body))
+            outcome = await post_signed(http, to, secrets, id, orjson.dumps(body))
         finally:
             await http.close()
         return Tried(outcome, timedelta(seconds=clock.monotonic() - began))

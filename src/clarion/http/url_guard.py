@@ -123,6 +123,14 @@ class UrlGuard:
         elif not self._allowed:
             _check_public(destination)
 
+    def is_own(self, destination: Destination) -> bool:
+        """Whether a request can come to nothing but what an operator lists: another may leave for the internet."""
+        if destination.address is not None:
+            return any(destination.address in network for network in self._allowed)
+        if destination.host == "localhost" or destination.host.endswith(".localhost"):
+            return any(ip_address("127.0.0.1") in network for network in self._allowed)
+        return destination.scheme == "http"
+
     async def addresses(self, destination: Destination) -> list[str]:
         """Where to connect: all addresses of the host, every one of them checked.
 

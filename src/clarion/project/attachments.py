@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 
 from clarion.domain.attachment import FORBIDDEN, LARGEST, Rules
 from clarion.project import setting_types as types
+from clarion.project.catcher import catching_of
 from clarion.project.setting_groups import Names, Networks
 from clarion.project.setting_kinds import KIB, MIB, Group, a
 
@@ -61,7 +62,9 @@ def guard_of(settings: Settings) -> UrlGuard:
 
 
 def taken_in(settings: Settings) -> dict[str, Any]:
-    """What the API takes: how much in a body, which files, and for whom words are that name no locale."""
+    """What the API takes: how much in a body, which files, and for whom words are that name no locale; and what catches
+    what it posts to try it out."""
     own = settings.api
     limits = {"max_body": own.max_body, "max_bulk_body": own.max_bulk_body, "default_locale": settings.default_locale}
-    return {**limits, "attachments": rules_of(settings), "attachment_guard": guard_of(settings)}
+    files = {"attachments": rules_of(settings), "attachment_guard": guard_of(settings)}
+    return {**limits, **files, "catching": catching_of(settings)}

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from clarion.project import setting_types as types
+from clarion.project.catcher import read_catcher
 from clarion.project.domain_types import origins
 from clarion.project.setting_groups import Names, Networks
 from clarion.project.setting_kinds import DAY, MINUTE, Duration, Group, a
 
 Origins = Annotated[tuple[str, ...], BeforeValidator(origins)]
+CatcherText = Annotated[Any, BeforeValidator(read_catcher)]
 RateText = Annotated[Any, BeforeValidator(types.rate)]
 
 
@@ -88,6 +90,11 @@ class Webhook(Group):
         "networks besides the internet that webhooks of recipients may reach, such as `10.20.0.0/16`, separated by "
         "commas; there also by plain HTTP and on any port; absent under `clarion up`: this machine, where the API "
         "listens on it alone",
+    )
+    catcher: CatcherText | None = a(
+        None,
+        "where on this machine webhooks are posted that would leave for the internet, to be looked at; absent under "
+        "`clarion up` as long as it catches mail: its own catcher; `none`: they are posted to where they are",
     )
     disable_after: Duration = a(
         5 * DAY, "a webhook at which nothing arrives for so long is disabled", ge=MINUTE, le=366 * DAY

@@ -28,11 +28,13 @@ from clarion.channels.push.subscription import decode, parse_subscription
 from clarion.channels.push.vapid import Vapid, load_key, new_key, private_text, public_text
 from clarion.channels.push.webpush import WebPush
 from clarion.dev.fakes.faults import Fault, How
+from clarion.dev.fakes.pushes import PushesFake
 from clarion.dev.fakes.webpush import WebPushFake
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent
 from clarion.domain.workflow import Priority
 from clarion.errors import Invalid
+from clarion.project.providers import read_accounts
 
 PUBLIC = public_text(load_key(VAPID_KEY))
 
@@ -230,6 +232,20 @@ async def test_an_endpoint_leads_into_the_internet_or_nowhere(fake: WebPushFake,
         assert isinstance(outcome, Reject), outcome
         assert outcome.code in ("url_not_allowed", "invalid_recipient")
         assert inside.connections == 0
+
+
+async def test_a_fake_that_catches_gets_what_is_for_other_push_services_and_reads_what_is_for_its_own() -> None:
+    async with PushesFake() as fake:
+        (account,) = read_accounts({"caught": {"kind": "webpush", **fake.accounts["webpush"]}})
+        provider = WebPush(account)
+        own = fake.tokens["webpush"]
+        away = json.dumps(json.loads(own) | {"endpoint": "https://push.example/send/secret"})
+        outcomes = await provider.send([push_message(one, title="Hi") for one in (own, away)])
+        await provider.close()
+        assert all(isinstance(one, Sent) for one in outcomes), outcomes
+        readable, sealed = sorted(fake.taken, key=lambda one: one.room)
+        assert (readable.room, readable.text.split("\n")[0]) == ("browser", "Hi")
+        assert sealed.room == "push.example" and "secret" not in json.dumps(sealed.body) + sealed.text
 
 
 async def test_a_service_that_hangs_holds_up_no_other(fake: WebPushFake) -> None:

@@ -14,6 +14,7 @@ import asyncio
 import ssl
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -29,7 +30,7 @@ from clarion.domain.outcome import Outcome, Reject
 from clarion.errors import Invalid
 from clarion.http.client import Client, Patience
 from clarion.http.reply import Reply
-from clarion.http.url_guard import UrlGuard
+from clarion.http.url_guard import UrlGuard, parse_url
 
 #: Shorter than for a server of an operator's: what hangs is somebody's, and holds up the list that it is in.
 _PATIENCE = Patience(connect=timedelta(seconds=3), total=timedelta(seconds=10))
@@ -48,6 +49,8 @@ class WebPush(Provider[Push]):
         self.name = account.label
         self._vapid = Vapid(load_key(account["private_key"]), account["subject"])
         self._fake = account.get("base_url")
+        #: Where messages for other push services go, where a fake catches them.
+        self._elsewhere = f"{self._fake}/elsewhere/" if self._fake and account.get("elsewhere") else None
         self._connections, self._patience, self._tls = int(account["connections"]), patience, tls
         #: By origin; the one that was not used for longest first.
         self._services: OrderedDict[str, _Service] = OrderedDict()
@@ -75,6 +78,8 @@ class WebPush(Provider[Push]):
             to = parse_subscription(item.to)
         except Invalid as error:
             return Reject(error.message, code="invalid_recipient")
+        if self._elsewhere is not None and to.origin != self._fake:
+            to = replace(to, to=parse_url(self._elsewhere + to.to.host))
         service = self._service(to)
         try:
             service.guard.check(to.to)

@@ -27,6 +27,12 @@ def _subject(text: str) -> str:
     return text
 
 
+def _elsewhere(text: str) -> str:
+    if text != "caught":
+        raise Invalid("expected `caught`, or nothing at all")
+    return text
+
+
 def _open(account: Account) -> Provider[Any]:
     from clarion.channels.push.webpush import WebPush
 
@@ -74,6 +80,11 @@ WEBPUSH = Kind(
             key="base_url",
             says="a fake push service on this machine, whose endpoints are taken too; no other address may be given",
             read=read_fake,
+        ),
+        Option(
+            key="elsewhere",
+            says="`caught`: the fake gets messages for all other push services too, and none leaves this machine",
+            read=_elsewhere,
         ),
     ),
     open=_open,

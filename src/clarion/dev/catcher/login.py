@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import TypedDict
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 _NAME = "gateway.json"
-_KEY = "gateway.pem"
+_KEY, _CURVE_KEY = "gateway.pem", "gateway-ec.pem"
 
 
 class Login(TypedDict):
@@ -46,15 +46,31 @@ def login(folder: Path) -> Login:
 def key(folder: Path) -> rsa.RSAPrivateKey:
     """The key of the account for push messages that is kept in *folder*, as `login` is."""
     path = folder / _KEY
-    try:
-        kept = load_pem_private_key(path.read_bytes(), None)
-        if isinstance(kept, rsa.RSAPrivateKey):
-            return kept
-    except (OSError, ValueError, TypeError):
-        pass
+    kept = _kept(path)
+    if isinstance(kept, rsa.RSAPrivateKey):
+        return kept
     made = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     _keep(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return made
+
+
+def curve_key(folder: Path) -> ec.EllipticCurvePrivateKey:
+    """The key by which messages to Apple's devices and to browsers are signed, kept in *folder* as `login` is."""
+    path = folder / _CURVE_KEY
+    kept = _kept(path)
+    if isinstance(kept, ec.EllipticCurvePrivateKey):
+        return kept
+    made = ec.generate_private_key(ec.SECP256R1())
+    _keep(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return made
+
+
+def _kept(path: Path) -> object:
+    """The private key in *path*; None where there is none."""
+    try:
+        return load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _keep(path: Path, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from clarion.dev.catcher.api import fetch, listed, matcher, number
+from clarion.dev.catcher.caught import MAIL, Caught, tabs
 from clarion.dev.catcher.mail import Summary
 from clarion.dev.catcher.reading import Reading, read
 from clarion.dev.catcher.spool import Spool
@@ -33,8 +34,8 @@ VIEWS: Mapping[str, str] = {
 }
 
 
-def routes(spool: Spool, smtp_address: str) -> list[Route]:
-    """The pages over *spool*; *smtp_address* is what an empty list tells to send to."""
+def routes(spool: Spool, smtp_address: str, caught: Sequence[Caught] = ()) -> list[Route]:
+    """The pages over *spool*; *smtp_address* is what an empty list tells to send to, *caught* what there is besides."""
     look = Environment(autoescape=True, loader=FileSystemLoader(LOOK))
     style = (LOOK / "style.css").read_bytes()
 
@@ -48,7 +49,8 @@ def routes(spool: Spool, smtp_address: str) -> list[Route]:
         live = "live" in request.query_params and before is None
         found = await spool.find(matcher(anywhere=query), limit=PAGE, before=before)
         words = list_words(spool, found, query, before, live)
-        return page("list.html", {**words, "smtp": smtp_address}, {"refresh": "2"} if live else None)
+        words |= {"smtp": smtp_address, "tabs": tabs(MAIL[0], spool.counts().kept, caught)}
+        return page("list.html", words, {"refresh": "2"} if live else None)
 
     async def mail(request: Request) -> Response:
         """``GET /mails/{id}?view=``: one mail."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +14,9 @@ from typing import Self
 
 import uvicorn
 
+from clarion.dev.catcher import caught
 from clarion.dev.catcher.intake import MANNERS, Intake
 from clarion.dev.catcher.spool import Counts, Spool
-from clarion.dev.catcher.texts import chats as caught_chats
-from clarion.dev.catcher.texts import pushes as caught_pushes
-from clarion.dev.catcher.texts import texts as caught_texts
 from clarion.dev.catcher.web import application
 from clarion.dev.fakes.chat_message import Said
 from clarion.dev.fakes.twilio_message import Taken
@@ -47,10 +45,13 @@ class Catcher:
         keep_bytes: int = 1 << 30,
         keep_for: timedelta | None = None,
         texts: Sequence[Taken] = (),
-        chats: Sequence[Said] = (),
         pushes: Sequence[Said] = (),
+        chats: Sequence[Said] = (),
+        webhooks: Sequence[Said] = (),
+        tokens: Mapping[str, str] | None = None,
     ) -> None:
-        """*texts*, *chats* and *pushes* are the messages that somebody else takes, to be shown with the mails."""
+        """*texts*, *pushes*, *chats* and *webhooks* are the messages that somebody else takes, to be shown with the
+        mails; *tokens* those of devices to which push messages are caught."""
         self.host = host
         self.smtp_port = smtp_port
         self.http_port = http_port
@@ -58,7 +59,12 @@ class Catcher:
         self._limits = limits or Limits()
         self._keep_bytes = keep_bytes
         self._keep_for = keep_for
-        self._caught = (caught_texts(texts), caught_chats(chats), caught_pushes(pushes))
+        self._caught = (
+            caught.texts(texts),
+            caught.pushes(pushes, tokens or {}),
+            caught.chats(chats),
+            caught.webhooks(webhooks),
+        )
         self._connections: set[Connection] = set()
         self._spool: Spool | None = None
         self._intake: Intake | None = None

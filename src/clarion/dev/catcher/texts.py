@@ -1,10 +1,13 @@
-"""What gateways have caught, text, chat and push messages: a page of each for people, and JSON for programs."""
+"""What was caught on any channel: a page of all, a page of each for people, and JSON of each for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from liquid import Environment, FileSystemLoader
@@ -12,88 +15,89 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from clarion.dev.catcher.api import MOST, number
+from clarion.dev.catcher.api import MOST, listed, matcher, number
+from clarion.dev.catcher.caught import ALL, MAIL, Caught, tabs
+from clarion.dev.catcher.mail import Summary
 from clarion.dev.catcher.pages import LOOK, PAGE
-from clarion.dev.fakes.chat_message import Said
-from clarion.dev.fakes.twilio_message import Taken
+from clarion.dev.catcher.spool import Spool
+
+#: As far back as a page goes.
+_FURTHEST = 10_000
+_Row = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caught:
-    """The messages of one channel, which grow meanwhile."""
-
-    #: Of the path, and of the list in the JSON.
-    name: str
-    #: As the page calls them, and one of them.
-    heading: str
-    one: str
-    taken: Sequence[Any]
-    #: What people see of one: `to`, `sender`, `body`, `status` and `when`.
-    row: Callable[[Any], Mapping[str, str]]
-
-
-def texts(taken: Sequence[Taken]) -> Caught:
-    """The text messages that were *taken*."""
-
-    def row(one: Taken) -> Mapping[str, str]:
-        return {"to": one.to, "sender": one.sender, "body": one.body, "status": one.status, "when": one.created}
-
-    return Caught(name="texts", heading="Text messages", one="text message", taken=taken, row=row)
-
-
-def chats(taken: Sequence[Said]) -> Caught:
-    """The chat messages that were *taken*."""
-
-    def row(one: Said) -> Mapping[str, str]:
-        return {"to": one.room, "sender": one.provider, "body": one.text, "status": "sent", "when": one.when}
-
-    return Caught(name="chats", heading="Chat messages", one="chat message", taken=taken, row=row)
-
-
-def pushes(taken: Sequence[Said]) -> Caught:
-    """The push messages that were *taken*."""
-    return replace(chats(taken), name="pushes", heading="Push messages", one="push message")
-
-
-def routes(caught: Sequence[Caught]) -> list[Route]:
-    """The routes over all that was *caught*."""
+def routes(spool: Spool, caught: Sequence[Caught]) -> list[Route]:
+    """The routes over the mails in *spool*, and all else that was *caught*."""
     look = Environment(autoescape=True, loader=FileSystemLoader(LOOK))
-    return [route for one in caught for route in _routes(one, [each for each in caught if each is not one], look)]
+
+    def shown(request: Request, path: str, words: Mapping[str, object], rows: Sequence[_Row]) -> Response:
+        query, live, skip = _query(request), "live" in request.query_params, _skip(request)
+        search = {"q": query} if query else {}
+        html = look.get_template("texts.html").render(
+            **words,
+            path=path,
+            tabs=tabs(path, spool.counts().kept, caught),
+            query=query,
+            live=live,
+            live_href=f"{path}?{urlencode({**search, 'live': 1})}",
+            newest_href=f"{path}?{urlencode(search)}" if skip else None,
+            older_href=f"{path}?{urlencode({**search, 'skip': skip + PAGE})}" if len(rows) > PAGE else None,
+            texts=rows[:PAGE],
+        )
+        return HTMLResponse(html, headers={"refresh": "2"} if live and not skip else None)
+
+    async def everything(request: Request) -> Response:
+        """``GET /all?q=&skip=&live=``: what was caught on all channels, the newest first."""
+        query, skip = _query(request), _skip(request)
+        most = skip + PAGE + 1
+        mails = await spool.find(matcher(anywhere=query), limit=most, before=None)
+        rows = [_mail(one) for one in mails]
+        rows += [_labelled(one, row) for one in caught for row in _rows(one, query, most)]
+        rows.sort(key=lambda row: parsedate_to_datetime(row["when"]), reverse=True)
+        return shown(
+            request, ALL[0], {"title": "Caught messages", "heading": "Caught", "one": "message"}, rows[skip:most]
+        )
+
+    def page_of(one: Caught) -> Any:
+        async def page(request: Request) -> Response:
+            """``GET /texts?q=&skip=&live=``: those of one channel, the newest first."""
+            skip = _skip(request)
+            rows = _rows(one, _query(request), skip + PAGE + 1)[skip:]
+            about = {"title": f"Caught {one.heading.lower()}", "heading": one.heading, "one": one.one}
+            return shown(request, one.path, {**about, "tokens": list(one.tokens.items())}, rows)
+
+        return page
+
+    return [
+        Route(ALL[0], everything, methods=["GET"]),
+        *(Route(one.path, page_of(one), methods=["GET"]) for one in caught),
+        *(Route(f"/api{one.path}", _data_of(one), methods=["GET"]) for one in caught),
+    ]
 
 
-def _routes(caught: Caught, others: Sequence[Caught], look: Environment) -> list[Route]:
-    taken = caught.taken
-
-    async def page(request: Request) -> Response:
-        """``GET /texts?q=&live=``: the newest first."""
-        query = request.query_params.get("q", "")[:200]
-        live = "live" in request.query_params
-        words = {
-            "title": f"Caught {caught.heading.lower()}",
-            "path": f"/{caught.name}",
-            "heading": caught.heading,
-            "one": caught.one,
-            "others": [{"path": f"/{other.name}", "heading": other.heading} for other in others],
-            "query": query,
-            "live": live,
-            "count": f"{len(taken):,}",
-            "texts": [caught.row(one) for one in _found(caught, query, PAGE)],
-        }
-        html = look.get_template("texts.html").render(**words)
-        return HTMLResponse(html, headers={"refresh": "2"} if live else None)
-
+def _data_of(caught: Caught) -> Any:
     async def data(request: Request) -> Response:
         """``GET /api/texts?limit=&q=``: the newest first, with what became of each."""
         limit = number(request.query_params.get("limit"), 50, MOST) or 1
-        found = [asdict(one) for one in _found(caught, request.query_params.get("q", ""), limit)]
+        found = [asdict(one) for one in _found(caught, _query(request), limit)]
         for one in found:
             one.pop("status_callback", None)
-        return Response(orjson.dumps({caught.name: found, "taken": len(taken)}), media_type="application/json")
+        said = {caught.name: found, "taken": len(caught.taken)} | ({"tokens": caught.tokens} if caught.tokens else {})
+        return Response(orjson.dumps(said), media_type="application/json")
 
-    return [
-        Route(f"/{caught.name}", page, methods=["GET"]),
-        Route(f"/api/{caught.name}", data, methods=["GET"]),
-    ]
+    return data
+
+
+def _query(request: Request) -> str:
+    return request.query_params.get("q", "")[:200]
+
+
+def _skip(request: Request) -> int:
+    return number(request.query_params.get("skip"), 0, _FURTHEST, least=0) or 0
+
+
+def _rows(caught: Caught, query: str, limit: int) -> list[_Row]:
+    return [caught.row(one) for one in _found(caught, query, limit)]
 
 
 def _found(caught: Caught, query: str, limit: int) -> list[Any]:
@@ -107,3 +111,23 @@ def _found(caught: Caught, query: str, limit: int) -> list[Any]:
             if len(found) == limit:
                 break
     return found
+
+
+def _labelled(caught: Caught, row: _Row) -> _Row:
+    return {**row, "channel": caught.one, "href": caught.path}
+
+
+def _mail(summary: Summary) -> _Row:
+    """A mail as the page of all channels shows it: its subject, and where it can be read."""
+    row = listed(summary)
+    to, at = row["to"], datetime.fromtimestamp(summary.received_at_ms / 1000, UTC)
+    assert isinstance(to, list)
+    return {
+        "to": ", ".join(to[:2]) + (" …" if len(to) > 2 else ""),
+        "sender": str(row["from"]),
+        "body": str(row["subject"]) or "(no subject)",
+        "status": "received",
+        "when": format_datetime(at, usegmt=True),
+        "channel": MAIL[1].lower(),
+        "href": f"/mails/{summary.id}",
+    }

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clarion.dev.catcher import api, pages, texts
+from clarion.dev.catcher.caught import Caught
 from clarion.dev.catcher.spool import Spool
 
 #: For every answer that does not bring its own. No script runs on any page, so none is allowed.
@@ -29,13 +30,13 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def application(spool: Spool, host: str, smtp_address: str, caught: Sequence[texts.Caught]) -> Starlette:
-    """The pages and the JSON over *spool* and what gateways have *caught*.
+def application(spool: Spool, host: str, smtp_address: str, caught: Sequence[Caught]) -> Starlette:
+    """The pages and the JSON over *spool* and what else was *caught*.
 
     For browsers that call us *host*, a loopback name or an address.
     """
     return Starlette(
-        routes=[*pages.routes(spool, smtp_address), *api.routes(spool), *texts.routes(caught)],
+        routes=[*pages.routes(spool, smtp_address, caught), *api.routes(spool), *texts.routes(spool, caught)],
         middleware=[Middleware(_Guard, host=host.lower())],
     )
 

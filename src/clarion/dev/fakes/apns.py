@@ -42,8 +42,15 @@ class Pushed:
 class ApnsFake(Fake):
     """Apple's servers, which know one key and one application."""
 
-    def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
-        """*tls* has a certificate of the server's; without one it speaks HTTP/2 unencrypted."""
+    def __init__(
+        self,
+        *,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """*key* is the application's, made anew where none is given; *tls* has a certificate of the server's, without
+        one it speaks HTTP/2 unencrypted."""
         super().__init__()
         self.taken: list[Pushed] = []
         self.dead: set[str] = set()
@@ -52,7 +59,7 @@ class ApnsFake(Fake):
         #: Tokens of access that are not good any more.
         self.expired: set[str] = set()
         self.access: set[str] = set()
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._key = key or ec.generate_private_key(ec.SECP256R1())
         self._scheme = "https" if tls else "http"
         self.server = Http2Server(self._take, self.faults, port=port, tls=tls)
 
@@ -88,6 +95,10 @@ class ApnsFake(Fake):
     def forget(self) -> None:
         self.taken.clear()
 
+    def note(self, pushed: Pushed) -> None:
+        """A message was taken."""
+        self.taken.append(pushed)
+
     def _take(self, asked: Asked) -> Answered:
         self.asked += 1
         access = asked.headers.get("authorization", "").removeprefix("bearer ")
@@ -101,7 +112,7 @@ class ApnsFake(Fake):
             return Answered(status=refusal.http, headers={"apns-id": id}, body=refusal.body(clock.now()))
         told = {name: text for name, text in asked.headers.items() if name.startswith("apns-")}
         token = asked.path.rpartition("/")[2]
-        self.taken.append(Pushed(id=id, token=token, headers=told, payload=json.loads(asked.body)))
+        self.note(Pushed(id=id, token=token, headers=told, payload=json.loads(asked.body)))
         return Answered(status=200, headers={"apns-id": id})
 
     async def _mark(self, request: web.Request) -> web.Response:

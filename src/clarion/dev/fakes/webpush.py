@@ -50,6 +50,14 @@ class WebPushFake(Fake):
         browser = self.browsers[id] = Browser(key)
         return json.dumps(browser.subscription(f"{self.url}/push/{id}"))
 
+    def browser_of(self, id: str) -> Browser | None:
+        """The browser that has subscribed under this id."""
+        return self.browsers.get(id)
+
+    def note(self, pushed: Pushed) -> None:
+        """A message was taken."""
+        self.taken.append(pushed)
+
     def routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/push/{id}", self._push)
         router.add_post("/_fake/subscriptions", self._subscribe)
@@ -73,7 +81,7 @@ class WebPushFake(Fake):
         id = request.match_info["id"]
         headers = {name.lower(): value for name, value in request.headers.items()}
         key = sender_of(headers.get("authorization", ""), self.url)
-        browser = self.browsers.get(id)
+        browser = self.browser_of(id)
         refusal = refusal_of(headers, body, key, browser.key if browser else None, gone=id in self.gone)
         if refusal is not None:
             return _answer(refusal)
@@ -84,7 +92,7 @@ class WebPushFake(Fake):
             return _answer(Refusal(400, 101, f"the browser cannot read it: {error}"))
         name = f"{self.url}/m/{secrets.token_urlsafe(24)}"
         told: dict[str, str] = {name: headers[name] for name in ("ttl", "urgency", "topic") if name in headers}
-        self.taken.append(Pushed(id=name, browser=id, headers=told, message=message))
+        self.note(Pushed(id=name, browser=id, headers=told, message=message))
         return web.Response(status=201, headers={"location": name, "ttl": headers["ttl"]})
 
     async def _subscribe(self, request: web.Request) -> web.Response:

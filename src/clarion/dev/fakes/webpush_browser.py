@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+#: Of P-256 (FIPS 186-4, D.1.2.3): how many private keys there are, and one.
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
 
 class Garbled(Exception):
     """This is not what the browser can read."""
@@ -21,12 +24,13 @@ class Garbled(Exception):
 class Browser:
     """One browser, on one page."""
 
-    def __init__(self, key: str) -> None:
-        """*key* is what the page subscribed with: who pushes must have the private part of it."""
+    def __init__(self, key: str, *, seed: bytes | None = None) -> None:
+        """*key* is what the page subscribed with: who pushes must have the private part of it. Browsers of one *seed*
+        are the same one."""
         self.key = key
-        self._private = ec.generate_private_key(ec.SECP256R1())
+        own, self._auth = (None, os.urandom(16)) if seed is None else _grown(seed)
+        self._private = own or ec.generate_private_key(ec.SECP256R1())
         self._public = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        self._auth = os.urandom(16)
 
     def subscription(self, endpoint: str) -> dict[str, object]:
         """As ``PushSubscription.toJSON()`` gives it."""
@@ -51,6 +55,12 @@ class Browser:
             return json.loads(padded[:-1])
         except (InvalidTag, ValueError) as error:
             raise Garbled(type(error).__name__) from None
+
+
+def _grown(seed: bytes) -> tuple[ec.EllipticCurvePrivateKey, bytes]:
+    """The keys that grow from *seed*."""
+    octets = HKDF(SHA256(), 48, None, b"browser").derive(seed)
+    return ec.derive_private_key(int.from_bytes(octets[:32], "big") % _ORDER or 1, ec.SECP256R1()), octets[32:]
 
 
 def _text(octets: bytes) -> str:
