@@ -31,6 +31,7 @@ from clarion.errors import ConfigError
 from clarion.project.attachments import taken_in
 from clarion.queue.notify import Notifier
 from clarion.store.database import Pool
+from clarion.trial import opening
 
 if TYPE_CHECKING:
     from clarion.api.server import ApiServer
@@ -83,6 +84,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             **bounds_of(settings.api, settings.feed),
             ages=ages(settings),
             accounts=settings.providers,
+            open_account=opening(settings),
             integrations=integrations,
             chat_kinds={name: kind for name, kind in kinds().items() if kind.channel == Channel.CHAT.value},
             carriers=carriers_of(settings),
@@ -91,8 +93,6 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             old_secrets=[one.get_secret_value().encode() for one in settings.suppression.old_secrets],
             soft=soft_rule(settings),
             machine_within=settings.tracking.machine_within,
-            allow_networks=settings.webhook.allow_networks,
-            overlap=settings.webhook.overlap,
             hearing=Hearing(Bindings(pool), wake=notifier.ring),
             access_log=settings.log_level == "debug",
         )

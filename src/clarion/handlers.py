@@ -13,8 +13,8 @@ from clarion.channels.email.at_once import sparing
 from clarion.channels.email.enclosing import Enclosing, enclose
 from clarion.channels.email.smtp import SmtpProvider
 from clarion.channels.open_provider import open_provider
-from clarion.channels.webhook import WebhookProvider
-from clarion.channels.webhook_caught import caught_by
+from clarion.channels.sandbox import Sandboxed
+from clarion.channels.webhook_caught import posting
 from clarion.config import Settings, broker_url
 from clarion.connections import (
     accounts_of,
@@ -196,11 +196,10 @@ def _routed(
             turns=turns,
         )
         stack.push_async_callback(provider.close)
-        delivers[account.label] = deliver(provider=around(provider))
+        delivers[account.label] = deliver(provider=around(Sandboxed(provider)))
     if not delivers:
-        provider = _without_accounts(settings, channel, turns)
-        stack.push_async_callback(provider.close)
-        return deliver(provider=around(provider))
+        stack.push_async_callback((provider := _without_accounts(settings, channel, turns)).close)
+        return deliver(provider=around(Sandboxed(provider)))
     # One list more than the senders have, for the one that is kept for urgent jobs.
     known = Accounts(delivers, limits=breaker_limits(settings), places=settings.worker.senders + 1)
     usual = {"pool": pool, "contexts": contexts, "provider": provider, "compose": compose, "channel": channel}
@@ -225,7 +224,7 @@ def _webhooks(
     stack: AsyncExitStack, settings: Settings, pool: Pool, contexts: Contexts, **given: Any
 ) -> DeliverWebhooks:
     """What delivers to webhooks: each is a server of its own, so there is no account that carries them."""
-    provider = caught_by(catching_of(settings), WebhookProvider(UrlGuard(settings.webhook.allow_networks)))
+    provider = Sandboxed(posting(catching_of(settings), settings.webhook.allow_networks))
     stack.push_async_callback(provider.close)
     return DeliverWebhooks(
         *(pool, contexts, provider, compose_webhook(webhooks_of(settings))),

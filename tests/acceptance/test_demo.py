@@ -23,6 +23,15 @@ BEFORE = (
     r"all delivered after \d+\.\d s \(\d+ items/s\)"
 )
 
+#: What one guest is told on every channel but mail.
+_ELSEWHERE = {
+    "in_app": "Booking 12345",
+    "sms": "your room 12 is ready, Nitish official",
+    "push": "Room 12 is ready · Your key waits at the desk",
+    "chat": "Room 12 is ready · Your key waits at the desk",
+    "webhook": '{"type":"room.ready","timestamp":',
+}
+
 
 async def test_it_reaches_everyone_and_counts_twice(tmp_path: Path) -> None:
     # What is configured here must not reach it: mails to 10,000 made-up guests are not for a real server.
@@ -46,7 +55,12 @@ async def test_it_reaches_everyone_and_counts_twice(tmp_path: Path) -> None:
     assert "Subject: Your booking 12345 is confirmed" in demo.out
     assert "We look forward to your stay." in demo.out
     assert "messages: 400 of 400 (200 sent, 200 delivered; " in demo.err
-    assert "Database and mail catcher agree." in demo.out
+    assert "Database and catcher agree." in demo.out
+    for channel, words in _ELSEWHERE.items():
+        assert re.search(rf"^{channel} +\S.*{re.escape(words)}", demo.out, re.MULTILINE), channel
+    for noun in ("text messages", "push messages", "chat messages", "webhooks"):
+        counts = re.findall(rf"^{noun} (sent|received) +(\d+) +(database|catcher)$", demo.out, re.MULTILINE)
+        assert counts == [("sent", "1", "database"), ("received", "1", "catcher")], noun
 
 
 async def test_it_fails_when_the_two_books_differ(tmp_path: Path) -> None:
@@ -110,13 +124,21 @@ def _is_gone(folder: str) -> bool:
         ({"feed_failed": 2}, "feed items that failed: 2"),
         ({"broken": ("a trigger has its job (1)",)}, "a promise is broken: a trigger has its job (1)"),
         ({"caught": {"received": 12, "distinct_message_ids": 11, "distinct_recipients": 11}}, "mails received: 12"),
+        ({"elsewhere": {"sms": (1, 2)}}, "text messages received: 2, and there is one (catcher)"),
+        ({"elsewhere": {"webhook": (0, 1)}}, "webhooks sent: 0, and there is one (database)"),
     ],
 )
 def test_every_difference_is_told(changes: dict[str, object], said: str) -> None:
     caught = dict.fromkeys(("received", "distinct_message_ids", "distinct_recipients"), 11)
     good: dict[str, object] = {
         **{"people": 11, "accepted": 11, "sent": 11, "in_feed": 11, "caught": caught, "broken": ()},
-        **{"mails_failed": 0, "feed_failed": 0, "sent_after_s": 1.0, "in_feed_after_s": 1.0},
+        **{
+            "mails_failed": 0,
+            "feed_failed": 0,
+            "elsewhere": dict.fromkeys(("sms", "push", "chat", "webhook"), (1, 1)),
+            "sent_after_s": 1.0,
+            "in_feed_after_s": 1.0,
+        },
     }
     assert Books(**good).differences() == []  # type: ignore[arg-type]
     (difference,) = Books(**{**good, **changes}).differences()  # type: ignore[arg-type]

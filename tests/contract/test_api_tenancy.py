@@ -33,6 +33,7 @@ SHARED = {
     "cleanQueue",
     "listJobs",
     "getProvider",
+    "testProvider",
     "pauseProvider",
     "resumeProvider",
     "forgetDomain",

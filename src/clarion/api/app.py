@@ -44,6 +44,7 @@ from clarion.api import (
     timers,
     topics,
     triggers,
+    trying,
     unsubscribe,
     webhooks,
 )
@@ -79,6 +80,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *timers.OPERATIONS,
     *queues.OPERATIONS,
     *providers.OPERATIONS,
+    *trying.OPERATIONS,
     *rates.OPERATIONS,
     *jobs.OPERATIONS,
     *schedules.OPERATIONS,

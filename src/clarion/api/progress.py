@@ -30,6 +30,7 @@ def show(
         "channels": row["channels"],
         "metadata": row["metadata"],
         "attachments": row["attachments"],
+        "sandbox": row["sandbox"],
         "transaction_id": row["transaction_id"],
         "recipients": {"total": row["total"], "expanded": row["expanded"]},
         "runs": {"waiting": waiting},

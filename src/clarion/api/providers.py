@@ -26,7 +26,7 @@ async def list_all(services: Services, call: Call[None]) -> Answer:
 
 async def get(services: Services, call: Call[None]) -> Answer:
     """One of them, now."""
-    account = _find(services, call)
+    account = find(services, call)
     async with services.connection() as connection:
         return await _answer(connection, account)
 
@@ -44,7 +44,7 @@ async def resume(services: Services, call: Call[None]) -> Answer:
 async def _control(
     services: Services, call: Call[None], move: Callable[[Connection, Account], Awaitable[None]]
 ) -> Answer:
-    account = _find(services, call)
+    account = find(services, call)
     async with services.connection() as connection:
         await move(connection, account)
         answer = await _answer(connection, account)
@@ -57,7 +57,8 @@ async def _answer(connection: Connection, account: Account) -> Answer:
     return Answer(content=_shown(found))
 
 
-def _find(services: Services, call: Call[Any]) -> Account:
+def find(services: Services, call: Call[Any]) -> Account:
+    """The account that the path names. Raises `NotFound`."""
     name, by_name = call.path["name"], {account.name: account for account in services.accounts}
     if name not in by_name:
         hint = did_you_mean(name, by_name) if by_name else "there are none in the settings"

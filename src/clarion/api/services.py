@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from clarion.channels.account import Account, Kind
-    from clarion.channels.base import Callbacks
+    from clarion.channels.base import Callbacks, Provider
     from clarion.flows.hearing import Hearing
     from clarion.flows.published import Published
     from clarion.flows.rates import Carriers
@@ -77,11 +77,15 @@ class Services:
     strangers: Strangers = field(default_factory=lambda: Strangers(FAILED_KEYS))
     #: Accounts at providers, as the settings have them.
     accounts: Sequence[Account] = ()
+    #: Opens one of them as workers do, to try it; None: nothing can be tried.
+    open_account: Callable[[Account], Provider[Any]] | None = None
     #: The kinds of accounts that reach chats, by name.
     chat_kinds: Mapping[str, Kind] = field(default_factory=dict)
     #: Who may tell what became of messages, by kind and name as in the path; where it calls us; and how often.
     integrations: Mapping[tuple[str, str], Callbacks] = field(default_factory=dict)
     public_url: str = ""
+    #: Who mail is from, where no workflow says.
+    sender: str = ""
     #: By queue, the labels of the accounts that carry its messages, whose limits are shown with it.
     carriers: Carriers = field(default_factory=dict)
     tellers: Tellers = field(default_factory=lambda: Tellers(CALLBACKS))

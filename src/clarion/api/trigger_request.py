@@ -55,6 +55,7 @@ async def read(services: Services, call: Call[TriggerBody], now: datetime) -> tu
         idempotency_key=call.idempotency_key,
         hash=await _hash(call) if call.idempotency_key is not None else None,
         attachments=files,
+        sandbox=body.sandbox,
     )
     return request, named.duplicates
 

@@ -45,6 +45,8 @@ class Email(NamedTuple):
     #: Files that are to go with it, and, once they are there, these.
     wanted: Wanted | None = None
     enclosed: Enclosed | None = None
+    #: Here as of every channel: all of it happened, and it is not to leave (see `clarion.channels.sandbox`).
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Sms:
     #: empty for the account's own.
     sender: str
     content: SmsContent
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class Push:
     priority: Priority = Priority.NORMAL
     #: Whose the token is: the kind of provider.
     whose: str = ""
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,7 @@ class Chat:
     #: account's own room.
     to: str = field(repr=False)
     content: ChatContent
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +105,7 @@ class Webhook:
     #: The keys that sign: the new one and, while the receiver changes over, the old one. Never shown.
     secrets: tuple[bytes, ...] = field(repr=False)
     body: bytes
+    sandbox: bool = False
 
 
 Item = TypeVar("Item")

@@ -66,6 +66,13 @@ def open_provider(
     return account.kind.open(given)
 
 
+def opened(
+    account: Account, public_url: str | None, from_domains: frozenset[str], signer: Signer | None
+) -> Provider[Any]:
+    """What carries the messages of the channel of *account*, by it alone."""
+    return open_provider(account.kind.channel, account, public_url, from_domains=from_domains, signer=signer)
+
+
 def open_callbacks(accounts: Sequence[Account]) -> Mapping[tuple[str, str], Callbacks]:
     """What believes or refuses what providers tell: by kind and name of the account, as the path has them."""
     return {

@@ -10,14 +10,16 @@ from clarion.channels.base import Provider, Webhook
 from clarion.channels.webhook import WebhookProvider
 from clarion.domain.outcome import Outcome
 from clarion.http.catching import Catching
+from clarion.http.url_guard import Network, UrlGuard
 
 #: The catcher is one place: its connections are those of one webhook.
 _PLACE = "the catcher"
 
 
-def caught_by(catching: Catching | None, posting: Provider[Webhook]) -> Provider[Webhook]:
-    """*posting*, with what *catching* says given to the catcher."""
-    return posting if catching is None else CaughtWebhooks(posting, catching)
+def posting(catching: Catching | None, own: Sequence[Network]) -> Provider[Webhook]:
+    """What posts webhooks, into the internet and networks of one's *own*, but for those that *catching* takes."""
+    provider = WebhookProvider(UrlGuard(own))
+    return provider if catching is None else CaughtWebhooks(provider, catching)
 
 
 class CaughtWebhooks(Provider[Webhook]):

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from clarion.cli.running import Running
     from clarion.cli.story.books import Books
-    from clarion.cli.story.memory import Peak
     from clarion.cli.story.play import Played
     from clarion.cli.system import System
 
@@ -22,8 +21,8 @@ _People = Annotated[int, typer.Option("--people", help="How many guests the topi
 def demo(people: _People = 10_000) -> None:
     """Show the main job: one call, 10,000 people reached.
 
-    By mail and in their feeds, counted by the database and by a mail catcher, which must agree. Runs in a temporary
-    folder on free ports, whatever is configured here, and ends all that it started.
+    By mail and in their feeds, then one of them on every other channel; counted by the database and by a catcher, which
+    must agree. Runs in a temporary folder on free ports, whatever is configured here, and ends all that it started.
     """
     import tempfile
     from pathlib import Path
@@ -62,6 +61,7 @@ async def _show(system: System, running: Running, people: int) -> int:
 
     from clarion.cli.remote import Remote
     from clarion.cli.story.books import read_books
+    from clarion.cli.story.channels import PLACES
     from clarion.cli.story.mailbox import Mailbox
     from clarion.cli.story.memory import Peak
     from clarion.cli.story.play import Play
@@ -75,24 +75,26 @@ async def _show(system: System, running: Running, people: int) -> int:
     try:
         played = await asyncio.to_thread(play.run)
         caught = await asyncio.to_thread(mailbox.counts)
-        books = await read_books(system.database_url, played, caught, people=people + 1)
-        return _conclude(books, played, peak, people)
+        elsewhere = {place.channel: await asyncio.to_thread(mailbox.taken, place.caught) for place in PLACES}
+        books = await read_books(system.database_url, played, caught, elsewhere, people=people + 1)
+        return _conclude(books, played, people)
     finally:
         halted.set()
         ended.set()
         await asyncio.gather(watching, return_exceptions=True)
 
 
-def _conclude(books: Books, played: Played, peak: Peak, people: int) -> int:
+def _conclude(books: Books, played: Played, people: int) -> int:
     """Print the summary; 1 when the two books differ."""
     from clarion.cli.table import Column, write_list
 
-    rows = [{"what": what, "count": count, "from": whose} for what, count, whose in books.rows()]
+    counts = [*books.rows(), *books.others()]
+    rows = [{"what": what, "count": count, "from": whose} for what, count, whose in counts]
     print()
     columns = [Column("", "what"), Column("count", "count", right=True), Column("by the", "from")]
     write_list(rows, columns, as_json=False, empty="")
     differences = books.differences()
-    print("\nDatabase and mail catcher agree.\n" if not differences else "\nThey do not agree:")
+    print("\nDatabase and catcher agree.\n" if not differences else "\nThey do not agree:")
     for difference in differences:
         print(f"  {difference}")
     answered = f"202 after {played.answered_after_s * 1000:.0f} ms"
@@ -103,7 +105,7 @@ def _conclude(books: Books, played: Played, peak: Peak, people: int) -> int:
     )
     print(
         f"demo: {books.accepted} accepted, {books.sent} sent, {books.mails_failed} failed, {answered},"
-        f" all sent after {books.sent_after_s:.1f} s ({mails} mails/s), {peak.look() / 1e6:.0f} MB",
+        f" all sent after {books.sent_after_s:.1f} s ({mails} mails/s), {played.memory / 1e6:.0f} MB",
         flush=True,
     )
     return 1 if differences else 0

@@ -11,9 +11,18 @@ from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-app = typer.Typer(no_args_is_help=True, help="Accounts at providers: list them, pause and resume one.")
+app = typer.Typer(no_args_is_help=True, help="Accounts at providers: list them, pause, resume and test one.")
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the account in the settings.")]
+
+_To = Annotated[
+    str, typer.Option("--to", metavar="WHERE", help="An address, number, token or chat; unless said, its own room.")
+]
+_Workflow = Annotated[str | None, typer.Option("--workflow", help="Whose words it has; unless said, it is a test.")]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A value of the payload, e.g. order.id=42. May be given often."),
+]
 
 
 @app.command("list")
@@ -60,6 +69,32 @@ def resume(
     from clarion.cli.address import remote
 
     _show([remote(url, api_key, project, data_dir).post("providers", name, "resume")], as_json=json)
+
+
+@app.command("test")
+def test(
+    name: _Name,
+    to: _To = "",
+    workflow: _Workflow = None,
+    set_: _Set = None,
+    url: Url = None,
+    api_key: ApiKey = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Send one message through an account now, and tell what its provider said."""
+    from clarion.cli.address import remote
+    from clarion.cli.audience import read_payload
+    from clarion.cli.table import Column, write_one
+
+    body = {"to": to, "workflow": workflow, "payload": read_payload(None, set_ or [])}
+    system = remote(url, api_key, project, data_dir)
+    tried = system.post("providers", name, "test", body={key: one for key, one in body.items() if one is not None})
+    columns = [Column("taken", "ok"), Column("reason", "reason"), Column("took, ms", "took_ms")]
+    write_one(tried, [*columns, Column("its id there", "provider_message_id")], as_json=json)
+    if not tried["ok"]:
+        raise typer.Exit(1)
 
 
 def _show(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:

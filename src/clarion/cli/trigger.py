@@ -48,6 +48,7 @@ _TransactionId = Annotated[str | None, typer.Option("--transaction-id", help="Yo
 _IdempotencyKey = Annotated[
     str | None, typer.Option("--idempotency-key", help="The same key again gives the same answer and sends nothing.")
 ]
+_Sandbox = Annotated[bool, typer.Option("--sandbox", help="All of it happens, and nothing leaves.")]
 _Watch = Annotated[bool, typer.Option("--watch", help="Follow it until everyone has heard.")]
 
 
@@ -64,6 +65,7 @@ def trigger(
     expires_at: _ExpiresAt = None,
     transaction_id: _TransactionId = None,
     idempotency_key: _IdempotencyKey = None,
+    sandbox: _Sandbox = False,
     watch: _Watch = False,
     url: Url = None,
     api_key: ApiKey = None,
@@ -87,6 +89,7 @@ def trigger(
         "send_at": send_at,
         "expires_at": expires_at,
         "transaction_id": transaction_id,
+        "sandbox": sandbox or None,
     }
     system = remote(url, api_key, project, data_dir)
     if attach or inline:

@@ -72,6 +72,7 @@ def compose_email(sender: str, offers: Offers | None = None, tracking: Tracking 
             if offers is not None and url is not None
             else context.headers,
             wanted=context.wanted(row["step"]),
+            sandbox=context.sandbox,
         )
 
     return compose
@@ -83,7 +84,7 @@ def compose_sms(offers: Offers | None = None) -> Compose[Sms]:
     def compose(row: Mapping[str, Any], context: Context) -> Sms:
         content = context.render(row, offers.url(row, context) if offers is not None else None)
         assert isinstance(content, SmsContent)
-        return Sms(message_id=row["id"], to=row["address"], sender="", content=content)
+        return Sms(message_id=row["id"], to=row["address"], sender="", content=content, sandbox=context.sandbox)
 
     return compose
 
@@ -117,6 +118,7 @@ def compose_push(row: Mapping[str, Any], context: Context) -> Push:
         ttl=ttl,
         priority=context.version.workflow.priority,
         whose=row["whose"],
+        sandbox=context.sandbox,
     )
 
 
@@ -129,4 +131,4 @@ def compose_chat(row: Mapping[str, Any], context: Context) -> Chat:
         raise OutOfReach("its chat is gone, or takes no messages any more")
     content = context.render(row)
     assert isinstance(content, ChatContent)
-    return Chat(message_id=row["id"], to=row["token"], content=content)
+    return Chat(message_id=row["id"], to=row["token"], content=content, sandbox=context.sandbox)

@@ -47,6 +47,7 @@ def compose_webhook(keeper: Webhooks) -> Compose[Webhook]:
             to=parse_url(row["url"]),
             secrets=secrets,
             body=_body(row, context),
+            sandbox=context.sandbox,
         )
 
     return compose

@@ -36,6 +36,7 @@ class Context:
         "_wanted",
         "category",
         "headers",
+        "sandbox",
         "trigger_id",
         "version",
         "workflow_key",
@@ -46,6 +47,7 @@ class Context:
         self.workflow_key: str = row["workflow_key"]
         self.trigger_id: UUID = row["id"]
         self.category = version.workflow.category
+        self.sandbox: bool = row["sandbox"]
         #: Fields that all its mails have: by the Feedback-ID, mailboxes tell what is complained of (Gmail's Postmaster
         #: Tools), each part by itself.
         self.headers = (("Feedback-ID", ":".join(filter(None, (self.workflow_key, self.category, "clarion")))),)

@@ -14,7 +14,7 @@ import structlog
 from clarion.domain.content import InAppContent
 from clarion.domain.feed_name import feed_name
 from clarion.domain.status import RETRYABLE, Status
-from clarion.domain.verdict import Verdict, before_sending, not_renderable
+from clarion.domain.verdict import Verdict, before_sending, not_renderable, out_of_reach
 from clarion.errors import Invalid
 from clarion.flows.contexts import Context, Contexts
 from clarion.flows.endings import PASSING, Ending, record, redriven, tell
@@ -100,6 +100,8 @@ def _decide(job: Job, row: Mapping[str, Any], context: Context) -> tuple[Ending,
         content = context.render(row)
     except Invalid as error:
         return Ending(job, status, number, not_renderable(f"{error.code}: {error.message}")), None
+    if context.sandbox:
+        return Ending(job, status, number, out_of_reach("in a sandbox: nobody's feed has it")), None
     assert isinstance(content, InAppContent)
     item = NewItem(
         message_id=row["id"],

@@ -127,6 +127,7 @@ def _render(
     row = {
         **{"id": ids.new(), "tenant_id": tenant_id, "workflow_key": asked.workflow, "created_at": now},
         **{"payload": asked.payload, "metadata": asked.metadata, "transaction_id": None, "attachments": []},
+        "sandbox": True,
     }
     context = Context(row, version)
     scope = Scope(payload=asked.payload, trigger=trigger_variables(row)) if version.has_expressions else None

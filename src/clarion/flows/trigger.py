@@ -54,6 +54,8 @@ class Request:
     hash: bytes | None = None
     #: Files that go with its mails, each checked by itself.
     attachments: Sequence[Reference] = ()
+    #: Whether all of it happens, and nothing leaves.
+    sandbox: bool = False
     #: What the trigger is to be called; None is a new id.
     id: UUID | None = None
 
@@ -212,4 +214,5 @@ def new_trigger(
         expires_at=expires_at,
         expires_given=request.expires_at is not None,
         attachments=[one.to_json() for one in request.attachments],
+        sandbox=request.sandbox,
     )

@@ -62,9 +62,11 @@ def guard_of(settings: Settings) -> UrlGuard:
 
 
 def taken_in(settings: Settings) -> dict[str, Any]:
-    """What the API takes: how much in a body, which files, and for whom words are that name no locale; and what catches
-    what it posts to try it out."""
+    """What the API takes: how much in a body, which files, and for whom words are that name no locale; and how it tries
+    out what goes out."""
     own = settings.api
     limits = {"max_body": own.max_body, "max_bulk_body": own.max_bulk_body, "default_locale": settings.default_locale}
     files = {"attachments": rules_of(settings), "attachment_guard": guard_of(settings)}
-    return {**limits, **files, "catching": catching_of(settings)}
+    own_words = {"sender": settings.email.sender or ""}
+    hooks = {"allow_networks": settings.webhook.allow_networks, "overlap": settings.webhook.overlap}
+    return {**limits, **files, **own_words, **hooks, "catching": catching_of(settings)}

@@ -36,6 +36,12 @@ async def count(connection: Connection, tenant_id: UUID) -> Tally:
     )
 
 
+async def runs_of(connection: Connection, trigger_id: UUID) -> int:
+    """How many runs a trigger has."""
+    count: int = await connection.fetchval(_SQL["runs_of"], trigger_id)
+    return count
+
+
 async def ends(connection: Connection, trigger_id: UUID) -> tuple[datetime | None, datetime | None]:
     """When the last mail of a trigger was recorded as sent, and when the last item of it came into a feed."""
     sent: datetime | None = await connection.fetchval(_SQL["last_sent"], trigger_id)

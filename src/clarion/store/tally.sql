@@ -4,6 +4,9 @@ SELECT channel, status, count(*) AS messages FROM message WHERE tenant_id = $1 G
 -- name: runs
 SELECT count(*) FROM run WHERE tenant_id = $1
 
+-- name: runs_of
+SELECT count(*) FROM run WHERE trigger_id = $1
+
 -- name: feed_items
 SELECT count(*) FROM feed_item WHERE tenant_id = $1
 

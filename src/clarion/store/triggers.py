@@ -50,6 +50,8 @@ class NewTrigger:
     send_at: datetime | None = None
     #: What `Reference.to_json` says of each file that goes with its mails.
     attachments: Sequence[Mapping[str, str]] = ()
+    #: Whether all of it happens, and nothing leaves.
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ async def accept(connection: Connection, trigger: NewTrigger, *, queue: str, kin
         *(t.id, t.tenant_id, t.workflow_key, t.workflow_version_id, t.priority, t.recipient_ids, t.topic_keys),
         *(t.channels, t.payload, t.metadata, t.transaction_id, t.idempotency_key, t.request_hash, t.traceparent),
         *(t.send_at, t.expires_at, len(t.recipient_ids), queue, kind, lane),
-        *(t.expires_given, t.attachments),
+        *(t.expires_given, t.attachments, t.sandbox),
     )
     return stored is not None
 

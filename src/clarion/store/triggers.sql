@@ -12,7 +12,7 @@ SELECT (SELECT v.id FROM workflow w JOIN workflow_version v
 -- The trigger and its first job in one statement, and only if all that the request names is as it is taken to be: $4 is the
 -- current version of the workflow, and every recipient and topic is there. It is the API's hot path: asked first, and as a
 -- transaction of its own, it took five round trips. $17 the recipients that are named, $18-$20 the job's queue, kind and lane,
--- $21 whether the deadline was named, $22 the files that go with its mails.
+-- $21 whether the deadline was named, $22 the files that go with its mails, $23 whether nothing of it leaves.
 WITH sure AS MATERIALIZED (
     SELECT (SELECT coalesce(sum(member_count), 0) FROM topic WHERE tenant_id = $2 AND key = ANY ($7::text[])) AS members
     FROM workflow w JOIN workflow_version v ON v.tenant_id = w.tenant_id AND v.workflow_key = w.key AND v.version = w.current_version
@@ -27,10 +27,10 @@ WITH sure AS MATERIALIZED (
 )
 INSERT INTO trigger (id, tenant_id, workflow_key, workflow_version_id, priority, recipient_ids, topic_keys, channels, payload,
                      metadata, transaction_id, idempotency_key, request_hash, traceparent, send_at, expires_at, total, expires_given,
-                     attachments)
+                     attachments, sandbox)
 SELECT $1::uuid, $2::uuid, $3::text, $4::uuid, $5::smallint, $6::text[], $7::text[], $8::text[], $9::jsonb, $10::jsonb, $11::text,
        $12::text, $13::bytea, $14::text, $15::timestamptz, $16::timestamptz, $17::bigint + members,
-       $21::bool, $22::jsonb
+       $21::bool, $22::jsonb, $23::bool
 FROM sure RETURNING id
 
 -- name: lock_idempotency_key
@@ -147,14 +147,14 @@ SELECT (SELECT id FROM candidate ORDER BY id DESC LIMIT 1) AS last, (SELECT coun
 -- name: get
 SELECT t.id, t.workflow_key, v.version AS workflow_version, t.status, t.priority, t.channels, t.metadata, t.transaction_id,
        t.send_at, t.expires_at, t.total, t.expanded, t.created_at, t.expanded_at, t.completed_at, t.cancelled_at,
-       t.counts, t.waits, t.payload, t.recipient_ids, t.topic_keys, t.traceparent, t.attachments
+       t.counts, t.waits, t.payload, t.recipient_ids, t.topic_keys, t.traceparent, t.attachments, t.sandbox
 FROM trigger t LEFT JOIN workflow_version v ON v.id = t.workflow_version_id
 WHERE t.tenant_id = $1 AND t.id = $2
 
 -- name: list
 SELECT t.id, t.workflow_key, v.version AS workflow_version, t.status, t.priority, t.channels, t.metadata, t.transaction_id,
        t.send_at, t.expires_at, t.total, t.expanded, t.created_at, t.expanded_at, t.completed_at, t.cancelled_at, t.counts,
-       t.waits, t.attachments
+       t.waits, t.attachments, t.sandbox
 FROM trigger t LEFT JOIN workflow_version v ON v.id = t.workflow_version_id
 WHERE t.tenant_id = $1 AND t.id < $2
   AND ($4::text IS NULL OR t.workflow_key = $4) AND ($5::text IS NULL OR t.status = $5)

@@ -108,6 +108,10 @@ class TriggerBody(Request):
     attachments: Annotated[list[AttachedFile], Field(max_length=MOST_FILES)] = Field(
         default_factory=list, description="Files that go with its mails; other channels have none."
     )
+    sandbox: bool = Field(
+        False,
+        description="All of it happens, and nothing leaves: no provider, webhook or feed gets its messages.",
+    )
     send_at: WrittenMoment | None = Field(None, description="Not before then. A time of the last 24 h means now.")
     expires_at: WrittenMoment | None = Field(None, description="What is not sent by then is not sent at all.")
 
@@ -170,6 +174,7 @@ class TriggerReply(Reply):
     metadata: dict[str, Any]
     attachments: list[dict[str, str]] = Field(description="Files that go with its mails, as they were named.")
     transaction_id: str | None
+    sandbox: bool = Field(description="Whether nothing of it leaves.")
     recipients: Recipients
     runs: Runs
     messages: dict[str, int] = Field(description="How many messages are in each status.")

@@ -30,6 +30,21 @@ class Mailbox:
         mail: dict[str, Any] = self._get(f"/api/mails/{listed[0]['id']}")
         return mail
 
+    def caught(self, what: str) -> list[dict[str, Any]]:
+        """What else was caught, ``texts`` for example: the newest first, all of it where that is not much."""
+        found: list[dict[str, Any]] = self._get(f"/api/{what}?limit=1000")[what]
+        return found
+
+    def taken(self, what: str) -> int:
+        """How many of these were caught and are kept."""
+        count: int = self._get(f"/api/{what}?limit=1")["taken"]
+        return count
+
+    def tokens(self) -> dict[str, str]:
+        """A token of each kind of provider, with which a device is caught."""
+        tokens: dict[str, str] = self._get("/api/pushes?limit=1")["tokens"]
+        return tokens
+
     def prune(self, older_than: timedelta, *, dry_run: bool = False) -> int:
         """Delete the mails that are older, or only count them; how many."""
         asked = {"older_than_s": int(older_than.total_seconds()), "dry_run": str(dry_run).lower()}

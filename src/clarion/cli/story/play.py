@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any
@@ -12,13 +12,16 @@ from typing import Any
 from clarion.cli.bar import Bar
 from clarion.cli.load import add_members, load_people
 from clarion.cli.remote import Remote
+from clarion.cli.story.channels import READY, SAYS, said, settle_in
 from clarion.cli.story.hotel import TOPIC, WORKFLOW
 from clarion.cli.story.mailbox import Mailbox
+from clarion.cli.table import Column, write_list
 from clarion.cli.watch import done, pace
 from clarion.dev.guests import guests
 from clarion.errors import ClarionError, Unavailable
 
 _NITISH = {"id": "nitish", "name": "Nitish official", "email": "nitish@guests.example", "locale": "en-IN"}
+_NUMBER = {"phone": "+919812345678"}
 _FOR_ONE = {"name": "Nitish official", "orderId": "12345", "message": "We look forward to your stay."}
 _FOR_ALL = {"name": "guest", "orderId": "S-2027", "message": "The sea is warm again."}
 
@@ -36,6 +39,10 @@ class Played:
     #: When it was asked for, by this machine's clock, and how long the answer took, in seconds.
     asked_at: datetime
     answered_after_s: float
+    #: What the first worker has held at most meanwhile, in bytes.
+    memory: int
+    #: The trigger of what was said on all other channels.
+    elsewhere: str = ""
 
 
 class Halted(ClarionError):
@@ -45,8 +52,8 @@ class Halted(ClarionError):
 class Play:
     """One performance. It blocks: run it in a thread of its own, and set *halted* to end it early."""
 
-    def __init__(self, system: Remote, mailbox: Mailbox, *, people: int, halted: Event, look: Callable[[], object]):
-        """*look* is called again and again while it lasts."""
+    def __init__(self, system: Remote, mailbox: Mailbox, *, people: int, halted: Event, look: Callable[[], int]):
+        """*look* tells the peak of the memory of the first worker so far, and is called again and again."""
         self._system = system
         self._mailbox = mailbox
         self._people = people
@@ -57,7 +64,8 @@ class Play:
         """All of it. Raises what the API raises, and `Halted`."""
         self._bring_people()
         self._show_one()
-        return self._reach_all()
+        played = self._reach_all()
+        return replace(played, elsewhere=self._show_elsewhere())
 
     def _bring_people(self) -> None:
         with Bar("people") as bar:
@@ -85,11 +93,21 @@ class Play:
         answered_after_s = time.perf_counter() - began
         with Bar("messages") as bar:
             self._follow(trigger, bar=bar)
-        return Played(trigger=trigger, asked_at=asked_at, answered_after_s=answered_after_s)
+        return Played(trigger=trigger, asked_at=asked_at, answered_after_s=answered_after_s, memory=self._look())
 
-    def _trigger(self, recipients: list[Any], payload: dict[str, str]) -> str:
+    def _show_elsewhere(self) -> str:
+        """What one guest is told on every other channel, after the rest: that is not slowed by it."""
+        print(f"\nOne guest, on every other channel: {READY} for {_NITISH['name']}.\n", flush=True)
+        settle_in(self._system, self._mailbox, _NITISH["id"])
+        trigger = self._trigger([{"id": _NITISH["id"], **_NUMBER}], SAYS, workflow=READY)
+        self._follow(trigger, bar=None)
+        columns = [Column(name, name) for name in ("channel", "to", "said")]
+        write_list(said(self._system, self._mailbox, _NITISH["id"]), columns, as_json=False, empty="")
+        return trigger
+
+    def _trigger(self, recipients: list[Any], payload: Mapping[str, object], *, workflow: str = WORKFLOW) -> str:
         body = {"recipients": recipients, "payload": payload}
-        return str(self._system.post("workflows", WORKFLOW, "trigger", body=body)["id"])
+        return str(self._system.post("workflows", workflow, "trigger", body=body)["id"])
 
     def _follow(self, trigger: str, *, bar: Bar | None) -> None:
         """Look at *trigger* until it is completed."""
