@@ -70,7 +70,6 @@ from clarion.flows.slots import Slots
 from clarion.flows.suppressed import Suppressed
 from clarion.flows.system_schedules import Duties
 from clarion.flows.verified import Verified
-from clarion.http.url_guard import UrlGuard
 from clarion.project.attachments import guard_of, rules_of
 from clarion.project.catcher import catching_of
 from clarion.queue.late import Handler

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from clarion.store.migrate import run_sql
 
-revision = "0027"
-down_revision = "0026"
+revision = "0028"
+down_revision = "0027"
 
 
 def upgrade() -> None:
-    run_sql("0027_sandbox.sql")
+    run_sql("0028_sandbox.sql")
