@@ -115,3 +115,13 @@ async def test_on_the_command_line(api: Api, tmp_path: Path) -> None:
     failed = await clarion("preview", "ready", "--to", "ann", "--set", "order=7", *where)
     assert failed.code == 1
     assert "missing_variables" in failed.out
+
+
+async def test_who_may_not_read_recipients_sees_none_of_them(api: Api) -> None:
+    key = {"authorization": f"Bearer {await api.new_key('one', ['triggers:write'])}"}
+    for recipient in ("ann", {"id": "ann"}):
+        body = {"recipient": recipient, "payload": PAYLOAD}
+        refused = await api.call("POST", "/v1/workflows/ready/preview", body, headers=key)
+        assert (refused.status, refused.code) == (403, "forbidden")
+    described = {"recipient": {"email": "new@example.com"}, "payload": PAYLOAD}
+    assert (await api.call("POST", "/v1/workflows/ready/preview", described, headers=key)).status == 200

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clarion.api.operation import Answer, Call, Operation
+from clarion.api.problem import Refusal
 from clarion.api.schema.preview import WorkflowPreviewBody, WorkflowPreviewReply
 from clarion.api.services import Services
 from clarion.domain.audience import Audience
@@ -25,6 +26,10 @@ async def show(services: Services, call: Call[WorkflowPreviewBody]) -> Answer:
     from clarion.flows.preview import Asked, preview  # it renders, which no other operation does
 
     body = call.input
+    known = body.recipient if isinstance(body.recipient, str) else body.recipient.id
+    if known is not None and not call.may(Scope.RECIPIENTS_READ):  # the words say who it is and where they are reached
+        text = f"This API key lacks the scope {Scope.RECIPIENTS_READ.value}: describe somebody, without an id"
+        raise Refusal(403, "forbidden", text)
     asked = Asked(
         workflow=call.path["key"],
         recipient=_recipient(body),
