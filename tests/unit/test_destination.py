@@ -16,7 +16,7 @@ def _s(seconds: float) -> timedelta:
 
 
 def test_it_is_parked_with_growing_times_and_gets_one_probe_between_them() -> None:
-    one, now, waits = Destination.new(NOW), NOW, []
+    one, now, waits = Destination.unknown(NOW), NOW, []
     for _ in range(9):
         one = hear(one, AWAY, now, LIMITS)
         assert one.until is not None
@@ -29,7 +29,7 @@ def test_it_is_parked_with_growing_times_and_gets_one_probe_between_them() -> No
 
 
 def test_a_probe_that_is_taken_opens_it_step_by_step() -> None:
-    one = hear(Destination.new(NOW), AWAY, NOW, LIMITS)
+    one = hear(Destination.unknown(NOW), AWAY, NOW, LIMITS)
     now, paces = NOW + _s(30), []
     while one.per_second is not None:
         one = hear(one, TAKEN, now, LIMITS)
@@ -45,9 +45,9 @@ def test_a_probe_that_is_taken_opens_it_step_by_step() -> None:
 
 
 def test_it_is_slowed_when_most_is_put_off_and_not_by_a_few() -> None:
-    few = hear(Destination.new(NOW), Heard(put_off=9, reason="451 greylisted"), NOW, LIMITS)
+    few = hear(Destination.unknown(NOW), Heard(put_off=9, reason="451 greylisted"), NOW, LIMITS)
     assert few.per_second is None
-    mostly_well = hear(Destination.new(NOW), Heard(put_off=20, taken=21), NOW, LIMITS)
+    mostly_well = hear(Destination.unknown(NOW), Heard(put_off=20, taken=21), NOW, LIMITS)
     assert mostly_well.per_second is None
     late = hear(few, Heard(put_off=9), NOW + _s(61), LIMITS)
     assert late.per_second is None, "the window is over"
@@ -59,7 +59,7 @@ def test_it_is_slowed_when_most_is_put_off_and_not_by_a_few() -> None:
 
 
 def test_one_that_is_slowed_and_asks_to_be_left_alone_is_parked() -> None:
-    slowed = hear(Destination.new(NOW), Heard(put_off=10), NOW, LIMITS)
+    slowed = hear(Destination.unknown(NOW), Heard(put_off=10), NOW, LIMITS)
     parked = hear(slowed, Heard(away=3, taken=40, reason="421"), NOW + _s(1), LIMITS)
     assert parked.is_parked(NOW + _s(30))
     assert not parked.is_parked(NOW + _s(31))

@@ -227,7 +227,9 @@ def test_the_hotel_example_has_no_mistake() -> None:
     project, mistakes = load_project(HOTEL)
     assert mistakes == []
     assert project is not None
-    (draft,) = project.workflows
+    draft, besides = project.workflows
+    assert {step.channel for one in project.workflows for step in one.workflow.channel_steps} == set(Channel)
+    assert besides.workflow.key == "room-ready"
     assert draft.workflow.key == "booking-confirmed"
     assert [step.channel for step in draft.workflow.channel_steps] == [Channel.EMAIL, Channel.IN_APP]
     for template in draft.bundle.templates.values():

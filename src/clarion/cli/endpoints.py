@@ -160,7 +160,7 @@ def delete(
 
 @app.command()
 def reseal(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """Seal all secrets of webhooks, and addresses of chats that are secrets, under the installation's secret.
+    """Seal secrets of webhooks, and secret addresses of chats, anew.
 
     Also those that lie open since before they were sealed; and after the secret was changed, while the one of before is
     among `suppression.old_secrets`. Exits with 1 when some cannot be read any more: rotate these, or register such

@@ -40,7 +40,7 @@ def preview(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Show what a workflow would say to one recipient: nothing is stored, and nothing leaves.
+    """Show what a workflow would say to one recipient; nothing leaves.
 
     Each step with its words, why it would be skipped, and warnings. Exits with 1 when a step has no words.
     """

@@ -88,7 +88,7 @@ class Destination:
     taken: int = 0
 
     @classmethod
-    def new(cls, now: datetime) -> Destination:
+    def unknown(cls, now: datetime) -> Destination:
         """One of which nothing is known."""
         return cls(since=now, paced_at=now, window_at=now)
 
@@ -99,14 +99,14 @@ class Destination:
 def hear(one: Destination, heard: Heard, now: datetime, limits: Limits) -> Destination:
     """*one* after what it answered."""
     if heard.late and one.per_second is not None:
-        return Destination.new(now)
+        return Destination.unknown(now)
     if one.is_parked(now):
         return one
     if heard.away:
         return _park(one, heard.reason, now, limits)
     if heard.fits is not None:
         pace = max(heard.fits, limits.least)
-        return replace(Destination.new(now), per_second=pace, reason=heard.reason)
+        return replace(Destination.unknown(now), per_second=pace, reason=heard.reason)
     one = _count(one, heard, now, limits)
     if one.put_off >= limits.calls and one.put_off >= limits.share * (one.put_off + one.taken):
         return _slow(one, heard.reason, now, limits)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from clarion.domain.workflow import Channel
-from clarion.flows import callback, cancel, expand, hearing, publications, rows, schedules, timers
+from clarion.flows import callback, cancel, expand, hearing, publications, rows, schedules, snoozes, timers
 
 NAMES = (
     *(channel.value for channel in Channel),
     *(expand.QUEUE, rows.WAITING, timers.QUEUE, cancel.QUEUE, publications.QUEUE, schedules.QUEUE, callback.QUEUE),
-    hearing.QUEUE,
+    *(hearing.QUEUE, snoozes.QUEUE),
 )
