@@ -209,9 +209,9 @@ async def test_runs_in_flight_keep_the_version_they_began_with(database: str, tm
         found, _ = load_project(project)
         assert found is not None
         async with house.api.pool.acquire() as connection:
-            (applied,) = await apply(connection, house.api.tenants["one"], found.workflows)
+            applied, _ = await apply(connection, house.api.tenants["one"], found.workflows)
             assert (applied.version, applied.is_new) == (2, True)
-            (applied,) = await apply(connection, house.api.tenants["one"], found.workflows)
+            applied, _ = await apply(connection, house.api.tenants["one"], found.workflows)
             assert (applied.version, applied.is_new) == (2, False)
         await _drain(house.worker)
         assert (await house.get(f"/v1/triggers/{trigger}"))["workflow_version"] == 1

@@ -54,7 +54,7 @@ async def _cut_at_a_commit(cluster: Cluster, how: How) -> None:
     small, expansion, intent, record, feed = (
         Cut("expand_few_1", how),
         Cut("UPDATE trigger t", how),
-        Cut("FROM intend_1", how, nth=2),
+        Cut("FROM intend_3", how, nth=2),
         Cut("UPDATE attempt a", how, nth=2),
         Cut("INSERT INTO feed_item", how),
     )
