@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parent.parent
-_BESIDE = ["tests/contract/brokers", "tests/contract/providers"]
+_BESIDE = [f"tests/contract/{folder}" for folder in ("brokers", "providers", "webhooks")]
 _BEFORE = ["tests/acceptance/test_cli_doctor_brokers.py"]
 #: About equally long. The last is shown as it goes.
 PARTS = {

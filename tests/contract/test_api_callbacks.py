@@ -361,4 +361,4 @@ async def test_what_cannot_be_verified_now_is_to_come_again(scene: Scene) -> Non
     await believes.close()
     assert (reply.status, reply.code, "retry-after" in reply.headers) == (503, "unavailable", True)
     (line,) = [line for line in logs if line["event"] == "callback.put_off"]
-    assert (line["integration"], line["reason"][:24]) == ("ses:main", "SNS cannot be asked: Can")
+    assert (line["integration"], line["reason"][:24]) == ("ses:main", "SNS cannot be asked: no ")
