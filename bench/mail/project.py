@@ -28,19 +28,20 @@ def write(folder: Path) -> Path:
 
 def write_in_app(folder: Path) -> Path:
     """The same project with the workflow `IN_APP` in it."""
-    write(folder)
-    words = folder / "templates" / IN_APP
-    words.mkdir(exist_ok=True)
-    (folder / "workflows" / f"{IN_APP}.yaml").write_text("steps:\n  - channel: in_app\n")
-    (words / "in_app.txt").write_text("---\ntitle: Room {{ recipient.data.room }}\n---\nIt is ready.\n")
-    return folder
+    words = "---\ntitle: Room {{ recipient.data.room }}\n---\nIt is ready.\n"
+    return _with(folder, IN_APP, "steps:\n  - channel: in_app\n", "in_app.txt", words)
 
 
 def write_urgent(folder: Path) -> Path:
     """The same project with the workflow `URGENT` in it."""
+    words = "---\nsubject: Your code\n---\nIt is {{ recipient.data.code }}.\n"
+    return _with(folder, URGENT, "priority: critical\nsteps:\n  - channel: email\n", "email.txt", words)
+
+
+def _with(folder: Path, workflow: str, text: str, template: str, words: str) -> Path:
     write(folder)
-    words = folder / "templates" / URGENT
-    words.mkdir(exist_ok=True)
-    (folder / "workflows" / f"{URGENT}.yaml").write_text("priority: critical\nsteps:\n  - channel: email\n")
-    (words / "email.txt").write_text("---\nsubject: Your code\n---\nIt is {{ recipient.data.code }}.\n")
+    place = folder / "templates" / workflow
+    place.mkdir(exist_ok=True)
+    (folder / "workflows" / f"{workflow}.yaml").write_text(text)
+    (place / template).write_text(words)
     return folder
