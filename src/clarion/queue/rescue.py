@@ -25,7 +25,7 @@ class Rescued(NamedTuple):
     kind: str
     #: The worker that held it.
     worker: str | None
-    #: How many workers it has been taken from, this one included.
+    #: How many workers it has been taken from, this one included where that counts.
     rescues: int
     #: It had been cancelled while it ran, so it is gone instead of given back.
     cancelled: bool
@@ -44,6 +44,8 @@ async def rescue(connection: Connection, limit: int = 500) -> list[Rescued]:
     """Give back at most *limit* jobs whose lease has run out, those that ran out first first; which they were.
 
     They are due when they were and keep the attempt that was spent; their workers learn at the next move that they
-    lost. Exactly *limit* means that there may be more. Several rescuers do not wait for each other.
+    lost. Of those that one more death condemns, a worker begins one at a time: had it several of a queue, it died
+    before it could give them back, and only the first is counted. Exactly *limit* means that there may be more.
+    Several rescuers do not wait for each other.
     """
-    return [Rescued._make(row) for row in await connection.fetch(_SQL["rescue"], limit)]
+    return [Rescued._make(row) for row in await connection.fetch(_SQL["rescue"], limit, POISON)]

@@ -10,13 +10,18 @@ WITH silent AS MATERIALIZED (
 SELECT pid FROM silent WHERE pg_terminate_backend(pid)
 
 -- name: rescue
--- Apart from claiming, for an OR with it would scan a million rows. The bound is now(), which an index can use; a lease
+-- $1 how many at most, $2 POISON. Apart from claiming, for an OR with it would scan a million rows. The bound is now(), which an index can use; a lease
 -- renewed since then does not match any more when its row is locked.
 WITH expired AS MATERIALIZED (
-    SELECT id, worker, cancelled FROM job WHERE state = 1 AND lease_until <= now()
+    SELECT id, worker, queue, rescues, cancelled FROM job WHERE state = 1 AND lease_until <= now()
     ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED
+), spared AS (
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY worker, queue ORDER BY id) FROM expired WHERE rescues = $2 - 1
+    ) AS suspect WHERE row_number > 1
 ), back AS (
-    UPDATE job SET state = 0, lease_until = NULL, worker = NULL, rescues = least(rescues + 1, 32767)
+    UPDATE job SET state = 0, lease_until = NULL, worker = NULL,
+        rescues = CASE WHEN id = ANY (ARRAY (SELECT id FROM spared)) THEN rescues ELSE least(rescues + 1, 32767) END
     WHERE id = ANY (ARRAY (SELECT id FROM expired WHERE NOT cancelled))
     RETURNING id, tenant_id, queue, kind, rescues
 ), gone AS (

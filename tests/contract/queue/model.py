@@ -9,6 +9,7 @@ from uuid import UUID
 
 from clarion.queue.buried import Redriven
 from clarion.queue.job import LANES, Job, NewJob, lane_of
+from clarion.queue.rescue import POISON
 
 
 @dataclass(kw_only=True)
@@ -153,11 +154,13 @@ class Model:
 
     def rescue(self) -> frozenset[UUID]:
         expired = [job for job in self.jobs.values() if job.running and job.expired]
+        # All are claimed by one worker, which begins one suspect at a time: with several, it came to none of them.
+        suspects = sorted((job for job in expired if job.rescues == POISON - 1), key=lambda job: job.id)
         for job in expired:
             if job.cancelled:
                 del self.jobs[job.id]
             else:
-                job.running, job.rescues = False, job.rescues + 1
+                job.running, job.rescues = False, job.rescues + (job not in suspects[1:])
         return frozenset(job.id for job in expired)
 
     def redrive(self) -> Redriven:

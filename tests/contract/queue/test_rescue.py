@@ -42,6 +42,28 @@ async def test_three_rescues_do_not_stop_the_fourth(rig: Rig) -> None:
     assert await rig.pool.fetchval("SELECT rescues FROM job_buried") == 3
 
 
+async def test_one_death_condemns_one_job_of_a_queue(rig: Rig) -> None:
+    """A worker that dies right after its claim has begun none of them, for suspects are begun one at a time."""
+    await rig.add(5)
+    await rig.pool.execute("UPDATE job SET rescues = $1", rescue.POISON - 1)
+    async with rig.pool.acquire() as connection:
+        for left in (5, 4, 3, 2, 1):
+            claimed = await rig.claim(5)
+            condemned = {job: "took three workers with it" for job in claimed if job.rescues == rescue.POISON}
+            assert await settle.bury(connection, condemned) == set()
+            await rig.run_out(*claimed)
+            assert sorted(one.rescues for one in await rescue.rescue(connection)) == [2] * (left - 1) + [3]
+
+
+async def test_suspects_of_several_workers_are_counted_each(rig: Rig) -> None:
+    await rig.add(4)
+    await rig.pool.execute("UPDATE job SET rescues = $1", rescue.POISON - 1)
+    await rig.run_out(*await rig.claim(2, worker="w1"), *await rig.claim(2, worker="w2"))
+    async with rig.pool.acquire() as connection:
+        rescued = await rescue.rescue(connection)
+    assert sorted((one.worker, one.rescues) for one in rescued) == [("w1", 2), ("w1", 3), ("w2", 2), ("w2", 3)]
+
+
 async def test_the_oldest_come_first_in_batches(rig: Rig) -> None:
     await rig.add(30)
     await rig.claim(30)
@@ -87,7 +109,7 @@ async def test_rescue_reads_only_what_has_run_out(rig: Rig) -> None:
         "UPDATE job SET lease_until = now() - interval '1 s' WHERE id = ANY (ARRAY (SELECT id FROM job LIMIT 5))"
     )
     async with rig.pool.acquire() as connection:
-        plan = await explain(connection, _RESCUE, 500)
+        plan = await explain(connection, _RESCUE, 500, rescue.POISON)
         assert plan.pages < 500, f"{plan.pages} pages for five of 50,000"
         assert "Seq Scan" not in plan.scans("job")
         assert [n["Node Type"] for n in plan.nodes if n.get("Index Name") == "job_leased"] == ["Index Scan"], "in order"
