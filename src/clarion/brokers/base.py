@@ -96,6 +96,8 @@ class Publication:
     body: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: All of what caused it happened, and it is not to leave (see `clarion.brokers.sandbox`).
+    sandbox: bool = False
 
 
 class Sink(ABC):

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from clarion.brokers.base import Sink
 from clarion.brokers.endpoint import Endpoint
+from clarion.brokers.sandbox import Sandboxed
 from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError
 from clarion.http.url_guard import Network, UrlGuard
@@ -40,7 +41,7 @@ class Sinks:
         """The one sink for this kind and name. Raises `ConfigError` that says what is not configured."""
         sink = self._made.get((kind, name))
         if sink is None:
-            sink = self._made[kind, name] = self._make(kind, name)
+            sink = self._made[kind, name] = Sandboxed(self._make(kind, name))
         return sink
 
     async def close(self) -> None:

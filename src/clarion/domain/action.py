@@ -31,6 +31,8 @@ class Trigger:
     expires_at: datetime | None = None
     #: As in the body of a trigger: maps of what names each file that goes with its mails.
     attachments: Sequence[Any] = ()
+    #: Whether all of it happens, and nothing leaves; it is so in any case where its cause is in a sandbox.
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def to_json(action: Action) -> dict[str, Any]:
             value = [to_json(one) for one in value]
         elif isinstance(value, datetime):
             value = value.isoformat()
-        if value not in (None, {}, ()):
+        if value not in (None, {}, ()) and not (name == "sandbox" and value is False):
             fields[name] = value
     return {_NAMES[type(action)]: fields}
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clarion.domain.action import TARGETS, Action, CancelTimer, Publish, SetTimer, Trigger
-from clarion.domain.attachment import Reference
-from clarion.domain.attachment_json import CHECKS
+from clarion.domain.binding_files import read_files
 from clarion.domain.binding_value import Evaluate, Parts, Sight
 from clarion.domain.suggest import did_you_mean, one_of
-from clarion.errors import Invalid
 
 MOST_ACTIONS = 20
 #: Timers that set timers that set timers.
@@ -33,6 +31,7 @@ FIELDS: Mapping[str, tuple[Mapping[str, str], Sequence[str]]] = {
             "send_at": _TIME,
             "expires_at": _TIME,
             "attachments": _FILES,
+            "sandbox": _VALUE,
         },
         ("workflow", "recipients"),
     ),
@@ -116,7 +115,7 @@ def _field(sort: str, written: Any, at: str, parts: Parts, names: Names, depth: 
         rendered = [parts.text(text, f"{at}/{index}") for index, text in enumerate(texts)]
         return lambda sight: [text(sight) for text in rendered]
     if sort == _FILES:
-        return _files(written, at, parts)
+        return read_files(written, at, parts)
     if sort == _HEADERS:
         if not isinstance(written, Mapping):
             parts.wrong(at, "must be a table of names and texts", "type")
@@ -129,35 +128,6 @@ def _field(sort: str, written: Any, at: str, parts: Parts, names: Names, depth: 
     if sort == _NAME and not isinstance(written, str):
         parts.wrong(at, "must be text", "type")
     return parts.text(written, at) if sort == _TEXT else lambda sight: written
-
-
-def _files(written: Any, at: str, parts: Parts) -> Evaluate:
-    """Files that go with mails: a list of tables of texts, or an expression that comes to such a list."""
-    if isinstance(written, str):
-        return parts.value(written, at)
-    if not isinstance(written, list | tuple) or not all(isinstance(one, Mapping) for one in written):
-        parts.wrong(
-            at, "must be a list of tables such as {url: …, name: …}, or an expression that comes to one", "type"
-        )
-        return lambda sight: ()
-    files = []
-    for index, one in enumerate(written):
-        for name in one:
-            if name not in Reference._fields:
-                detail = f"unknown key `{str(name)[:60]}`; {did_you_mean(str(name), Reference._fields)}"
-                parts.wrong(f"{at}/{index}/{name}", detail)
-        if (one.get("id") is None) == (one.get("url") is None):
-            parts.wrong(f"{at}/{index}", "give either `id` or `url`", "missing")
-        for name, check in CHECKS.items():
-            text = one.get(name)
-            if isinstance(text, str) and "{" not in text:
-                try:
-                    check(text)
-                except Invalid as error:
-                    parts.wrong(f"{at}/{index}/{name}", error.message, error.code)
-        texts = {str(name): parts.text(text, f"{at}/{index}/{name}") for name, text in one.items() if text is not None}
-        files.append(texts)
-    return lambda sight: [{name: text(sight) for name, text in texts.items()} for texts in files]
 
 
 def _trigger(
@@ -178,6 +148,8 @@ def _trigger(
             del values["attachments"]
         elif not isinstance(values.get("attachments", ()), list | tuple):
             sight.wrong(f"{at}/attachments", "it comes to no list of files", "type")
+        if not isinstance(values.get("sandbox", False), bool):
+            sight.wrong(f"{at}/sandbox", "it comes to neither true nor false", "type")
         for name in ("payload", "metadata"):
             _check_object(values, name, at, sight)
         return Trigger(**values) if len(sight.faults) == before else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from clarion import clock
 from clarion.domain.action import Action, CancelTimer, Publish, SetTimer, Trigger
+from clarion.domain.timer import sandboxed
 from clarion.errors import ClarionError, Invalid
 from clarion.flows import expand, publish_action, timer_action, trigger_action
 from clarion.flows.attaching import Allowed
@@ -29,6 +30,8 @@ class Deed:
     #: What caused it, and which of its actions this is: the same if it is ever done again, e.g. ``timer:tmr_…:2/0``.
     #: Ids of publications are made from it.
     cause: str
+    #: Whether its cause is in a sandbox: then all that it causes is, too.
+    sandbox: bool = False
 
 
 @dataclass(slots=True)
@@ -82,7 +85,8 @@ class Act:
             if not isinstance(deed.action, Trigger):
                 continue
             try:
-                asked.append((deed.tenant_id, trigger_action.read(deed.action, now, self._allowed)))
+                request = trigger_action.read(deed.action, now, self._allowed)
+                asked.append((deed.tenant_id, replace(request, sandbox=request.sandbox or deed.sandbox)))
                 places.append(done)
             except Invalid as error:
                 done.error = error
@@ -99,19 +103,24 @@ class Act:
         for deed, done in zip(deeds, doings.done, strict=True):
             if isinstance(deed.action, Publish):
                 try:
-                    publications.append(publish_action.read(deed.tenant_id, deed.action, deed.cause))
+                    one = publish_action.read(deed.tenant_id, deed.action, deed.cause, sandbox=deed.sandbox)
+                    publications.append(one)
                 except Invalid as error:
                     done.error = error
         doings.queues |= await add_publications(connection, publications)
 
     async def _keep_time(self, connection: Connection, deeds: Sequence[Deed], doings: Doings) -> None:
-        """Of several that name one timer the last one counts, as if one came after the other."""
+        """Of several that name one timer the last one counts, as if one came after the other.
+
+        In a sandbox they name those that are in it: a real timer is neither replaced nor taken back.
+        """
         last: dict[tuple[UUID, str], SetTimer | CancelTimer] = {}
         for deed, done in zip(deeds, doings.done, strict=True):
             if isinstance(deed.action, SetTimer | CancelTimer):
                 try:
                     timer_action.check(deed.action)
-                    last[deed.tenant_id, deed.action.key] = deed.action
+                    key = sandboxed(deed.action.key) if deed.sandbox else deed.action.key
+                    last[deed.tenant_id, key] = deed.action
                 except Invalid as error:
                     done.error = error
         wanted = [

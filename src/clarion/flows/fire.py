@@ -16,7 +16,7 @@ import structlog
 
 from clarion import ids
 from clarion.domain import action
-from clarion.domain.timer import cause_of
+from clarion.domain.timer import cause_of, is_sandboxed
 from clarion.domain.verdict import quarantined
 from clarion.errors import ClarionError
 from clarion.flows.act import Deed, Doings
@@ -132,7 +132,8 @@ class Fire:
                 except ClarionError as error:
                     one.errors[number] = error.message
                     continue
-                deeds.append(Deed(tenant_id=one.tenant_id, action=said, cause=cause_of(shown, one.rev, number)))
+                cause, inside = cause_of(shown, one.rev, number), is_sandboxed(one.key)
+                deeds.append(Deed(tenant_id=one.tenant_id, action=said, cause=cause, sandbox=inside))
                 owners.append((one, number))
         doings = await self._act(connection, deeds)
         for done, (one, number) in zip(doings.done, owners, strict=True):

@@ -1,5 +1,7 @@
 """Telling bindings of what happens in Clarion itself: a job each, in the transaction of what they hear of.
 
+What happens in a sandbox is told with that mark: what comes of it stays there, too.
+
 Nearly always nobody listens, and then nothing is done at all: who listens is known to the process (see `Bindings`), so
 neither a statement nor a row is spent on it.
 """
@@ -23,6 +25,7 @@ from clarion.domain.own_event import (
     OwnEvent,
 )
 from clarion.domain.status import Status
+from clarion.domain.timer import is_sandboxed, plain_key
 from clarion.flows.bindings import Bindings
 from clarion.ids import Prefix
 from clarion.queue import add
@@ -83,7 +86,7 @@ class Hearing:
         for row in await own_events.messages(connection, types):
             narrow = {"workflow": row["workflow_key"], "channel": row["channel"]}
             said = {"message": _message(row), "trigger": ids.show(Prefix.TRIGGER, row["trigger_id"])}
-            jobs += self._jobs(row["tenant_id"], types[row["id"]], said, narrow)
+            jobs += self._jobs(row["tenant_id"], types[row["id"]], said, narrow, sandbox=row["sandbox"])
         await _add(connection, jobs)
 
     async def triggers(self, connection: Connection, completed: Sequence[UUID]) -> None:
@@ -93,7 +96,8 @@ class Hearing:
         jobs: list[NewJob] = []
         for row in await own_events.triggers(connection, completed):
             said = {"trigger": ids.show(Prefix.TRIGGER, row["id"]), "counts": row["counts"]}
-            jobs += self._jobs(row["tenant_id"], TRIGGER_COMPLETED, said, {"workflow": row["workflow_key"]})
+            narrow = {"workflow": row["workflow_key"]}
+            jobs += self._jobs(row["tenant_id"], TRIGGER_COMPLETED, said, narrow, sandbox=row["sandbox"])
         await _add(connection, jobs)
 
     async def timers(self, connection: Connection, fired: Sequence[Fired]) -> Collection[str]:
@@ -102,11 +106,11 @@ class Hearing:
         for one in fired if self._bindings.hear else ():
             about = {
                 "id": ids.show(Prefix.TIMER, one.id),
-                "key": one.key,
+                "key": plain_key(one.key),
                 "at": show_time(one.fire_at),
                 "metadata": one.metadata,
             }
-            jobs += self._jobs(one.tenant_id, TIMER_FIRED, {"timer": about}, {})
+            jobs += self._jobs(one.tenant_id, TIMER_FIRED, {"timer": about}, {}, sandbox=is_sandboxed(one.key))
         await _add(connection, jobs)
         return (QUEUE,) if jobs else ()
 
@@ -115,10 +119,15 @@ class Hearing:
 
         Of the jobs of `QUEUE` nothing is told: a binding that fails on hearing of failures would hear of its own.
         """
+        told = {
+            job: reason
+            for job, reason in (jobs.items() if self._bindings.hear else ())
+            if job.id not in lost and job.queue != QUEUE and self._bindings.listening(job.tenant_id, JOB_FAILED)
+        }
+        inside = await own_events.sandboxed(connection, [job.id for job in told])
         new: list[NewJob] = []
-        for job, reason in jobs.items() if self._bindings.hear else ():
-            if job.id in lost or job.queue == QUEUE:
-                continue
+        for job, reason in told.items():
+            sandbox = job.id in inside or (job.args or {}).get("sandbox") or is_sandboxed(job.key or "")
             about = {
                 "id": ids.show(Prefix.JOB, job.id),
                 "queue": job.queue,
@@ -127,7 +136,7 @@ class Hearing:
                 "attempts": job.attempts,
                 "error": reason,
             }
-            new += self._jobs(job.tenant_id, JOB_FAILED, {"job": about}, {"queue": job.queue})
+            new += self._jobs(job.tenant_id, JOB_FAILED, {"job": about}, {"queue": job.queue}, sandbox=sandbox)
         await _add(connection, new)
 
     async def webhooks(self, connection: Connection, disabled: Mapping[Which, tuple[str, str]]) -> None:
@@ -143,12 +152,22 @@ class Hearing:
             jobs += self._jobs(which.tenant_id, WEBHOOK_DISABLED, {"webhook": about}, {})
         await _add(connection, jobs)
 
-    def _jobs(self, tenant_id: UUID, type: str, said: Mapping[str, Any], narrow: Mapping[str, str]) -> Iterable[NewJob]:
+    def _jobs(
+        self,
+        tenant_id: UUID,
+        type: str,
+        said: Mapping[str, Any],
+        narrow: Mapping[str, str],
+        *,
+        sandbox: bool | None = False,
+    ) -> Iterable[NewJob]:
         """A job for each binding that means it: so that one that fails is redriven without the others."""
         for bound in self._bindings.listening(tenant_id, type):
             on = bound.compiled.binding.on
             if isinstance(on, OwnEvent) and on.hears(**narrow):
                 args = {"type": type, "binding": bound.key, "at": show_time(clock.now()), **said}
+                if sandbox:
+                    args["sandbox"] = True
                 yield NewJob(queue=QUEUE, kind=KIND, tenant_id=tenant_id, args=args)
 
 

@@ -29,6 +29,8 @@ class NewPublication:
     #: What receivers tell repeats by: the same if its cause is ever handled again.
     id: str
     publish: Publish
+    #: Whether it is recorded, and handed to nobody.
+    sandbox: bool = False
 
 
 async def add_publications(connection: Connection, publications: Sequence[NewPublication]) -> set[str]:
@@ -56,6 +58,8 @@ def _args(publication: NewPublication, at: str) -> dict[str, Any]:
         args["target"] = publish.target
     if publish.headers:
         args["headers"] = publish.headers
+    if publication.sandbox:
+        args["sandbox"] = True
     args["at"] = at
     args["body"] = publish.body
     return args

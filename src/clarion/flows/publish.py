@@ -206,6 +206,7 @@ def publication(args: Mapping[str, Any]) -> Publication:
         body=orjson.dumps(body),
         content_type=content_type,
         headers=args.get("headers", {}),
+        sandbox=args.get("sandbox", False),
     )
 
 

@@ -17,17 +17,18 @@ from clarion.flows.publications import NewPublication
 _LONGEST = 1_000
 
 
-def read(tenant_id: UUID, publish: Publish, cause: str) -> NewPublication:
+def read(tenant_id: UUID, publish: Publish, cause: str, *, sandbox: bool = False) -> NewPublication:
     """The message that *publish* sends because of *cause*: its id is the same whenever it is read.
 
-    Raises `Invalid` with every fault.
+    In a *sandbox* it is handed to nobody. Raises `Invalid` with every fault.
     """
     faults = list(_faults(publish))
     if faults:
         said = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults)
         codes = {fault.code for fault in faults}
         raise Invalid(said, code=codes.pop() if len(codes) == 1 else "invalid", faults=faults)
-    return NewPublication(tenant_id=tenant_id, id=publish.id or id_of(tenant_id, cause), publish=publish)
+    id = publish.id or id_of(tenant_id, cause)
+    return NewPublication(tenant_id=tenant_id, id=id, publish=publish, sandbox=sandbox)
 
 
 def id_of(tenant_id: UUID, cause: str) -> str:

@@ -85,7 +85,12 @@ class React:
                 reasons[job] = f"{error.code}: {error.message}"
                 continue
             deeds[job] = [
-                Deed(tenant_id=job.tenant_id, action=action, cause=f"event:{event.id}/{number}")
+                Deed(
+                    tenant_id=job.tenant_id,
+                    action=action,
+                    cause=f"event:{event.id}/{number}",
+                    sandbox=job.args.get("sandbox", False),
+                )
                 for number, action in enumerate(actions)
             ]
         return deeds, reasons
@@ -157,6 +162,7 @@ def _event(id: UUID, args: Mapping[str, Any], trigger: Mapping[str, Any] | None)
         if "counts" in args:
             data["trigger"]["counts"] = args["counts"]
     subject = next((said["id"] for said in data.values()), "")
+    data["sandbox"] = args.get("sandbox", False)
     return Event(
         id=f"evt_{id.hex}",
         type=args["type"],

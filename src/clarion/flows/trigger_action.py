@@ -58,6 +58,7 @@ def read(action: Trigger, now: datetime, allowed: Allowed) -> Request:
         send_at=action.send_at if action.send_at is not None and action.send_at > now else None,
         expires_at=action.expires_at,
         attachments=files,
+        sandbox=action.sandbox,
     )
 
 

@@ -15,7 +15,7 @@ _SQL = sql.load(__file__)
 _COPY_COLUMNS = (
     *("id", "tenant_id", "workflow_key", "workflow_version_id", "priority", "recipient_ids", "topic_keys"),
     *("channels", "payload", "metadata", "transaction_id", "idempotency_key", "request_hash", "traceparent"),
-    *("send_at", "expires_at", "total", "expires_given", "attachments"),
+    *("send_at", "expires_at", "total", "expires_given", "attachments", "sandbox"),
 )
 
 
@@ -56,7 +56,7 @@ async def accept(connection: Connection, triggers: Sequence[tuple[NewTrigger, in
         (
             *(t.id, t.tenant_id, t.workflow_key, t.workflow_version_id, t.priority, t.recipient_ids, t.topic_keys),
             *(t.channels, t.payload, t.metadata, t.transaction_id, t.idempotency_key, t.request_hash, t.traceparent),
-            *(t.send_at, t.expires_at, len(t.recipient_ids) + members, t.expires_given, t.attachments),
+            *(t.send_at, t.expires_at, len(t.recipient_ids) + members, t.expires_given, t.attachments, t.sandbox),
         )
         for t, members in triggers
     ]

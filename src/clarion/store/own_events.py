@@ -22,6 +22,12 @@ async def triggers(connection: Connection, ids: Collection[UUID]) -> Sequence[Ma
     return await connection.fetch(_SQL["triggers"], list(ids))
 
 
+async def sandboxed(connection: Connection, ids: Collection[UUID]) -> set[UUID]:
+    """Those of the jobs *ids* whose trigger, run or message is in a sandbox."""
+    rows = await connection.fetch(_SQL["sandboxed"], list(ids), min(ids), max(ids)) if ids else ()
+    return {row["id"] for row in rows}
+
+
 async def about(connection: Connection, ids: Collection[UUID]) -> Sequence[Mapping[str, Any]]:
     """What was said when these triggers were accepted: workflow, payload, the application's own words."""
     return await connection.fetch(_SQL["about"], list(ids))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from clarion.api.schema.actions import Actions
-from clarion.api.schema.base import Identifier, Moment, Own, Paged, Reply, Request
+from clarion.api.schema.base import Moment, Own, Paged, Reply, Request, checked
 from clarion.api.schema.moment import WrittenMoment
+from clarion.domain.timer import check_prefix
 
 TimerStatus = Literal["pending", "fired", "cancelled"]
+KeyPrefix = Annotated[str, checked(check_prefix)]
 
 _METADATA = "metadata."
 
@@ -53,7 +55,9 @@ class TimersQuestion(Paged):
     """Which timers."""
 
     status: TimerStatus | None = None
-    key_prefix: Identifier | None = Field(None, description="Those whose key begins so, in the order of their keys.")
+    key_prefix: KeyPrefix | None = Field(
+        None, description="Those whose key begins so, in the order of their keys; `sandbox:` of those in the sandbox."
+    )
     due_after: WrittenMoment | None = Field(None, description="Those that fire, or fired, then or later.")
     due_before: WrittenMoment | None = Field(None, description="Those that fire, or fired, earlier.")
     metadata: dict[str, str] = Field(
@@ -77,7 +81,7 @@ class TimerReply(Reply):
 
     id: str
     href: str
-    key: str
+    key: str = Field(description="In the sandbox with `sandbox:` before it: it is named by its id then.")
     status: TimerStatus
     at: Moment
     actions: list[dict[str, Any]]
