@@ -24,6 +24,7 @@ from clarion.connections import (
     pool_for,
     rates_of,
     servers_of,
+    smtp_server_of,
     soft_rule,
 )
 from clarion.domain.workflow import Channel
@@ -83,7 +84,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             **taken_in(settings),
             **bounds_of(settings.api, settings.feed),
             ages=ages(settings),
-            accounts=settings.providers,
+            accounts=(*settings.providers, *smtp_server_of(settings)),
             open_account=opening(settings),
             integrations=integrations,
             chat_kinds={name: kind for name, kind in kinds().items() if kind.channel == Channel.CHAT.value},

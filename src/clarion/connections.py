@@ -134,6 +134,18 @@ def accounts_of(settings: Settings, channel: str) -> list[Account]:
     return [accounts[label] for label in dict.fromkeys(labels)]
 
 
+def smtp_server_of(settings: Settings) -> tuple[Account, ...]:
+    """The SMTP server of `smtp_url` where it carries mail, as the account ``smtp``; none where one is called so."""
+    from clarion.channels.account import Account
+    from clarion.channels.email.smtp import SmtpProvider
+    from clarion.channels.email.smtp_account import SMTP
+
+    name, accounts = SmtpProvider.name, settings.providers
+    if settings.smtp_url is None or accounts_of(settings, Channel.EMAIL) or any(one.name == name for one in accounts):
+        return ()
+    return (Account(name=name, kind=SMTP, values={"url": settings.smtp_url.get_secret_value()}, known_as=name),)
+
+
 def servers_of(settings: Settings) -> dict[str, int]:
     """How many servers take the messages of each channel, so that one that hangs holds up its own share of the senders.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from clarion.config import Settings
-from clarion.connections import mail_domains, signer_of
+from clarion.connections import mail_domains, signer_of, smtp_settings
 
 if TYPE_CHECKING:
     from clarion.channels.account import Account
@@ -16,4 +16,11 @@ def opening(settings: Settings) -> Callable[[Account], Any]:
     """What opens an account of *settings*."""
     from clarion.channels.open_provider import opened
 
-    return lambda account: opened(account, settings.public_url, mail_domains(settings), signer_of(settings))
+    def open_account(account: Account) -> Any:
+        if account.known_as is not None:
+            from clarion.channels.email.smtp import SmtpProvider
+
+            return SmtpProvider(smtp_settings(settings), name=account.label, signer=signer_of(settings))
+        return opened(account, settings.public_url, mail_domains(settings), signer_of(settings))
+
+    return open_account

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 from tests.support.api import Api, open_api
 from tests.support.project import build
+from tests.support.smtp_server import SmtpServer
 
 from clarion.channels.open_provider import open_provider
+from clarion.config import load_settings
+from clarion.connections import carriers_of, smtp_server_of
 from clarion.dev.fakes.chats import ACCOUNTS, ChatsFake
 from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.mailgun import MailgunFake
@@ -19,8 +23,11 @@ from clarion.dev.fakes.pushes import PushesFake
 from clarion.dev.fakes.twilio import TwilioFake
 from clarion.domain.scope import Scope
 from clarion.flows.apply import apply
+from clarion.flows.rates import provider_pace
 from clarion.project.load import load_project
 from clarion.project.providers import read_accounts
+from clarion.queue import limits
+from clarion.trial import opening
 
 TWILIO: Any = {"account_sid": "AC" + "0" * 32, "auth_token": "1" * 32}
 MAIL: Any = {"domain": "hotel.example", "api_key": "key-" + "2" * 32, "signing_key": "3" * 32}
@@ -104,3 +111,28 @@ async def test_only_who_runs_the_installation_may(api: Api) -> None:
     reply = await api.call("POST", "/v1/providers/mail/test", {"to": "ann@shop.example"}, headers=headers)
     assert reply.status == 403
     assert (await api.call("POST", "/v1/providers/none/test", {"to": "x"})).status == 404
+
+
+async def test_the_smtp_server_is_an_account_where_it_carries_mail(database: str, tmp_path: Path) -> None:
+    """It is called `smtp`: listed, tried, and paused by the name under which workers limit it."""
+    project = build(tmp_path / "project", {})
+    async with SmtpServer() as smtp:
+        env = {"CLARION_SMTP_URL": f"smtp://127.0.0.1:{smtp.port}"}
+        settings = load_settings({"project": project}, env)
+        (server,) = smtp_server_of(settings)
+        given: dict[str, Any] = {"accounts": [server], "open_account": opening(settings)}
+        async with open_api(database, **given, sender="Hotel <stay@hotel.example>") as api:
+            reply = await api.call("POST", "/v1/providers/smtp/test", {"to": "ann@shop.example"})
+            assert reply.status == 200 and reply.json["ok"] and reply.json["provider_message_id"], reply.body
+            assert smtp.recipients() == ["ann@shop.example"]
+            (listed,) = (await api.call("GET", "/v1/providers")).json["items"]
+            assert (listed["name"], listed["kind"], listed["state"]) == ("smtp", "smtp", "well")
+            assert (await api.call("POST", "/v1/providers/smtp/pause")).json["state"] == "paused"
+            paces = [provider_pace(label) for label in carriers_of(settings)["email"]]
+            assert list(await limits.paused(api.pool, paces)) == paces  # type: ignore[arg-type]
+    account = {"kind": "smtp", "url": "smtp://127.0.0.1:1"}
+    for others in (
+        {"CLARION_PROVIDERS": json.dumps({"smtp": account})},  # the name is an account's own
+        {"CLARION_PROVIDERS": json.dumps({"mail": account}), "CLARION_EMAIL_PROVIDER": "mail"},  # it carries nothing
+    ):
+        assert smtp_server_of(load_settings({"project": project}, env | others)) == ()

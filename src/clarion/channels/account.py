@@ -70,14 +70,16 @@ class Account:
     return_path: Callable[[UUID], str] | None = None
     #: What long calls share with other long work of the process; None where there is nothing to share.
     turns: Turns | None = field(default=None, repr=False, compare=False)
+    #: What it is called with limits and attempts where that is not `label_of` it: the SMTP server of `smtp_url`.
+    known_as: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind.name})"
 
     @property
     def label(self) -> str:
-        """`label_of` it."""
-        return label_of(self.kind.name, self.name)
+        """`label_of` it, or what else it is known as."""
+        return self.known_as or label_of(self.kind.name, self.name)
 
     def __getitem__(self, key: str) -> str:
         """A value that is required or has a default."""
