@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pty
 import re
@@ -17,6 +18,7 @@ import pytest
 import typer.main
 from tests.support.command import CLARION, HOTEL, clarion, environment
 from tests.support.machine import usual
+from tests.support.project import build
 
 from clarion.cli.main import app
 from clarion.cli.page import page
@@ -164,6 +166,31 @@ async def test_check_names_every_mistake_in_its_place(tmp_path: Path) -> None:
         0,
         "workflows: warning: there are no workflows yet; write workflows/<key>.yaml\n",
     )
+
+
+async def test_check_warns_of_channels_that_nothing_carries(tmp_path: Path) -> None:
+    """Where a step is on it first; with an account, or an SMTP server, there is nothing to warn of."""
+    more = {
+        "workflows/a.yaml": "steps:\n  - channel: in_app\n  - channel: sms\n",
+        "workflows/b.yaml": "steps:\n  - {channel: webhook}\n  - {channel: sms}\n",
+        "templates/a/in_app.txt": "---\ntitle: Hello\n---\nHello!\n",
+        "templates/a/sms.txt": "Hello!\n",
+        "templates/b/sms.txt": "Hello!\n",
+    }
+    project = build(tmp_path, more)
+    bare = await clarion("check", "--json", "--project", project)
+    told = {(one["file"], one["line"], one["severity"]): one for one in bare.lines}
+    assert (bare.code, list(told)) == (
+        0,
+        [("workflows/a.yaml", 3, "warning"), ("workflows/hello.yaml", 2, "warning")],
+    )
+    sms, mail = told.values()
+    assert "text messages: what a and 1 more send on `sms` waits" in sms["message"]
+    assert "mail: what hello sends on `email` waits" in mail["message"] and "CLARION_SMTP_URL" in mail["hint"]
+    assert "2 warnings" in bare.err
+    account = {"kind": "twilio", "account_sid": "AC" + "0" * 32, "auth_token": "1" * 32, "from": "+15017122661"}
+    settings = {"CLARION_SMTP_URL": "smtp://127.0.0.1:25", "CLARION_PROVIDERS": json.dumps({"sms": account})}
+    assert (await clarion("check", "--project", project, settings=settings)).out == ""
 
 
 async def test_check_names_every_wrong_rate_on_its_line(tmp_path: Path) -> None:

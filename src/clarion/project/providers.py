@@ -19,7 +19,7 @@ from clarion.project.setting_types import rate
 from clarion.project.several import SeveralFaults
 
 #: The channels that accounts carry, and what they carry then.
-_CARRIED: Final = {"email": "mail", "sms": "text messages", "push": "push messages", "chat": "messages to chats"}
+CARRIED: Final = {"email": "mail", "sms": "text messages", "push": "push messages", "chat": "messages to chats"}
 
 _FILE = "_file"
 _TOML = "clarion.toml"
@@ -86,7 +86,7 @@ def mischosen(values: Mapping[str, object], lines: Mapping[str, int]) -> Iterato
     there = {place.split(".")[1] for place in lines if place.startswith("providers.")}
     refused = set() if "providers" in values else there
     by_routes = "routes" not in values and any(place.startswith("routes.") for place in lines)
-    for channel, carries in _CARRIED.items():
+    for channel, carries in CARRIED.items():
         by_itself = channel != "email" or not values.get("smtp_url")
         yield from _mischosen(values, channel, carries, by_itself=by_itself and not by_routes, refused=refused)
 
@@ -127,7 +127,7 @@ def _unfit(name: str, accounts: Iterable[Account], carries: str) -> str:
     """Why *name* is no account for what is to be carried."""
     for account in accounts:
         if account.name == name:
-            other = _CARRIED[account.kind.channel]
+            other = CARRIED[account.kind.channel]
             return f"the account {name} is of kind `{account.kind.name}`, which carries {other}, not {carries}"
     return f"there is no table [providers.{name}] of a kind for {carries}"
 

@@ -181,7 +181,10 @@ class Defaults(Group):
 
     attempts: int = a(8, "tries in all, the first included", ge=1, le=MOST_ATTEMPTS)
     expires_after: Duration = a(
-        3 * DAY, "a message not sent this long after its trigger expires", ge=SECOND, le=366 * DAY
+        3 * DAY,
+        "a message not sent this long after its trigger, or its `send_at`, expires",
+        ge=SECOND,
+        le=366 * DAY,
     )
 
 

@@ -113,7 +113,11 @@ class TriggerBody(Request):
         description="All of it happens, and nothing leaves: no provider, webhook or feed gets its messages.",
     )
     send_at: WrittenMoment | None = Field(None, description="Not before then. A time of the last 24 h means now.")
-    expires_at: WrittenMoment | None = Field(None, description="What is not sent by then is not sent at all.")
+    expires_at: WrittenMoment | None = Field(
+        None,
+        description="What is not sent by then is not sent at all; unless given, the workflow's `expires_after` from"
+        " `send_at`, or from now.",
+    )
 
     model_config = ConfigDict(
         strict=True,
