@@ -22,6 +22,12 @@ from tests.support.wait import wait_until
 from clarion.cli.remote import Remote
 
 WORDS = "---\ntitle: Order {{ payload.order }}\n---\n<b>Ready</b>."
+CARD = """---
+title: Order {{ payload.order }}
+fields: {"For <you>": "{{ payload.order }}", Gone: "{{ payload.no | default: '' }}"}
+buttons: [{text: Look, url: "https://shop.example/{{ payload.order }}"}]
+---
+<b>Ready</b>."""
 FILES = {
     "clarion.toml": "[email]\nfrom = 'Shop <shop@shop.example>'\n",
     "workflows/ready.yaml": "expires_after: 1h\nsteps:\n"
@@ -29,7 +35,7 @@ FILES = {
     "  - {channel: email}\n  - {channel: in_app}\n",
     "templates/ready/sms.txt": "Order {{ payload.order }} <b>is</b> ready.",
     "templates/ready/push.txt": WORDS,
-    "templates/ready/chat.txt": WORDS,
+    "templates/ready/chat.txt": CARD,
     "templates/ready/in_app.txt": WORDS,
     "templates/ready/email.txt": "---\nsubject: Order {{ payload.order }}\n---\n<b>Ready</b>.",
 }
@@ -104,7 +110,10 @@ async def test_messages_of_all_channels_are_caught_and_shown_and_texts_told_to_b
 
             chats = caught("chats")
             assert sorted(one["provider"] for one in chats) == ["discord", "discord", "slack", "teams", "telegram"]
-            assert all("Order 7" in one["text"] for one in chats)
+            assert all("Order 7" in one["text"] and "Gone" not in one["text"] for one in chats)
+            # Of Discord as it keeps them from being markup, as all else is.
+            assert all(one["text"].replace("\\", "").endswith("For <you>: 7") for one in chats), chats
+            assert [one["buttons"] for one in chats] == [[["Look", "https://shop.example/7"]]] * 5
 
             pushes = caught("pushes")
             rooms = {(one["provider"], one["room"]): one["text"] for one in pushes}

@@ -263,6 +263,7 @@ def test_the_gateway_opens_to_the_same_login_after_a_new_start(tmp_path: Path) -
 
 async def test_all_channels_are_on_one_page_and_each_on_its_own(tmp_path: Path) -> None:
     said: dict[str, Any] = {"provider": f"slack {EVIL}", "room": f"C0 {EVIL}", "text": f"Hello {EVIL}", "body": {}}
+    said["buttons"] = ((f"Open {EVIL}", f"https://x.example/?{EVIL}"),)
     chats = [Said(id=str(number), when="Thu, 26 Nov 2026 10:00:00 GMT", **said) for number in range(120)]
     hook = Said(id="msg_1", provider="order", room="https://x.example/", text="{}", body={})
     more: Any = {"pushes": [], "webhooks": [hook], "tokens": {"fcm": f"token {EVIL}"}}
@@ -275,6 +276,8 @@ async def test_all_channels_are_on_one_page_and_each_on_its_own(tmp_path: Path) 
         assert '<a class="channel" href="/mails/1">mail</a>' in first
         for page in (first, await page_of(browser, "/chats"), await page_of(browser, "/pushes")):
             assert "<script>" not in page and "&lt;script&gt;" in page
+        button = 'rel="noreferrer noopener">Open &lt;script&gt;'
+        assert [(await page_of(browser, path)).count(button) for path in ("/chats", "/pushes")] == [50, 0]
         assert 'href="/chats" aria-current="page">Chat messages <small>120</small>' in await page_of(browser, "/chats")
         assert 'href="/all">All <small>122</small>' in await page_of(browser, "/")
         assert (await page_of(browser, "/all?q=order")).count('class="facts"') == 1

@@ -16,6 +16,10 @@ from clarion.flows.apply import apply
 from clarion.project.load import load_project
 
 TITLE = "---\ntitle: Order {{ payload.order }}\n---\n"
+CARD = (
+    "fields: {Order: '{{ payload.order }}', Left out: '{{ payload.no | default: \"\" }}'}\n"
+    "buttons: [{text: Open, url: 'https://shop.example/{{ payload.order }}'}]\n"
+)
 FILES = {
     "workflows/ready.yaml": (
         "category: orders\nsteps:\n  - channel: email\n  - {channel: sms, when: payload.order > 1}\n  - delay: 2h\n"
@@ -28,7 +32,7 @@ FILES = {
     "templates/ready/email.de.html": '---\nsubject: "Bestellung {{ payload.order }}"\n---\n<p>{{ recipient.name }}</p>',
     "templates/ready/sms.txt": "Order {{ payload.order }}, {{ recipient.name }}: {{ payload.text }}",
     "templates/ready/push.txt": TITLE + "{{ payload.text }}",
-    "templates/ready/chat.txt": TITLE + "Ready.",
+    "templates/ready/chat.txt": TITLE[:-4] + CARD + "---\nReady.",
     "templates/ready/in_app.txt": TITLE + "Ready.",
 }
 PAYLOAD = {"order": 7, "text": "Olá “x”" + "a" * 70}
@@ -72,6 +76,8 @@ async def test_every_channel_with_its_words_and_how_much_they_are(api: Api) -> N
     assert (steps["push"]["to"], steps["push"]["content"]["title"]) == (["d1"], "Order 7")
     assert 100 < steps["push"]["size"]["bytes"] < steps["push"]["size"]["most_bytes"] == 4096
     assert steps["chat"]["to"] == ["c1"]
+    assert steps["chat"]["content"]["fields"] == [{"label": "Order", "value": "7"}]
+    assert steps["chat"]["content"]["buttons"] == [{"text": "Open", "url": "https://shop.example/7"}]
     assert steps["webhook"]["reason"] == "no webhook that wants it"
     assert steps["webhook"]["content"]["data"] == {"o": 7}, "its words are shown all the same"
     assert (await api.call("GET", "/v1/recipients/ann")).json["phone"] is None, "nothing is stored"
@@ -110,6 +116,7 @@ async def test_on_the_command_line(api: Api, tmp_path: Path) -> None:
     shown = await clarion(*told, *where)
     assert shown.code == 0, shown.err
     assert "push: sent\n  to       d1\n  title    Order 7\n" in shown.out
+    assert "  fields   Order: 7\n  buttons  Open: https://shop.example/7\n" in shown.out
     assert "sms: skipped: no address for sms\n" in shown.out
     assert html.read_text().startswith("<p>Ann</p>")
     failed = await clarion("preview", "ready", "--to", "ann", "--set", "order=7", *where)

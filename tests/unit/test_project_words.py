@@ -31,6 +31,14 @@ PUSH = {
 Files = Mapping[str, str | bytes | None]
 
 
+def _card(matter: str) -> Files:
+    """A workflow that writes to chats, with *matter* before its words."""
+    return {
+        "workflows/later.yaml": "steps: [{channel: chat}]",
+        "templates/later/chat.txt": f"---\n{matter}\n---\nx",
+    }
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -111,6 +119,35 @@ Files = Mapping[str, str | bytes | None]
         ({**PUSH, "templates/later/push.txt": "---\ntitle: x\ndata: {a: '{{ nobody }}'}\n---\nx"},
          "there is no variable `nobody`"),
         ({HTML: "---\nsubject: x\ndata: {a: b}\n---\nx"}, "3:7: `data` means nothing to the channel `email`"),
+        # Cards of chat messages
+        (_card("fields: [a]"), "chat.txt:2:9: `fields` must be a table of labels and texts, not a list; for example"),
+        (_card("fields: {}"), "chat.txt:2:9: `fields` is empty; leave it out, or name one"),
+        (_card("fields: {Room: 12}"),
+         'chat.txt:2:16: `Room` must be text, not a whole number; put it in quotes: "12"'),
+        (_card("fields: {Room: a, Room: b}"), "chat.txt:2:19: `Room` is there twice: first on line 2"),
+        (_card('fields: {"": a}'), "chat.txt:2:10: a field without a label; for example fields:"),
+        (_card("fields:\n  {{ payload.x }}: a"), "chat.txt:3:3: a label in `fields` must be text, not a table; put"),
+        (_card("fields:\n" + "".join(f"  f{number}: x\n" for number in range(11))),
+         "chat.txt:13:3: `fields` has 11 entries, where 10 are allowed; put the rest into the text"),
+        (_card(f"fields: {{{'x' * 257}: a}}"), "has 257 characters, where 256 are allowed; shorten it"),
+        (_card(f"fields: {{Room: {'x' * 1_025}}}"),
+         "chat.txt:2:16: `Room`: the value of the field `Room` has 1,025 characters, where 1,024 are allowed"),
+        (_card("fields: {Room: '{{ payload.'}"), "chat.txt: fields.1.value: "),
+        (_card("fields: {Room: '{{ paylod.x }}'}"), "there is no variable `paylod`; did you mean `payload`?"),
+        (_card("buttons: {text: Open, url: https://x.example}"),
+         "chat.txt:2:10: `buttons` must be a list of tables with `text` and `url`, not a table; for example buttons:"),
+        (_card("buttons: [Open]"), "chat.txt:2:11: button 1 in `buttons` must be a table of keys and values, not text"),
+        (_card("buttons: [{text: Open, link: https://x.example}]"), "chat.txt:2:24: unknown key `link`"),
+        (_card("buttons: [{text: Open}]"), "chat.txt:2:11: button 1 has no `url`; for example buttons:"),
+        (_card("buttons: [{text: Mail, url: 'mailto:a@x.example'}]"),
+         "chat.txt:2:29: `url`: it is not an address that begins with https:// or http://"),
+        (_card(f"buttons: [{{text: {'x' * 76}, url: https://x.example}}]"),
+         "chat.txt:2:18: `text`: the text of button 1 has 76 characters, where 75 are allowed; shorten it"),
+        (_card("buttons: [" + "{text: a, url: https://x.example}, " * 6 + "]"),
+         "`buttons` has 6 entries, where 5 are allowed; put the rest into the text"),
+        ({HTML: "---\nsubject: x\nfields: {a: b}\n---\nx"}, "3:9: `fields` means nothing to the channel `email`"),
+        ({**PUSH, "templates/later/push.txt": "---\ntitle: x\nbuttons: [{text: a, url: 'https://x.example'}]\n---\nx"},
+         "push.txt:3:10: `buttons` means nothing to the channel `push`"),
         ({**SMS, "templates/later/sms.txt": None},
          "workflows/later.yaml:1:9: the step `sms` has no template `sms`; write templates/later/sms.txt"),
         ({**SMS, "templates/later/sms.html": "<b>x</b>"},

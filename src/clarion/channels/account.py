@@ -116,5 +116,8 @@ class Kind:
     read_chat: Callable[[str], str] | None = None
     #: Where the provider is spoken to, as a URL; None where that shows only when something is sent.
     address: Callable[[Account], str | None] = lambda account: account.get("base_url")
+    #: Why no account of this kind takes what was rendered for its channel, though others may: as its provider decides
+    #: before it asks anybody. None where it may be taken.
+    too_large: Callable[[Any], str | None] = lambda _: None
     #: How many bytes a request may have in which it tells something later.
     largest_callback: int = LARGEST_CALLBACK

@@ -72,13 +72,20 @@ def _lines(step: dict[str, Any]) -> Iterator[str]:
     if step["to"]:
         yield f"  to       {', '.join(step['to'])}"
     for name, value in (step["content"] or {}).items():
-        if value not in (None, "", {}) and name != "html":
-            first, *rest = str(value).splitlines() or [""]
+        if value not in (None, "", {}, []) and name != "html":
+            first, *rest = _shown(value).splitlines() or [""]
             yield f"  {name:<8} {first}"
             yield from (f"  {'':8} {line}" for line in rest)
     if size:
         yield f"  size     {size}"
     yield from (f"  warning  {warning}" for warning in step["warnings"])
+
+
+def _shown(value: object) -> str:
+    """A value of the words; of a list, such as the fields of a chat message, a line for each."""
+    if not isinstance(value, list):
+        return str(value)
+    return "\n".join(": ".join(map(str, one.values())) if isinstance(one, dict) else str(one) for one in value)
 
 
 def _write_html(found: dict[str, Any], file: str) -> None:

@@ -53,6 +53,22 @@ class PushContent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatField:
+    """A value of a chat message that stands under its text, by its label: ``Room: 12``."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatButton:
+    """A link of a chat message that is shown as a button."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatContent:
     """The words of one chat message, rendered: as they are to be read, with no markup of any provider in them."""
 
@@ -63,6 +79,9 @@ class ChatContent:
     url: str | None = None
     #: The address of a picture.
     image: str | None = None
+    #: What stands under the text; how many of each, and how long: `clarion.domain.card`.
+    fields: tuple[ChatField, ...] = ()
+    buttons: tuple[ChatButton, ...] = ()
 
 
 Content = EmailContent | InAppContent | SmsContent | PushContent | ChatContent

@@ -18,7 +18,7 @@ from clarion.project.mistake import Mistake, Severity, any_error, in_order
 from clarion.project.project import Draft, Project
 from clarion.project.schedule_file import read_schedules
 from clarion.project.settings_file import read_settings_file
-from clarion.project.word_file import WordFile
+from clarion.project.word_file import TABLES, WordFile
 from clarion.project.words import TEMPLATE_KEYS, Group, Words, reachable, read_all_words, source
 from clarion.project.workflow_file import WorkflowFile, read_workflow
 from clarion.templates.errors import TemplateFault
@@ -153,7 +153,7 @@ def _check_step(
         if word.part.kind not in shape.kinds:
             yield word.mistake(f"{shape.noun} is plain text", "write it as a .txt file")
         for key in sorted(TEMPLATE_KEYS - shape.keys):
-            if key in (word.places if key == "data" else word.part.matter):
+            if key in (word.places if key in TABLES else word.part.matter):
                 yield word.mistake(f"`{key}` means nothing to the channel `{step.channel.value}`", key=key)
     for word in _without_head(shape, usable) if whole else ():
         example = f"begin the file with ---, `{shape.head}: …`, ---"

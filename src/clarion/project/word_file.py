@@ -17,6 +17,7 @@ from clarion.project.mistake import Mistake, Severity
 from clarion.project.name import NAME
 from clarion.project.table import Notes, Table
 from clarion.project.table import kind as kind_of
+from clarion.project.word_card import buttons, fields
 from clarion.project.yaml_text import compose
 from clarion.templates.source import DATA, Kind, Part
 
@@ -109,8 +110,8 @@ def _front_matter(
         if table is None or value_node is None:
             continue
         places[key] = (notes.line(value_node), value_node.start_mark.column + 1)
-        if key == "data":
-            matter |= _data(value_node, notes)
+        if key in TABLES:
+            matter |= TABLES[key](value_node, notes)
             continue
         value = table.checked(key, _CHECKS.get(key, _one_line))
         if value is not None:
@@ -157,6 +158,13 @@ def _css(text: str) -> str:
         raise ValueError("it can only be `inline`: the rules of <style> are put into the elements that they are for")
     return "inline"
 
+
+#: What is a table or a list in the front matter: how it is read, each of its texts under a key of its own.
+TABLES: Mapping[str, Callable[[yaml.Node, Notes], dict[str, str]]] = {
+    "data": _data,
+    "fields": fields,
+    "buttons": buttons,
+}
 
 _CHECKS: Mapping[str, Callable[[str], str]] = {"layout": _layout, "ttl": _ttl, "css": _css}
 

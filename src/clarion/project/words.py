@@ -14,7 +14,9 @@ from clarion.project.mistake import Mistake, Severity
 from clarion.project.word_file import WordFile, read_words, unknown_layout
 from clarion.templates.source import TemplateSource
 
-TEMPLATE_KEYS = frozenset({"subject", "layout", "title", "url", "image", "collapse_key", "ttl", "data", "css"})
+TEMPLATE_KEYS = frozenset(
+    {"subject", "layout", "title", "url", "image", "collapse_key", "ttl", "data", "css", "fields", "buttons"}
+)
 LAYOUT_KEYS = frozenset({"layout"})
 _PARTIAL = re.compile(r"""\{%-?\s*render\s+["']([^"']{1,100})["']""")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from clarion.domain.content import ChatContent, Content, EmailContent, InAppContent, PushContent, SmsContent
 from clarion.domain.sms_text import MOST_SEGMENTS, measure
@@ -73,13 +73,25 @@ def check(content: Content, choice: Choice, limits: Limits) -> None:
             check_push(content, choice)
             _check_line("title", content.title, choice)
         case ChatContent():
-            _check_size((content.text, content.title or "", content.url or "", content.image or ""), choice, limits)
+            _check_size(tuple(_texts_of(content)), choice, limits)
             check_chat(content, choice)
             _check_line("title", content.title or "", choice)
+            for field in content.fields:
+                _check_line("label of a field", field.label, choice)
+            for button in content.buttons:
+                _check_line("text of a button", button.text, choice)
         case InAppContent():
             _check_url(content.url, choice)
             _check_line("title", content.title, choice)
             _check_size((content.title, content.body, content.url or ""), choice, limits)
+
+
+def _texts_of(content: ChatContent) -> Iterator[str]:
+    yield from (content.text, content.title or "", content.url or "", content.image or "")
+    for field in content.fields:
+        yield from (field.label, field.value)
+    for button in content.buttons:
+        yield from (button.text, button.url)
 
 
 def _check_url(url: str | None, choice: Choice) -> None:

@@ -11,12 +11,14 @@ from liquid.exceptions import LiquidError
 from clarion.templates.errors import TemplateFault, fault
 from clarion.templates.language import environment
 from clarion.templates.limits import Limits
-from clarion.templates.source import DATA, Bundle, Kind, Part, TemplateSource
+from clarion.templates.source import BUTTONS, DATA, FIELDS, Bundle, Kind, Part, TemplateSource
 from clarion.templates.unit import Unit, parse_body, parse_line
 from clarion.templates.vocabulary import suggest
 
 #: Front matter that is Liquid.
 LINES = ("subject", "title", "url", "image", "collapse_key", "ttl")
+#: … and what tables in it come to, by the beginning of their names.
+_TABLES = (DATA, FIELDS, BUTTONS)
 _UNKNOWN_TAG = re.compile(r"unexpected tag '(?P<name>\w+)'")
 
 
@@ -68,7 +70,7 @@ def _parse_part(parsed: Parsed, part: Part, keys: tuple[str, ...], limits: Limit
     body = _try(parsed, part, lambda: parse_body(part), part.kind)
     if body is not None:
         parsed.bodies[part.file] = body
-    for key in (*keys, *filter(_is_data, part.matter)) if keys else ():
+    for key in (*keys, *filter(_is_of_table, part.matter)) if keys else ():
         text = part.matter.get(key)
         if isinstance(text, str):
             line = _try(parsed, part, lambda text=text: parse_line(part, text), "txt", key)  # type: ignore[misc]
@@ -79,14 +81,14 @@ def _parse_part(parsed: Parsed, part: Part, keys: tuple[str, ...], limits: Limit
 def _matter_faults(matter: Mapping[str, object], part: Part, keys: tuple[str, ...]) -> Iterator[TemplateFault]:
     known = (*keys, "layout")
     for key, value in matter.items():
-        if key not in known and not (keys and _is_data(key)):
+        if key not in known and not (keys and _is_of_table(key)):
             yield fault(part.file, None, f"front matter has no `{key}`{suggest(str(key), known)}", "unknown_key")
         elif value is not None and not isinstance(value, str):
             yield fault(part.file, None, f"`{key}` in the front matter is not text: put it in quotes")
 
 
-def _is_data(key: str) -> bool:
-    return key.startswith(DATA)
+def _is_of_table(key: str) -> bool:
+    return key.startswith(_TABLES)
 
 
 def _try(parsed: Parsed, part: Part, make: Callable[[], Unit], kind: Kind, key: str = "") -> Unit | None:

@@ -32,6 +32,8 @@ SHAPES: Mapping[Channel, Shape] = {
         head="title",
         keys=frozenset({"title", "url", "image", "collapse_key", "ttl", "data"}),
     ),
-    Channel.CHAT: Shape(noun="a chat message", kinds=("txt",), keys=frozenset({"title", "url", "image"})),
+    Channel.CHAT: Shape(
+        noun="a chat message", kinds=("txt",), keys=frozenset({"title", "url", "image", "fields", "buttons"})
+    ),
     Channel.IN_APP: Shape(noun="a feed item", kinds=("txt",), head="title", keys=frozenset({"title", "url"})),
 }

@@ -11,6 +11,9 @@ Kind = Literal["html", "txt"]
 KINDS: tuple[Kind, ...] = ("html", "txt")
 #: What an application on a device is told is front matter as well: each value under its name behind this.
 DATA = "data."
+#: So are the fields and the buttons of a chat message, each part of each: ``fields.1.label`` and ``fields.1.value``,
+#: ``buttons.1.text`` and ``buttons.1.url``.
+FIELDS, BUTTONS = "fields.", "buttons."
 
 
 class Place(NamedTuple):
@@ -31,7 +34,8 @@ class Part:
     locale: str | None = None
     #: What follows the front matter.
     text: str
-    #: The front matter: `layout` is a name, all else is Liquid; a value of `data` stands under ``data.<its name>``.
+    #: The front matter: `layout` is a name, all else is Liquid; a value of `data` stands under ``data.<its name>``,
+    #: and what is in `fields` and `buttons` likewise.
     matter: Mapping[str, object] = field(default_factory=dict)
     #: The line of the file on which `text` begins, 1-based.
     first_line: int = 1

@@ -28,7 +28,7 @@ class Choice:
     html_layouts: tuple[Unit, ...]
     text: Unit | None
     text_layouts: tuple[Unit, ...]
-    #: `subject`, `title` and `url`, those that there are.
+    #: `subject`, `title`, `url` and so on, those that there are.
     lines: Mapping[str, Unit]
     #: By name and kind, ``footer.html``.
     partials: Mapping[str, BoundTemplate]

@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from requests.adapters import HTTPAdapter
@@ -21,6 +22,7 @@ from clarion.channels.chat.apprise_answer import outcome_of
 from clarion.channels.chat.apprise_call import is_known
 from clarion.channels.chat.apprise_reading import bound
 from clarion.dev.fakes.faults import Fault, How
+from clarion.domain.content import ChatButton, ChatField
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
 from clarion.project.providers import read_accounts
@@ -33,7 +35,7 @@ def _account(port: int, scheme: str = "json", **more: str) -> Account:
     return account_at("tail", {"kind": "apprise", "url": url, **more}, None)
 
 
-async def _send(server: EndpointServer, *, to: str = "", **words: str) -> Outcome:
+async def _send(server: EndpointServer, *, to: str = "", **words: Any) -> Outcome:
     provider = Apprise(_account(server.port))
     (outcome,) = await provider.send([chat_message(to, **words)])
     await provider.close()
@@ -47,9 +49,15 @@ async def test_what_it_is_given_arrives_as_text() -> None:
         assert outcome == Sent("taken by JSON")
         said = json.loads(server.posted[0].body)
         assert (said["title"], said["message"]) == ("Order", "*It* is <ready> & :smile:\nhttps://shop.example/1")
+        card: Any = {
+            "fields": (ChatField(label="Room", value="2"),),
+            "buttons": (ChatButton(text="Open", url="https://a.b"),),
+        }
+        assert isinstance(await _send(server, text="x", **card), Sent)
+        assert json.loads(server.posted[1].body)["message"] == "x\nRoom: 2\nOpen: https://a.b"
         refused = await _send(server, to="elsewhere")
         assert isinstance(refused, Reject)
-        assert (refused.code, len(server.posted)) == ("destination_refused", 1)
+        assert (refused.code, len(server.posted)) == ("destination_refused", 2)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import aiohttp
 import pytest
@@ -17,6 +18,7 @@ from clarion.channels.chat.discord_message import escape
 from clarion.channels.open_provider import open_provider
 from clarion.dev.fakes.discord import DiscordFake
 from clarion.dev.fakes.faults import Fault, How
+from clarion.domain.content import ChatButton, ChatField
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
@@ -26,6 +28,10 @@ with warnings.catch_warnings():  # it takes something of the standard library th
     import discord
 
 ROOM, HOOK_ID = "381870553235193857", "223704706495545344"
+CARD: Any = {
+    "fields": (ChatField(label="**Room**", value="<@123> [x](https://evil.example)"),),
+    "buttons": (ChatButton(text="Open **it**", url="https://shop.example/1"),),
+}
 WORDS = {"title": "Order *1*", "url": "https://shop.example/1", "image": "https://cdn.example/a.png"}
 
 
@@ -55,6 +61,17 @@ async def test_the_words_are_read_as_they_are_written_and_nobody_is_called(fake:
     await _send(fake, chat_message(DISCORD_HOOK, "x", url="https://shop.example/"), token="")
     body = {"content": "x\nhttps://shop.example/", "allowed_mentions": {"parse": []}}
     assert (fake.taken[1].body, fake.taken[1].room) == (body, f"webhook {HOOK_ID}")
+
+
+async def test_fields_are_an_embed_and_links_are_buttons_also_of_a_webhook(fake: DiscordFake) -> None:
+    outcomes = await _send(fake, chat_message(ROOM, "x", **CARD), chat_message(DISCORD_HOOK, "x", **CARD))
+    assert all(isinstance(outcome, Sent) for outcome in outcomes), outcomes
+    for said in fake.taken:
+        value = "\\<@123\\> \\[x\\](https://evil.example)"
+        assert said.body["embeds"] == [{"fields": [{"name": "\\*\\*Room\\*\\*", "value": value, "inline": True}]}]
+        button = {"type": 2, "style": 5, "label": "Open **it**", "url": "https://shop.example/1"}
+        assert said.body["components"] == [{"type": 1, "components": [button]}]
+        assert (said.body["content"], said.body["allowed_mentions"]) == ("x", {"parse": []})
 
 
 async def test_what_comes_again_within_minutes_is_made_once(fake: DiscordFake) -> None:
@@ -161,6 +178,47 @@ async def test_the_library_sends_as_a_bot_what_we_send(fake: DiscordFake) -> Non
         with pytest.raises(discord.LoginFailure):
             await stranger.login("other")
         await stranger.close()
+
+
+@pytest.mark.usefixtures("led")
+async def test_the_library_sends_the_fields_and_buttons_that_we_send(fake: DiscordFake) -> None:
+    card = {"fields": (ChatField(label="Room", value="2"),), "buttons": CARD["buttons"]}
+    await _send(fake, chat_message(ROOM, "x", **card))
+    view = discord.ui.View()
+    view.add_item(discord.ui.Button(label="Open **it**", url="https://shop.example/1"))
+    embed = discord.Embed().add_field(name="Room", value="2")
+    async with discord.Client(intents=discord.Intents.none()) as client, aiohttp.ClientSession() as session:
+        await client.login(DISCORD_TOKEN)
+        room = client.get_partial_messageable(int(ROOM))
+        message = await room.send("x", embed=embed, view=view)
+        (row,) = message.components
+        assert isinstance(row, discord.ActionRow)
+        assert [(one.label, one.url) for one in row.children if isinstance(one, discord.Button)] == [
+            ("Open **it**", "https://shop.example/1")
+        ]
+        await discord.Webhook.from_url(DISCORD_HOOK, session=session).send("x", embed=embed, view=view)
+        bodies = [said.body for said in fake.taken]
+        for body in bodies:
+            (ours, *_), (mine, *_) = body["embeds"], bodies[0]["embeds"]  # type: ignore[misc]
+            assert ours["fields"] == mine["fields"]  # type: ignore[has-type]
+            (pressed,) = body["components"][0]["components"]  # type: ignore[index]
+            assert pressed.items() >= bodies[0]["components"][0]["components"][0].items()  # type: ignore[index]
+        assert not view.is_dispatchable(), "no application need hear that it was pressed"
+        wrong: list[dict[str, Any]] = [
+            {"embed": discord.Embed().add_field(name="x" * 257, value="x")},
+            {"embed": discord.Embed().add_field(name="x", value="x" * 1_025)},
+            {"embed": discord.Embed().add_field(name="", value="x")},
+            {"embeds": [discord.Embed(description="x" * 4_000).add_field(name="x", value="x" * 1_000)] * 2},
+            {"view": discord.ui.View().add_item(discord.ui.Button(label="x", url="https://x.example/" + "x" * 500))},
+            {"view": discord.ui.View().add_item(discord.ui.Button(label="x", url="nowhere"))},
+        ]
+        for given in wrong:
+            with pytest.raises(discord.HTTPException) as caught:
+                await room.send("x", **given)
+            assert caught.value.code == 50035, given
+    there = f"{fake.url}/api{DISCORD_HOOK.partition('/api')[2]}?wait=true"
+    async with aiohttp.ClientSession() as session, session.post(there, json=bodies[0]) as reply:
+        assert reply.status == 400, "a webhook that does not ask for buttons has none"
 
 
 @pytest.mark.usefixtures("led")

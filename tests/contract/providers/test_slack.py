@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError
+from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from tests.support.chats import SLACK_HOOK, SLACK_TOKEN, chat_message, slack_account
@@ -17,11 +18,16 @@ from clarion.channels.chat.slack_account import read_chat
 from clarion.channels.open_provider import open_provider
 from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.slack import SlackFake
+from clarion.domain.content import ChatButton, ChatField
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
 
 ROOM = "C024BE91L"
+CARD: Any = {
+    "fields": (ChatField(label="*Room* <!here>", value="2 :smile:"), ChatField(label="Note", value="a\n<b>")),
+    "buttons": (ChatButton(text="Open *it*", url="https://shop.example/1?a=1&b=2"),),
+}
 WORDS = {"title": "Order <1> & co", "url": "https://shop.example/1", "image": "https://cdn.example/a.png"}
 
 
@@ -52,6 +58,21 @@ async def test_the_words_are_read_as_they_are_written(fake: SlackFake) -> None:
     assert head == {"type": "link", "url": WORDS["url"], "text": "Order <1> & co", "style": {"bold": True}}
     assert (line["text"], words) == ("\n", {"type": "text", "text": text}), "in rich text nothing is read as markup"
     assert image == {"type": "image", "image_url": WORDS["image"], "alt_text": "Order <1> & co"}  # type: ignore[has-type]
+
+
+async def test_fields_and_buttons_are_blocks_of_plain_text(fake: SlackFake) -> None:
+    outcomes = await _send(fake, chat_message(ROOM, **CARD), chat_message(SLACK_HOOK, **CARD))
+    assert all(isinstance(outcome, Sent) for outcome in outcomes), outcomes
+    body, hook = sorted((said.body for said in fake.taken), key=lambda body: "channel" not in body)
+    assert hook["blocks"] == body["blocks"]
+    _, section, actions = body["blocks"]  # type: ignore[misc]
+    texts = ["*Room* <!here>\n2 :smile:", "Note\na\n<b>"]
+    plain = [{"type": "plain_text", "text": text, "emoji": False} for text in texts]
+    assert section == {"type": "section", "fields": plain}  # type: ignore[has-type]
+    (button,) = actions["elements"]  # type: ignore[has-type]
+    assert (button["text"]["text"], button["url"]) == ("Open *it*", "https://shop.example/1?a=1&b=2")
+    said = "Your order is ready.\n*Room* &lt;!here&gt;: 2 :smile:\nNote: a\n&lt;b&gt;\nOpen *it*: "
+    assert body["text"] == f"{said}https://shop.example/1?a=1&amp;b=2", "what notifications show has all of it"
 
 
 async def test_a_webhook_needs_no_token_and_names_no_message(fake: SlackFake) -> None:
@@ -160,8 +181,38 @@ def test_what_is_no_address_is_refused_and_not_repeated(text: str) -> None:
     assert "s3cret" not in caught.value.message
 
 
+async def test_slacks_library_makes_the_blocks_that_we_send(fake: SlackFake) -> None:
+    await _send(fake, chat_message(ROOM, **CARD))
+    client, fields, (button,) = (
+        AsyncWebClient(SLACK_TOKEN, base_url=f"{fake.url}/api/"),
+        CARD["fields"],
+        CARD["buttons"],
+    )
+    assert isinstance(button, ChatButton)
+    texts = [f"{one.label}\n{one.value}" for one in fields if isinstance(one, ChatField)]
+    plain = [PlainTextObject(text=text, emoji=False) for text in texts]
+    label = PlainTextObject(text=button.text, emoji=False)
+    element = ButtonElement(text=label, url=button.url, action_id="link-1")
+    blocks = [SectionBlock(fields=plain), ActionsBlock(elements=[element])]
+    await client.chat_postMessage(channel=ROOM, text="x", blocks=blocks)
+    ours, theirs = (said.body["blocks"] for said in fake.taken)
+    assert ours[1:] == theirs  # type: ignore[index]
+    many = {"type": "plain_text", "text": "x"}
+    for wrong in (
+        {"type": "section", "fields": [many] * 11},
+        {"type": "section", "fields": [{**many, "text": "x" * 2_001}]},
+        {"type": "section"},
+        {"type": "actions", "elements": [{"type": "button", "text": {"type": "mrkdwn", "text": "x"}}]},
+        {"type": "actions", "elements": [{"type": "button", "text": {**many, "text": "x" * 76}}]},
+        {"type": "actions", "elements": [{"type": "button", "text": many, "url": "https://" + "x" * 3_000}]},
+        {"type": "actions", "elements": [{"type": "button", "text": many}] * 26},
+    ):
+        with pytest.raises(SlackApiError, match="invalid_blocks"):
+            await client.chat_postMessage(channel=ROOM, text="x", blocks=[wrong])
+
+
 async def test_slacks_library_sends_what_we_send(fake: SlackFake) -> None:
-    await _send(fake, chat_message(ROOM, **WORDS), chat_message(SLACK_HOOK, **WORDS))
+    await _send(fake, chat_message(ROOM, **WORDS, **CARD), chat_message(SLACK_HOOK, **WORDS, **CARD))
     ours, hook = sorted(fake.taken, key=lambda one: one.id.startswith("hook"))
     client = AsyncWebClient(SLACK_TOKEN, base_url=f"{fake.url}/api/")
     assert (await client.auth_test())["ok"]

@@ -13,6 +13,8 @@ from clarion.channels.chat.teams_account import read_chat
 from clarion.channels.open_provider import open_provider
 from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.teams import TeamsFake
+from clarion.dev.fakes.teams_rules import refusal_of
+from clarion.domain.content import ChatButton, ChatField
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.errors import Invalid
@@ -46,6 +48,26 @@ async def test_the_words_are_runs_of_text_in_a_card(fake: TeamsFake) -> None:
     assert (said.room, TEAMS_SIGNATURE in str(fake.ledger())) == ("one", False)
     (own,) = await _send(fake, chat_message("", "x", url="https://shop.example/"), url=teams_url("own"))
     assert (isinstance(own, Sent), fake.taken[1].room) == (True, "own")
+
+
+async def test_fields_are_rows_of_runs_and_links_are_actions(fake: TeamsFake) -> None:
+    card = {
+        "fields": (ChatField(label="**Room**", value="[2](https://evil.example)\n{{DATE(2026-01-01T00:00:00Z)}}"),),
+        "buttons": (ChatButton(text="Open", url="https://shop.example/1"),),
+    }
+    (outcome,) = await _send(fake, chat_message(teams_url("one"), "x", **card))
+    assert isinstance(outcome, Sent)
+    content = fake.taken[0].body["attachments"][0]["content"]  # type: ignore[index]
+    label, value = content["body"][1]["columns"]
+    runs = [[one["inlines"][0]["text"] for one in column["items"]] for column in (label, value)]
+    assert runs == [["**Room**"], ["[2](https://evil.example)", "{{DATE(2026-01-01T00:00:00Z)}}"]]
+    assert {one["type"] for column in (label, value) for one in column["items"]} == {"RichTextBlock"}, "no Markdown"
+    assert label["items"][0]["inlines"][0]["weight"] == "Bolder"
+    assert content["actions"] == [{"type": "Action.OpenUrl", "url": "https://shop.example/1", "title": "Open"}]
+    for more in (6, 7):
+        wrong = {**content, "actions": content["actions"] * more}
+        posted = {"type": "message", "attachments": [{**fake.taken[0].body["attachments"][0], "content": wrong}]}  # type: ignore[index]
+        assert (refusal_of(posted) is None) == (more == 6)
 
 
 async def test_each_refusal_is_what_it_says(fake: TeamsFake) -> None:

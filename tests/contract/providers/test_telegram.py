@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import telegram
@@ -14,9 +15,14 @@ from clarion.channels.base import Chat
 from clarion.channels.open_provider import open_provider
 from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.telegram import TelegramFake
+from clarion.domain.content import ChatButton, ChatField
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent
 
+CARD: Any = {
+    "fields": (ChatField(label="<b>Room</b>", value="*2*"), ChatField(label="Grüße 😀", value="a")),
+    "buttons": (ChatButton(text="Open", url="https://shop.example/1"), ChatButton(text="Here", url="http://shop:81/")),
+}
 GROUP, PERSON = "-1001234567890", "987654321"
 
 
@@ -56,6 +62,18 @@ async def test_what_is_bold_and_what_is_a_link_stands_beside_the_text(fake: Tele
         {"chat_id": "@shopnews", "text": "New!\nhttps://shop.example/"},
         {"chat_id": int(GROUP), "text": "x"},
     ], "without a chat's own address it goes to the account's room"
+
+
+async def test_labels_are_bold_and_links_a_keyboard_under_the_message(fake: TelegramFake) -> None:
+    (outcome,) = await _send(fake, chat_message(PERSON, "x", **CARD))
+    (said,) = fake.taken
+    assert outcome == Sent(said.id)
+    assert said.body == {
+        "chat_id": 987654321,
+        "text": "x\n\n<b>Room</b>: *2*\nGrüße 😀: a\nHere: http://shop:81/",
+        "entities": [{"type": "bold", "offset": 3, "length": 12}, {"type": "bold", "offset": 20, "length": 9}],
+        "reply_markup": {"inline_keyboard": [[{"text": "Open", "url": "https://shop.example/1"}]]},
+    }
 
 
 async def test_each_refusal_is_what_it_says(fake: TelegramFake) -> None:
@@ -153,6 +171,21 @@ async def test_the_library_sends_what_we_send(fake: TelegramFake, library: teleg
     await _send(fake, chat_message(PERSON, "It is ready.", **words))
     theirs, ours = fake.taken
     assert theirs.body | {"chat_id": int(str(theirs.body["chat_id"]))} == ours.body
+
+
+async def test_the_library_sends_the_keyboard_that_we_send(fake: TelegramFake, library: telegram.Bot) -> None:
+    await _send(fake, chat_message(PERSON, "x", buttons=CARD["buttons"][:1]))
+    button = telegram.InlineKeyboardButton("Open", url="https://shop.example/1")
+    await library.send_message(int(PERSON), "x", reply_markup=telegram.InlineKeyboardMarkup([[button]]))
+    ours, theirs = (said.body["reply_markup"] for said in fake.taken)
+    assert ours == theirs
+    for wrong, why in (
+        (telegram.InlineKeyboardButton("x", url="http://localhost:3000/"), "button url .* is invalid"),
+        (telegram.InlineKeyboardButton("x", url="nowhere"), "button url .* is invalid"),
+        (telegram.InlineKeyboardButton("x"), "text buttons are unallowed"),
+    ):
+        with pytest.raises(telegram.error.BadRequest, match=f"(?i){why}"):
+            await library.send_message(int(PERSON), "x", reply_markup=telegram.InlineKeyboardMarkup([[wrong]]))
 
 
 async def test_the_library_reads_the_fakes_errors(

@@ -8,6 +8,7 @@ import apprise
 
 from clarion.channels.chat.apprise_answer import NO_SERVICE, outcome_of
 from clarion.channels.chat.apprise_reading import bound
+from clarion.domain.card import lines_of
 from clarion.domain.content import ChatContent
 from clarion.domain.outcome import Outcome, Uncertain
 from clarion.http.reply import printable
@@ -33,7 +34,7 @@ def notify(url: str, content: ChatContent) -> Outcome:
         service.optional, service.retry, service.redirects = False, 0, False
         caller = apprise.Apprise(asset=_asset())
         caller.add(service)
-        lines = [content.text, content.url or ""]
+        lines = [content.text, content.url or "", *lines_of(content)]
         result = caller.notify(
             body="\n".join(filter(None, lines)),
             title=content.title or "",

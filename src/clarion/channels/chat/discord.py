@@ -23,15 +23,13 @@ from clarion.channels.account import Account
 from clarion.channels.base import Chat
 from clarion.channels.chat.discord_account import VERSION, api_of, is_webhook
 from clarion.channels.chat.discord_answer import outcome_of
-from clarion.channels.chat.discord_message import body_of
+from clarion.channels.chat.discord_message import body_of, too_large
 from clarion.channels.chat.over_http import JSON, PATIENCE, ChatOverHttp, Request, guard_for, hook_at
 from clarion.domain.outcome import Outcome, Reject
 from clarion.http.client import Patience
 from clarion.http.reply import Reply
 from clarion.http.url_guard import parse_url
 
-#: "Message contents (up to 2000 characters)".
-LONGEST = 2_000
 #: Discord asks bots for a name of this form.
 _AGENT = {"user-agent": f"DiscordBot (clarion, {__version__})"}
 
@@ -49,11 +47,12 @@ class Discord(ChatOverHttp):
 
     def _request(self, item: Chat, room: str) -> Request | Outcome:
         body = body_of(item.content)
-        if len(str(body["content"])) > LONGEST:
-            why = f"it has more than {LONGEST:,} characters, with its title and what keeps it from being markup"
+        if why := too_large(body):
             return Reject(why, code="too_large")
         if is_webhook(room):
-            there = hook_at(f"{room}{'&' if '?' in room else '?'}wait=true", self._fake)
+            # Without being asked to, Discord passes over the buttons of a webhook that no application owns.
+            asked = "wait=true&with_components=true" if "components" in body else "wait=true"
+            there = hook_at(f"{room}{'&' if '?' in room else '?'}{asked}", self._fake)
             return Request(there, orjson.dumps(body), {**JSON, **_AGENT})
         token = self._login()
         if token is None:

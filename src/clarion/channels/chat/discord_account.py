@@ -9,6 +9,7 @@ from typing import Any
 from clarion.channels.account import Account, Kind, Option, one_line
 from clarion.channels.base import Provider
 from clarion.channels.options import CONNECTIONS, FAKE
+from clarion.domain.content import ChatContent
 from clarion.errors import Invalid
 
 HOST = "https://discord.com"
@@ -69,6 +70,12 @@ def _check(account: Account) -> Iterator[str]:
         yield "it has one room of its own: `channel` or `url`, not both"
 
 
+def _too_large(content: ChatContent) -> str | None:
+    from clarion.channels.chat.discord_message import body_of, too_large
+
+    return too_large(body_of(content))
+
+
 def _open(account: Account) -> Provider[Any]:
     from clarion.channels.chat.discord import Discord
 
@@ -92,6 +99,7 @@ DISCORD = Kind(
         FAKE,
     ),
     open=_open,
+    too_large=_too_large,
     check=_check,
     read_chat=read_chat,
     address=api_of,

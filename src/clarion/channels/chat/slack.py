@@ -2,7 +2,7 @@
 
 Written from https://docs.slack.dev/reference/methods/chat.postMessage,
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
-https://docs.slack.dev/reference/block-kit/blocks/rich-text-block as of November 2026, and slack-sdk 3.48. Tried against
+https://docs.slack.dev/reference/block-kit/blocks as of November 2026, and slack-sdk 3.48. Tried against
 a fake of ours, against which Slack's own library passes; never against the live service.
 
 Slack has no idempotency key for applications: ``client_msg_id`` is for its own clients, say its maintainers
@@ -22,14 +22,11 @@ from clarion.channels.base import Chat
 from clarion.channels.chat.over_http import JSON, PATIENCE, ChatOverHttp, Request, guard_for, hook_at
 from clarion.channels.chat.slack_account import api_of, is_webhook
 from clarion.channels.chat.slack_answer import of_bot, of_hook
-from clarion.channels.chat.slack_message import body_of
+from clarion.channels.chat.slack_message import body_of, too_large
 from clarion.domain.outcome import Outcome, Reject
 from clarion.http.client import Patience
 from clarion.http.reply import Reply
 from clarion.http.url_guard import parse_url
-
-#: Slack cuts off what is longer.
-LONGEST = 40_000
 
 
 class Slack(ChatOverHttp):
@@ -45,8 +42,8 @@ class Slack(ChatOverHttp):
 
     def _request(self, item: Chat, room: str) -> Request | Outcome:
         body = body_of(item.content)
-        if len(str(body["text"])) > LONGEST:
-            return Reject(f"it has more than {LONGEST:,} characters, with its title", code="too_large")
+        if why := too_large(body):
+            return Reject(why, code="too_large")
         if is_webhook(room):
             return Request(hook_at(room, self._fake), orjson.dumps(body))
         token = self._login()

@@ -15,19 +15,15 @@ from __future__ import annotations
 import ssl
 from dataclasses import replace
 
-import orjson
-
 from clarion.channels.account import Account
 from clarion.channels.base import Chat
 from clarion.channels.chat.over_http import PATIENCE, ChatOverHttp, Request, guard_for, hook_at
 from clarion.channels.chat.teams_answer import outcome_of
-from clarion.channels.chat.teams_message import body_of
+from clarion.channels.chat.teams_message import body_of, too_large
 from clarion.domain.outcome import Outcome, Reject, Retry, Uncertain
 from clarion.http.client import Client, Patience
 from clarion.http.reply import Reply
 
-#: "Message size limit … 28 KB".
-LARGEST = 28 * 1_024
 #: Hosts that have a client of their own; what is named beyond them shares one.
 _MOST_HOSTS = 100
 
@@ -56,9 +52,9 @@ class Teams(ChatOverHttp):
         return _of_the_room(outcome) if item.to else outcome
 
     def _request(self, item: Chat, room: str) -> Request | Outcome:
-        body = orjson.dumps(body_of(item.content))
-        if len(body) > LARGEST:
-            return Reject(f"it has more than {LARGEST:,} bytes as a card", code="too_large")
+        body = body_of(item.content)
+        if why := too_large(body):
+            return Reject(why, code="too_large")
         return Request(hook_at(room, self._fake), body)
 
     def _outcome(self, reply: Reply, room: str, *, own: bool) -> Outcome:

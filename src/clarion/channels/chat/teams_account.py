@@ -8,6 +8,7 @@ from typing import Any
 from clarion.channels.account import Account, Kind, Option, one_line
 from clarion.channels.base import Provider
 from clarion.channels.options import CONNECTIONS, FAKE
+from clarion.domain.content import ChatContent
 from clarion.errors import Invalid
 
 #: Where flows of Power Automate are triggered: nothing else is ever asked.
@@ -42,6 +43,12 @@ def _url(text: str) -> str:
     return read_chat(one_line(text))
 
 
+def _too_large(content: ChatContent) -> str | None:
+    from clarion.channels.chat.teams_message import body_of, too_large
+
+    return too_large(body_of(content))
+
+
 def _open(account: Account) -> Provider[Any]:
     from clarion.channels.chat.teams import Teams
 
@@ -58,5 +65,6 @@ TEAMS = Kind(
         FAKE,
     ),
     open=_open,
+    too_large=_too_large,
     read_chat=read_chat,
 )

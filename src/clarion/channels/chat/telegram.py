@@ -3,8 +3,6 @@
 Written from https://core.telegram.org/bots/api#sendmessage (Bot API 9) and https://core.telegram.org/bots/faq as of
 November 2026. Telegram knows no idempotency key: a request that may have arrived and was not answered is `Uncertain`.
 Tried against a fake of ours, against which the library python-telegram-bot passes; never against the live service.
-
-What is bold and what is a link is told by entities beside the text, so that nothing in the text is ever read as markup.
 """
 
 from __future__ import annotations
@@ -19,14 +17,12 @@ from clarion.channels.base import Chat
 from clarion.channels.chat.over_http import PATIENCE, ChatOverHttp, Request
 from clarion.channels.chat.telegram_account import api_of
 from clarion.channels.chat.telegram_answer import moved_to, outcome_of
-from clarion.domain.content import ChatContent
+from clarion.channels.chat.telegram_message import body_of, too_large
 from clarion.domain.outcome import Outcome, Reject
 from clarion.http.client import Patience
 from clarion.http.reply import Reply
 from clarion.http.url_guard import Destination, parse_url
 
-#: "1-4096 characters after entities parsing".
-LONGEST = 4_096
 #: Groups whose new id is kept in mind.
 _MOST_MOVED = 1_000
 
@@ -45,8 +41,8 @@ class Telegram(ChatOverHttp):
 
     def _request(self, item: Chat, room: str) -> Request | Outcome:
         body = body_of(item.content)
-        if len(str(body["text"])) > LONGEST:
-            return Reject(f"it has more than {LONGEST:,} characters, with its title", code="too_large")
+        if why := too_large(body):
+            return Reject(why, code="too_large")
         room = self._moved.get(room, room)
         return Request(self._to(), orjson.dumps({"chat_id": room if room.startswith("@") else int(room), **body}))
 
@@ -68,23 +64,3 @@ class Telegram(ChatOverHttp):
             self._moved.clear()
         self._moved[room] = new
         return await self._ask(item, room)
-
-
-def body_of(content: ChatContent) -> dict[str, object]:
-    """The fields of a message that says *content*, but for where it goes."""
-    text, entities = content.text, []
-    if content.title is not None:
-        text = f"{content.title}\n{text}"
-        # Offsets and lengths count UTF-16 code units.
-        whole = {"offset": 0, "length": len(content.title.encode("utf-16-le")) // 2}
-        entities.append({"type": "bold", **whole})
-        if content.url is not None:
-            entities.append({"type": "text_link", **whole, "url": content.url})
-    elif content.url is not None:
-        text = f"{text}\n{content.url}"
-    body: dict[str, object] = {"text": text}
-    if entities:
-        body["entities"] = entities
-    if content.image is not None:
-        body["link_preview_options"] = {"url": content.image, "prefer_large_media": True, "show_above_text": True}
-    return body

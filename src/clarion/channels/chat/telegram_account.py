@@ -8,6 +8,7 @@ from typing import Any
 from clarion.channels.account import Account, Kind, Option, one_line
 from clarion.channels.base import Provider
 from clarion.channels.options import CONNECTIONS, FAKE
+from clarion.domain.content import ChatContent
 from clarion.errors import Invalid
 
 API = "https://api.telegram.org"
@@ -33,6 +34,12 @@ def _token(text: str) -> str:
     return text
 
 
+def _too_large(content: ChatContent) -> str | None:
+    from clarion.channels.chat.telegram_message import body_of, too_large
+
+    return too_large(body_of(content))
+
+
 def _open(account: Account) -> Provider[Any]:
     from clarion.channels.chat.telegram import Telegram
 
@@ -55,6 +62,7 @@ TELEGRAM = Kind(
         FAKE,
     ),
     open=_open,
+    too_large=_too_large,
     read_chat=read_chat,
     address=api_of,
 )

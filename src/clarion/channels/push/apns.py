@@ -17,7 +17,7 @@ from clarion.channels.account import Account
 from clarion.channels.base import Provider, Push
 from clarion.channels.push.apns_access import ApnsAccess
 from clarion.channels.push.apns_answer import STALE, outcome_of, reason_of
-from clarion.channels.push.apns_message import MOST_BYTES, headers_of, payload_of
+from clarion.channels.push.apns_message import headers_of, payload_of, too_large
 from clarion.domain.outcome import Outcome, Reject
 from clarion.errors import Invalid
 from clarion.http.client import Patience
@@ -46,10 +46,9 @@ class Apns(Provider[Push]):
         await self._http.close()
 
     async def _send(self, item: Push) -> Outcome:
-        payload, used = payload_of(item), ""
-        if len(payload) > MOST_BYTES:
-            said = f"a payload of {len(payload):,} bytes, where APNs takes {MOST_BYTES:,}"
-            return Reject(said, code="too_large")
+        payload, used = payload_of(item.content, item.message_id), ""
+        if why := too_large(payload):
+            return Reject(why, code="too_large")
 
         def headers() -> Mapping[str, str]:
             nonlocal used

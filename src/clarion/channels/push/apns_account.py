@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from clarion.channels.account import Account, Kind, Option, one_line
 from clarion.channels.base import Provider
 from clarion.channels.options import read_connections, read_origin
+from clarion.domain.content import PushContent
 from clarion.errors import Invalid
 
 _ID = re.compile(r"[A-Z0-9]{10}")
@@ -33,6 +35,12 @@ def _topic(text: str) -> str:
     if not _TOPIC.fullmatch(one_line(text)):
         raise Invalid("expected the application's bundle id, for example com.example.shop")
     return text
+
+
+def _too_large(content: PushContent) -> str | None:
+    from clarion.channels.push.apns_message import payload_of, too_large
+
+    return too_large(payload_of(content, UUID(int=0)))  # each id is as long as any other
 
 
 def _open(account: Account) -> Provider[Any]:
@@ -78,5 +86,6 @@ APNS = Kind(
         ),
     ),
     open=_open,
+    too_large=_too_large,
     read_token=_read_token,
 )

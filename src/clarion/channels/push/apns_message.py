@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+from uuid import UUID
 
 import orjson
 
 from clarion import ids
 from clarion.channels.base import Push
+from clarion.domain.content import PushContent
 from clarion.domain.workflow import Priority
 
 #: Of the payload, in octets; and of what is collapsed by.
@@ -25,15 +27,22 @@ MOST_BYTES = 4_096
 _AT_ONCE, _SPARING = "10", "5"
 
 
-def payload_of(item: Push) -> bytes:
+def payload_of(content: PushContent, message_id: UUID) -> bytes:
     """What the device is given."""
-    content, id = item.content, ids.show(ids.Prefix.MESSAGE, item.message_id)
+    id = ids.show(ids.Prefix.MESSAGE, message_id)
     aps: dict[str, object] = {"alert": {"title": content.title, "body": content.body}}
     said: dict[str, object] = {"url": content.url} if content.url else {}
     if content.image:  # the application's extension fetches it
         aps["mutable-content"] = 1
         said["image"] = content.image
     return orjson.dumps({**said, **content.data, "clarion_id": id, "aps": aps})
+
+
+def too_large(payload: bytes) -> str | None:
+    """Why *payload* is more than APNs takes; None where it is not."""
+    if len(payload) <= MOST_BYTES:
+        return None
+    return f"a payload of {len(payload):,} bytes, where APNs takes {MOST_BYTES:,}"
 
 
 def headers_of(item: Push, topic: str, now: datetime) -> Mapping[str, str]:

@@ -21,11 +21,11 @@ from ipaddress import ip_network
 from clarion import clock, ids
 from clarion.channels.account import Account
 from clarion.channels.base import Provider, Push
-from clarion.channels.push.encryption import MOST_BYTES, encrypt
+from clarion.channels.push.encryption import encrypt
 from clarion.channels.push.subscription import Subscription, parse_subscription
 from clarion.channels.push.vapid import Vapid, load_key
 from clarion.channels.push.webpush_answer import outcome_of, without_answer
-from clarion.channels.push.webpush_message import headers_of, payload_of
+from clarion.channels.push.webpush_message import headers_of, payload_of, too_large
 from clarion.domain.outcome import Outcome, Reject
 from clarion.errors import Invalid
 from clarion.http.client import Client, Patience
@@ -70,10 +70,9 @@ class WebPush(Provider[Push]):
             await service.http.close()
 
     async def _send(self, item: Push) -> Outcome:
-        message = payload_of(item)
-        if len(message) > MOST_BYTES:
-            said = f"a message of {len(message):,} bytes, where browsers are given {MOST_BYTES:,}"
-            return Reject(said, code="too_large")
+        message = payload_of(item.content, item.message_id)
+        if why := too_large(message):
+            return Reject(why, code="too_large")
         try:
             to = parse_subscription(item.to)
         except Invalid as error:

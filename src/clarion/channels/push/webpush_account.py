@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from clarion.channels.account import Account, Kind, Option, one_line
 from clarion.channels.base import Provider
 from clarion.channels.options import read_connections, read_fake
+from clarion.domain.content import PushContent
 from clarion.errors import Invalid
 
 _MAILTO = re.compile(r"mailto:[^\s@<>]+@[^\s@<>]+")
@@ -31,6 +33,12 @@ def _elsewhere(text: str) -> str:
     if text != "caught":
         raise Invalid("expected `caught`, or nothing at all")
     return text
+
+
+def _too_large(content: PushContent) -> str | None:
+    from clarion.channels.push.webpush_message import payload_of, too_large
+
+    return too_large(payload_of(content, UUID(int=0)))  # each id is as long as any other
 
 
 def _open(account: Account) -> Provider[Any]:
@@ -88,6 +96,7 @@ WEBPUSH = Kind(
         ),
     ),
     open=_open,
+    too_large=_too_large,
     read_token=_read_token,
     address=lambda _: None,
 )

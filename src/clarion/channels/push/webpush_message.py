@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
+from uuid import UUID
 
 import orjson
 
 from clarion import ids
 from clarion.channels.base import Push
+from clarion.channels.push.encryption import MOST_BYTES
+from clarion.domain.content import PushContent
 from clarion.domain.workflow import Priority
 
 #: Says that a message is a declarative one: the number of the RFC.
@@ -30,9 +33,9 @@ URGENCY = {
 }
 
 
-def payload_of(item: Push) -> bytes:
+def payload_of(content: PushContent, message_id: UUID) -> bytes:
     """What the browser is given, before it is encrypted."""
-    content, id = item.content, ids.show(ids.Prefix.MESSAGE, item.message_id)
+    id = ids.show(ids.Prefix.MESSAGE, message_id)
     notification: dict[str, object] = {"title": content.title, "body": content.body, "tag": id}
     if content.image:
         notification["image"] = content.image
@@ -41,6 +44,13 @@ def payload_of(item: Push) -> bytes:
     notification["data"] = {**({"url": content.url} if content.url else {}), **content.data, "clarion_id": id}
     said = {"web_push": _DECLARATIVE} if (content.url or "").startswith("https://") else {}  # it must lead somewhere
     return orjson.dumps({**said, "notification": notification})
+
+
+def too_large(payload: bytes) -> str | None:
+    """Why *payload* is more than a browser is given; None where it is not."""
+    if len(payload) <= MOST_BYTES:
+        return None
+    return f"a message of {len(payload):,} bytes, where browsers are given {MOST_BYTES:,}"
 
 
 def headers_of(item: Push) -> dict[str, str]:

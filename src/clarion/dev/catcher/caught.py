@@ -23,8 +23,8 @@ class Caught:
     heading: str
     one: str
     taken: Sequence[Any]
-    #: What people see of one: `to`, `sender`, `body`, `status` and `when`.
-    row: Callable[[Any], Mapping[str, str]]
+    #: What people see of one: `to`, `sender`, `body`, `status` and `when`, and of a chat message its `buttons`.
+    row: Callable[[Any], Mapping[str, Any]]
     #: Where messages may go to be caught, by kind of provider.
     tokens: Mapping[str, str]
 
@@ -58,8 +58,9 @@ def webhooks(taken: Sequence[Said]) -> Caught:
 
 
 def _said(name: str, heading: str, one: str, taken: Sequence[Said], tokens: Mapping[str, str] | None = None) -> Caught:
-    def row(said: Said) -> Mapping[str, str]:
-        return {"to": said.room, "sender": said.provider, "body": said.text, "status": "sent", "when": said.when}
+    def row(said: Said) -> Mapping[str, Any]:
+        words = {"to": said.room, "sender": said.provider, "body": said.text, "buttons": said.buttons}
+        return {**words, "status": "sent", "when": said.when}
 
     return Caught(name=name, heading=heading, one=one, taken=taken, row=row, tokens=tokens or {})
 

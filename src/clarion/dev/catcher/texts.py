@@ -23,7 +23,7 @@ from clarion.dev.catcher.spool import Spool
 
 #: As far back as a page goes.
 _FURTHEST = 10_000
-_Row = Mapping[str, str]
+_Row = Mapping[str, Any]
 
 
 def routes(spool: Spool, caught: Sequence[Caught]) -> list[Route]:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from clarion.dev.fakes.chat_message import Said, words_of
+from clarion.dev.fakes.chat_message import Said, buttons_of, words_of
 from clarion.dev.fakes.serving import Fake
 
 
@@ -48,7 +48,8 @@ class ChatFake(Fake):
 
     def take(self, id: str, room: str, body: dict[str, object]) -> Said:
         """Keep a message."""
-        said = Said(id=id, provider=self.provider, room=room, text=words_of(body), body=body)
+        words, buttons = words_of(body), buttons_of(body)
+        said = Said(id=id, provider=self.provider, room=room, text=words, buttons=buttons, body=body)
         self.taken.append(said)
         if self._keep is not None:
             del self.taken[: -self._keep]

@@ -85,7 +85,9 @@ class DiscordFake(ChatFake):
 
     async def _take_hook(self, request: web.Request, given: dict[str, Any] | None) -> web.Response:
         id = request.match_info["id"]
-        refusal = UNKNOWN_WEBHOOK if id in self.rooms["gone"] else refusal_of(given, id, self.rooms, webhook=True)
+        heeds = request.query.get("with_components") in ("true", "1")
+        refusal = refusal_of(given, id, self.rooms, webhook=True, with_components=heeds)
+        refusal = UNKNOWN_WEBHOOK if id in self.rooms["gone"] else refusal
         if refusal is not None or given is None:
             return _refuse(refusal or UNKNOWN_WEBHOOK)
         made = self._message(f"webhook {id}", given, _user(id, str(given.get("username") or "Fake")))
@@ -102,7 +104,7 @@ class DiscordFake(ChatFake):
             **{"id": id, "type": 0, "content": given.get("content") or "", "channel_id": room, "author": author},
             **{"embeds": given.get("embeds") or [], "timestamp": now.isoformat(), "edited_timestamp": None},
             **{"attachments": [], "mentions": [], "mention_roles": [], "mention_everyone": False, "pinned": False},
-            **{"tts": False, "flags": 0, "components": [], "nonce": given.get("nonce")},
+            **{"tts": False, "flags": 0, "components": given.get("components") or [], "nonce": given.get("nonce")},
         }
 
     def _not_let_in(self, request: web.Request) -> Refusal | None:

@@ -1,7 +1,7 @@
 """What Slack takes and what it refuses, in its own words: the part of the fake that is data and pure functions.
 
 Sources, as of November 2026: https://docs.slack.dev/reference/methods/chat.postMessage,
-https://docs.slack.dev/reference/block-kit/blocks.
+https://docs.slack.dev/reference/block-kit/blocks, https://docs.slack.dev/reference/block-kit/block-elements/button-element.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 MOST_BLOCKS, MOST_SECTION, MOST_HEADER = 50, 3_000, 150
+MOST_FIELDS, MOST_FIELD = 10, 2_000
+MOST_ACTIONS, MOST_BUTTON, MOST_URL, MOST_ID = 25, 75, 3_000, 255
+_BUTTON = frozenset({"type", "text", "action_id", "url", "value", "style", "confirm", "accessibility_label"})
+_OBJECT = frozenset({"type", "text", "emoji", "verbatim"})
 _CHANNEL = re.compile(r"[CDGUW][A-Z0-9]{6,20}|#[a-z0-9_-]{1,80}")
 _BLOCKS = frozenset({"rich_text", "section", "header", "image", "divider", "context", "actions", "markdown", "video"})
 _RICH = frozenset({"rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote"})
@@ -76,9 +80,34 @@ def _block(block: object) -> bool:
         case "header":
             return _object(block.get("text"), ("plain_text",), MOST_HEADER)
         case "section":
-            return _object(block.get("text"), ("plain_text", "mrkdwn"), MOST_SECTION) or bool(block.get("fields"))
+            return _section(block)
+        case "actions":
+            elements = block.get("elements")
+            return isinstance(elements, list) and 1 <= len(elements) <= MOST_ACTIONS and all(map(_button, elements))
         case _:
             return True
+
+
+def _section(block: Mapping[str, Any]) -> bool:
+    text, fields = block.get("text"), block.get("fields")
+    if text is None and fields is None:
+        return False
+    if text is not None and not _object(text, ("plain_text", "mrkdwn"), MOST_SECTION):
+        return False
+    if fields is None:
+        return True
+    taken = isinstance(fields, list) and 1 <= len(fields) <= MOST_FIELDS
+    return taken and all(_object(one, ("plain_text", "mrkdwn"), MOST_FIELD) for one in fields)
+
+
+def _button(element: object) -> bool:
+    if not isinstance(element, dict) or element.get("type") != "button" or set(element) - _BUTTON:
+        return False
+    url, id = element.get("url"), element.get("action_id")
+    leads = url is None or (_is_text(url, MOST_URL) and bool(re.match(r"https?://|mailto:", url)))
+    return (
+        _object(element.get("text"), ("plain_text",), MOST_BUTTON) and leads and (id is None or _is_text(id, MOST_ID))
+    )
 
 
 def _rich(part: object) -> bool:
@@ -98,7 +127,9 @@ def _element(element: object) -> bool:
 
 
 def _object(text: object, types: tuple[str, ...], most: int) -> bool:
-    return isinstance(text, dict) and text.get("type") in types and _is_text(text.get("text"), most)
+    if not isinstance(text, dict) or text.get("type") not in types or set(text) - _OBJECT:
+        return False
+    return _is_text(text.get("text"), most) and ("emoji" not in text or text["type"] == "plain_text")
 
 
 def _is_text(text: object, most: int) -> bool:

@@ -1,6 +1,8 @@
 """What Telegram takes and what it refuses, in its own words: the part of the fake that is data and pure functions.
 
-Sources, as of November 2026: https://core.telegram.org/bots/api#sendmessage, #messageentity, #formatting-options.
+Sources, as of November 2026: https://core.telegram.org/bots/api#sendmessage, #messageentity, #formatting-options,
+#inlinekeyboardbutton; how refusals of buttons read: https://github.com/tdlib/td. That a host needs a dot is said by
+those whom it has refused: https://github.com/rubenlagus/TelegramBots/issues/302.
 """
 
 from __future__ import annotations
@@ -30,6 +32,12 @@ _KNOWN = frozenset(
     | {"reply_parameters", "reply_markup", "message_thread_id", "message_effect_id", "business_connection_id"}
     | {"allow_paid_broadcast", "direct_messages_topic_id", "suggested_post_parameters"}
 )
+
+
+_BUTTON = frozenset({"text", "url", "icon_custom_emoji_id", "style"})
+_OPENS = re.compile(r"tg://\S+|https?://(?:[^\s/?#]+@)?(?:[^\s/?#:]+\.[^\s/?#:]+|\[[0-9a-fA-F:]+\])(?:[:/?#]\S*)?")
+_UNPARSED = "can't parse inline keyboard button"
+MOST_BUTTONS = 100
 
 
 class Refusal(NamedTuple):
@@ -85,7 +93,7 @@ def _text(text: str, given: Mapping[str, Any]) -> Refusal | None:
         return Refusal(400, "Bad Request: message is too long")
     if unknown := sorted(set(given) - _KNOWN):  # Telegram lets them pass; here a slip is to show
         return Refusal(400, f"Bad Request: unknown fields {', '.join(unknown)}")
-    return _entities(text, given.get("entities") or [])
+    return _entities(text, given.get("entities") or []) or _keyboard(given.get("reply_markup"))
 
 
 def _entities(text: str, entities: object) -> Refusal | None:
@@ -100,4 +108,24 @@ def _entities(text: str, entities: object) -> Refusal | None:
             return Refusal(400, "Bad Request: entity beyond the end of the text")
         if one["type"] == "text_link" and not re.match(r"(https?|tg)://", str(one.get("url", ""))):
             return Refusal(400, "Bad Request: wrong URL in text_link")
+    return None
+
+
+def _keyboard(markup: object) -> Refusal | None:
+    """Rows of buttons that lead somewhere: nobody would hear here that another was pressed."""
+    if markup is None:
+        return None
+    rows = markup.get("inline_keyboard") if isinstance(markup, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        return Refusal(400, "Bad Request: object expected as reply markup")
+    buttons = [button for row in rows for button in row]
+    if len(buttons) > MOST_BUTTONS:
+        return Refusal(400, "Bad Request: reply markup is too long")
+    for button in buttons:
+        if not isinstance(button, dict) or not isinstance(button.get("text"), str):
+            return Refusal(400, f'Bad Request: {_UNPARSED}: Field "text" must be of type String')
+        if "url" not in button or set(button) - _BUTTON:
+            return Refusal(400, f"Bad Request: {_UNPARSED}: Text buttons are unallowed in the inline keyboard")
+        if not button["text"].strip() or not _OPENS.fullmatch(str(button["url"])):
+            return Refusal(400, f"Bad Request: inline keyboard button URL '{button['url']}' is invalid: Wrong HTTP URL")
     return None
