@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from clarion.domain.content import ChatContent
 
@@ -19,6 +18,7 @@ MOST_FIELDS, MOST_BUTTONS = 10, 5
 #: The most characters of each part.
 LONGEST: Mapping[str, int] = {"label": 256, "value": 1_024, "text": 75, "url": 1_998}
 _LINK = re.compile(r"https?://[^\s\\<>|\"]{1,1990}")
+_HOST = re.compile(r"https?://(?:[^/?#]*@)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\[:/?#]+)(?=[:/?#]|$)")
 
 
 def is_link(url: str) -> bool:
@@ -28,10 +28,8 @@ def is_link(url: str) -> bool:
 
 def has_full_host(url: str) -> bool:
     """Whether *url*, of `is_link`, names a host as there are in the internet: providers make no buttons of others."""
-    try:
-        host = (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:  # brackets without an address between them
-        return False
+    found = _HOST.match(url)
+    host = found["host"].rstrip(".") if found else ""
     return "." in host or ":" in host
 
 
