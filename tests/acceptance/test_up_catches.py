@@ -90,7 +90,7 @@ async def test_messages_of_all_channels_are_caught_and_shown_and_texts_told_to_b
                 for number, (kind, token) in enumerate(kinds.items()):
                     body = {"provider": kind.strip(), "token": token}
                     system.call("PUT", "recipients", "ann", "devices", f"device-{number}", body=body)
-                for kind in ("telegram", "slack", "discord", "teams"):
+                for kind in ("telegram", "slack", "discord", "teams", "apprise"):
                     system.call("PUT", "recipients", "ann", "chats", kind, body={"provider": kind})
                 hook = "https://discord.com/api/webhooks/223704706495545344/" + "x" * 68
                 system.call("PUT", "recipients", "ann", "chats", "hook", body={"provider": "discord", "address": hook})
@@ -109,6 +109,9 @@ async def test_messages_of_all_channels_are_caught_and_shown_and_texts_told_to_b
             assert (text["to"], text["body"]) == ("+15558675310", "Order 7 <b>is</b> ready.")
 
             chats = caught("chats")
+            (apprise,) = [one for one in chats if one["provider"] == "apprise"]
+            assert "Order 7" in apprise["text"] and "https://shop.example/7" in apprise["text"]
+            chats.remove(apprise)  # the others have buttons
             assert sorted(one["provider"] for one in chats) == ["discord", "discord", "slack", "teams", "telegram"]
             assert all("Order 7" in one["text"] and "Gone" not in one["text"] for one in chats)
             # Of Discord as it keeps them from being markup, as all else is.
@@ -135,15 +138,18 @@ async def test_messages_of_all_channels_are_caught_and_shown_and_texts_told_to_b
             kept = json.loads(read("/api/counts"))["received"], *(len(caught(one)) for one in CAUGHT)
             tried_out = ("trigger", "ready", "--to", "ann", "--set", "order=8", "--sandbox", "--watch")
             nothing = await clarion(*tried_out, "--project", project)
-            assert nothing.err.splitlines()[-1].endswith(": completed; 14 sent, 1 skipped"), nothing.err
+            assert nothing.err.splitlines()[-1].endswith(": completed; 15 sent, 1 skipped"), nothing.err
             assert (json.loads(read("/api/counts"))["received"], *(len(caught(one)) for one in CAUGHT)) == kept
             assert len(own.posted) == 1
             assert await asyncio.to_thread(_feed, system) == ["Order 7"]
 
             page = read("/all")
             assert page.count("<b>+15558675310</b>") == 1 and "<b>Ready" not in page and "&lt;b&gt;Ready" in page
-            for channel in ("mail", "text message", "push message", "chat message", "webhook"):
+            for channel in ("mail", "text message", "push message", "chat message", "webhook", "message in the app"):
                 assert f">{channel}</a>" in page
+            shown = read("/in_app?q=ORDER+7")
+            assert "<b>ann</b> from ready · unread" in shown and "As the database has them" in shown
+            assert "10,000 are kept, 32 MiB at most" in read("/chats")
             for path, other in (("/pushes?q=apns", "slack"), ("/chats?q=slack", "apns"), ("/webhooks", "slack")):
                 assert f"from {other}" not in read(path)
             verified = await clarion("verify", "--project", project)

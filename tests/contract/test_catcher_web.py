@@ -16,6 +16,7 @@ from clarion import clock
 from clarion.dev.catcher import Catcher
 from clarion.dev.catcher.login import curve_key, login
 from clarion.dev.fakes.chat_message import Said
+from clarion.dev.fakes.kept import Kept
 from clarion.dev.fakes.pushes import PushesFake
 from clarion.dev.fakes.twilio_message import Taken
 
@@ -250,6 +251,29 @@ async def test_text_messages_are_shown_as_they_are_and_found_by_words(tmp_path: 
         assert "No text message has" in await page_of(browser, "/texts?q=nothing")
         async with browser.get("/api/texts?limit=0") as refused:
             assert refused.status == 422
+
+
+async def test_what_is_kept_in_memory_has_an_end_and_the_page_says_so(tmp_path: Path) -> None:
+    """By number and by size; the oldest go, the newest stays whatever its size."""
+    taken: Kept[Said] = Kept(3, 10_000)
+
+    def take(number: int, size: int) -> None:
+        taken.append(Said(id=str(number), provider="slack", room="C0", text="x" * size, body={}))
+
+    for number in range(5):
+        take(number, 10)
+    assert ([one.id for one in taken], taken.gone) == (["2", "3", "4"], 2)
+    take(5, 9_900)
+    take(6, 9_800)
+    take(7, 20_000)
+    assert ([one.id for one in taken], taken.gone) == (["7"], 7)
+    async with Catcher(tmp_path, chats=taken) as catcher, aiohttp.ClientSession(catcher.http_url) as browser:
+        page = await page_of(browser, "/chats")
+        assert "The newest 3 are kept" in page and "7 older ones are gone" in page
+        assert "are kept" not in await page_of(browser, "/texts")
+    taken.clear()
+    take(8, 9_000)
+    assert ([one.id for one in taken], taken.gone) == (["8"], 0)
 
 
 def test_the_gateway_opens_to_the_same_login_after_a_new_start(tmp_path: Path) -> None:

@@ -21,8 +21,6 @@ _WebhookPort = Annotated[int, typer.Option("--webhook-port", help="Where to take
 
 #: Each has a port of its own, which it says of itself (``smtp_port``) and is told again (``--smtp-port``).
 PORTS = ("smtp", "http", "sms", "chat", "push", "apple", "webhook")
-#: How many messages of each channel but mail are kept: they are in memory.
-_KEPT = 10_000
 
 
 def catcher(
@@ -41,12 +39,14 @@ def catcher(
     """Take what goes out on every channel, and show it instead of delivering it."""
     from contextlib import AsyncExitStack
 
+    from clarion.cli.caught_feeds import Feeds
     from clarion.cli.late import environment
     from clarion.cli.process import run, tell_parent
     from clarion.config import load_settings
     from clarion.dev.catcher import Catcher
     from clarion.dev.catcher.login import curve_key, key, login
     from clarion.dev.fakes.chats import ChatsFake
+    from clarion.dev.fakes.kept import MOST
     from clarion.dev.fakes.pushes import PushesFake
     from clarion.dev.fakes.twilio import TwilioFake
     from clarion.dev.fakes.webhooks import WebhooksFake
@@ -56,12 +56,12 @@ def catcher(
     async def body(stopping: asyncio.Event) -> None:
         folder = settings.data_dir / "caught"
         ours = login(folder)
-        gateway = TwilioFake(**ours, reports=("sent", "delivered"), port=sms_port, keep=_KEPT)
-        rooms = ChatsFake(port=chat_port, keep=_KEPT)
+        gateway = TwilioFake(**ours, reports=("sent", "delivered"), port=sms_port, keep=MOST)
+        rooms = ChatsFake(port=chat_port, keep=MOST)
         phones = PushesFake(
-            key=key(folder), curve_key=curve_key(folder), port=push_port, apple_port=apple_port, keep=_KEPT
+            key=key(folder), curve_key=curve_key(folder), port=push_port, apple_port=apple_port, keep=MOST
         )
-        receiver = WebhooksFake(port=webhook_port, keep=_KEPT)
+        receiver = WebhooksFake(port=webhook_port, keep=MOST)
         async with AsyncExitStack() as stack:
             for fake in (gateway, rooms, phones, receiver):
                 await stack.enter_async_context(fake)
@@ -74,6 +74,7 @@ def catcher(
                 chats=rooms.taken,
                 webhooks=receiver.taken,
                 tokens=phones.tokens,
+                feeds=Feeds(settings) if child else None,
             )
             one = await stack.enter_async_context(catcher)
             if child:
@@ -82,6 +83,7 @@ def catcher(
                     **{f"{name}_port": port for name, port in zip(PORTS, [*ports, receiver.port], strict=True)},
                     sms=ours | {"base_url": gateway.url},
                     chat=rooms.url,
+                    apprise=rooms.apprise,
                     push=phones.accounts,
                     webhook=receiver.catcher,
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from clarion.cli.port import address
@@ -38,6 +39,8 @@ def caught_settings(settings: Settings, facts: Mapping[str, Any]) -> dict[str, s
         rooms = {kind: account for kind, account in ACCOUNTS.items() if kind not in kinds}
         for kind, account in rooms.items():
             caught[f"{_NAME}-{kind}"] = {"kind": kind, "base_url": facts["chat"], **account}
+        if "apprise" not in kinds and find_spec("apprise") is not None:
+            caught[f"{_NAME}-apprise"] = {"kind": "apprise", "url": facts["apprise"]}
     if not settings.push.provider and not settings.push.providers:
         caught |= {
             f"{_NAME}-{kind}": {"kind": kind, **table} for kind, table in facts["push"].items() if kind not in kinds

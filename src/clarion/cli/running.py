@@ -31,6 +31,8 @@ class Running:
     pid: int
     #: Where caught mail is shown, or None when a real SMTP server is used.
     catcher: str | None = None
+    #: The address of its embedded database; one that is configured may have a password in it, and is not written.
+    database: str | None = None
 
 
 @asynccontextmanager

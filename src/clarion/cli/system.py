@@ -112,6 +112,7 @@ class System:
             api_key=key,
             pid=os.getpid(),
             catcher=None if caught is None else f"http://127.0.0.1:{caught['http_port']}",
+            database=self.database_url if settings.database_url is None else None,
         )
         announce(settings.data_dir, running)
         return running

@@ -13,6 +13,8 @@ from clarion.channels.options import CONNECTIONS
 from clarion.errors import Invalid
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://.+", re.IGNORECASE)
+#: A service of the kind ``json`` on this machine: known without asking Apprise.
+_OWN = re.compile(r"json://127\.0\.0\.1:[0-9]+/[a-z]+")
 
 
 def _url(text: str) -> str:
@@ -25,6 +27,8 @@ def _check(account: Account) -> Iterator[str]:
     if find_spec("apprise") is None:
         yield "it needs the package apprise: install `clarion[apprise]`"
         return
+    if _OWN.fullmatch(account["url"]):
+        return  # the catcher's: to load Apprise for it takes a second, in every process
     from clarion.channels.chat.apprise_call import is_known
 
     if not is_known(account["url"]):

@@ -49,7 +49,7 @@ def routes(spool: Spool, smtp_address: str, caught: Sequence[Caught] = ()) -> li
         live = "live" in request.query_params and before is None
         found = await spool.find(matcher(anywhere=query), limit=PAGE, before=before)
         words = list_words(spool, found, query, before, live)
-        words |= {"smtp": smtp_address, "tabs": tabs(MAIL[0], spool.counts().kept, caught)}
+        words |= {"smtp": smtp_address, "tabs": await tabs(MAIL[0], spool.counts().kept, caught)}
         return page("list.html", words, {"refresh": "2"} if live else None)
 
     async def mail(request: Request) -> Response:

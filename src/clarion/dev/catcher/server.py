@@ -49,9 +49,10 @@ class Catcher:
         chats: Sequence[Said] = (),
         webhooks: Sequence[Said] = (),
         tokens: Mapping[str, str] | None = None,
+        feeds: caught.Feeds | None = None,
     ) -> None:
         """*texts*, *pushes*, *chats* and *webhooks* are the messages that somebody else takes, to be shown with the
-        mails; *tokens* those of devices to which push messages are caught."""
+        mails, and so are those in *feeds*; *tokens* those of devices to which push messages are caught."""
         self.host = host
         self.smtp_port = smtp_port
         self.http_port = http_port
@@ -64,6 +65,7 @@ class Catcher:
             caught.pushes(pushes, tokens or {}),
             caught.chats(chats),
             caught.webhooks(webhooks),
+            *([caught.in_app(feeds)] if feeds is not None else []),
         )
         self._connections: set[Connection] = set()
         self._spool: Spool | None = None

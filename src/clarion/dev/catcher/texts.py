@@ -30,13 +30,13 @@ def routes(spool: Spool, caught: Sequence[Caught]) -> list[Route]:
     """The routes over the mails in *spool*, and all else that was *caught*."""
     look = Environment(autoescape=True, loader=FileSystemLoader(LOOK))
 
-    def shown(request: Request, path: str, words: Mapping[str, object], rows: Sequence[_Row]) -> Response:
+    async def shown(request: Request, path: str, words: Mapping[str, object], rows: Sequence[_Row]) -> Response:
         query, live, skip = _query(request), "live" in request.query_params, _skip(request)
         search = {"q": query} if query else {}
         html = look.get_template("texts.html").render(
             **words,
             path=path,
-            tabs=tabs(path, spool.counts().kept, caught),
+            tabs=await tabs(path, spool.counts().kept, caught),
             query=query,
             live=live,
             live_href=f"{path}?{urlencode({**search, 'live': 1})}",
@@ -52,9 +52,9 @@ def routes(spool: Spool, caught: Sequence[Caught]) -> list[Route]:
         most = skip + PAGE + 1
         mails = await spool.find(matcher(anywhere=query), limit=most, before=None)
         rows = [_mail(one) for one in mails]
-        rows += [_labelled(one, row) for one in caught for row in _rows(one, query, most)]
+        rows += [_labelled(one, row) for one in caught for row in await _rows(one, query, most)]
         rows.sort(key=lambda row: parsedate_to_datetime(row["when"]), reverse=True)
-        return shown(
+        return await shown(
             request, ALL[0], {"title": "Caught messages", "heading": "Caught", "one": "message"}, rows[skip:most]
         )
 
@@ -62,9 +62,9 @@ def routes(spool: Spool, caught: Sequence[Caught]) -> list[Route]:
         async def page(request: Request) -> Response:
             """``GET /texts?q=&skip=&live=``: those of one channel, the newest first."""
             skip = _skip(request)
-            rows = _rows(one, _query(request), skip + PAGE + 1)[skip:]
+            rows = (await _rows(one, _query(request), skip + PAGE + 1))[skip:]
             about = {"title": f"Caught {one.heading.lower()}", "heading": one.heading, "one": one.one}
-            return shown(request, one.path, {**about, "tokens": list(one.tokens.items())}, rows)
+            return await shown(request, one.path, {**about, "tokens": list(one.tokens.items()), "kept": one.kept}, rows)
 
         return page
 
@@ -79,10 +79,12 @@ def _data_of(caught: Caught) -> Any:
     async def data(request: Request) -> Response:
         """``GET /api/texts?limit=&q=``: the newest first, with what became of each."""
         limit = number(request.query_params.get("limit"), 50, MOST) or 1
-        found = [asdict(one) for one in _found(caught, _query(request), limit)]
+        found = [asdict(one) for one in await caught.newest(_query(request), limit)]
         for one in found:
             one.pop("status_callback", None)
-        said = {caught.name: found, "taken": len(caught.taken)} | ({"tokens": caught.tokens} if caught.tokens else {})
+        said = {caught.name: found, "taken": await caught.count()} | (
+            {"tokens": caught.tokens} if caught.tokens else {}
+        )
         return Response(orjson.dumps(said), media_type="application/json")
 
     return data
@@ -96,21 +98,8 @@ def _skip(request: Request) -> int:
     return number(request.query_params.get("skip"), 0, _FURTHEST, least=0) or 0
 
 
-def _rows(caught: Caught, query: str, limit: int) -> list[_Row]:
-    return [caught.row(one) for one in _found(caught, query, limit)]
-
-
-def _found(caught: Caught, query: str, limit: int) -> list[Any]:
-    """The newest that have *query* in where they went, sender or words, in any case."""
-    words = query.casefold().strip()
-    found: list[Any] = []
-    for one in reversed(caught.taken):
-        row = caught.row(one)
-        if words in f"{row['to']}\n{row['sender']}\n{row['body']}".casefold():
-            found.append(one)
-            if len(found) == limit:
-                break
-    return found
+async def _rows(caught: Caught, query: str, limit: int) -> list[_Row]:
+    return [caught.row(one) for one in await caught.newest(query, limit)]
 
 
 def _labelled(caught: Caught, row: _Row) -> _Row:

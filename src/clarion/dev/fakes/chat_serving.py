@@ -10,6 +10,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from clarion.dev.fakes.chat_message import Said, buttons_of, words_of
+from clarion.dev.fakes.kept import ledger
 from clarion.dev.fakes.serving import Fake
 
 
@@ -27,9 +28,8 @@ class ChatFake(Fake):
     def __init__(self, *, port: int = 0, keep: int | None = None) -> None:
         """*keep* bounds the ledger: of more than that, the oldest are forgotten."""
         super().__init__(port=port)
-        self.taken: list[Said] = []
+        self.taken: list[Said] = ledger(keep)
         self.rooms: dict[str, set[str]] = {mark: set() for mark in self.marks}
-        self._keep = keep
         self._count = 0
 
     def ledger(self) -> list[Mapping[str, object]]:
@@ -51,8 +51,6 @@ class ChatFake(Fake):
         words, buttons = words_of(body), buttons_of(body)
         said = Said(id=id, provider=self.provider, room=room, text=words, buttons=buttons, body=body)
         self.taken.append(said)
-        if self._keep is not None:
-            del self.taken[: -self._keep]
         return said
 
     def next_number(self) -> int:

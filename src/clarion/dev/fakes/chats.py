@@ -7,9 +7,11 @@ from dataclasses import asdict
 
 from aiohttp import web
 
+from clarion.dev.fakes.apprise import PATH, AppriseFake
 from clarion.dev.fakes.chat_message import Said
 from clarion.dev.fakes.chat_serving import ChatFake
 from clarion.dev.fakes.discord import DiscordFake
+from clarion.dev.fakes.kept import ledger
 from clarion.dev.fakes.serving import Fake
 from clarion.dev.fakes.slack import SlackFake
 from clarion.dev.fakes.teams import TeamsFake
@@ -35,12 +37,13 @@ class ChatsFake(Fake):
 
     def __init__(self, *, port: int = 0, keep: int | None = None) -> None:
         super().__init__(port=port)
-        self.taken: list[Said] = []
+        self.taken: list[Said] = ledger(keep)
         self._fakes: tuple[ChatFake, ...] = (
-            TelegramFake(token=_TELEGRAM, keep=keep),
-            SlackFake(token=_SLACK, keep=keep),
-            DiscordFake(token=_DISCORD, keep=keep),
-            TeamsFake(signature=None, keep=keep),
+            TelegramFake(token=_TELEGRAM),
+            SlackFake(token=_SLACK),
+            DiscordFake(token=_DISCORD),
+            TeamsFake(signature=None),
+            AppriseFake(),
         )
         for fake in self._fakes:
             fake.taken = self.taken
@@ -48,6 +51,11 @@ class ChatsFake(Fake):
     def routes(self, router: web.UrlDispatcher) -> None:
         for fake in self._fakes:
             fake.speak(router)
+
+    @property
+    def apprise(self) -> str:
+        """What the `url` of an account of Apprise's is to be."""
+        return f"json://127.0.0.1:{self.port}{PATH}"
 
     def ledger(self) -> list[Mapping[str, object]]:
         return [asdict(message) for message in self.taken]

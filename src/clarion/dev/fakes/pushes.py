@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from clarion.dev.fakes import expo, fcm
 from clarion.dev.fakes.chat_message import Said
 from clarion.dev.fakes.google_access import PATH
+from clarion.dev.fakes.kept import ledger
 from clarion.dev.fakes.pushes_direct import CaughtApns, CaughtWebPush, words_of
 from clarion.dev.fakes.serving import Fake
 
@@ -34,13 +35,12 @@ class PushesFake(Fake):
         """*key* is that of the service account at Firebase, *curve_key* that for Apple and browsers; *keep* bounds the
         ledger: the oldest are forgotten."""
         super().__init__(port=port)
-        self.taken: list[Said] = []
-        self._keep = keep
+        self.taken: list[Said] = ledger(keep)
         curve_key = curve_key or ec.generate_private_key(ec.SECP256R1())
-        self._fcm = _Fcm(self._take, key=key)
-        self._expo = _Expo(self._take, keep=keep)
-        self._apns = CaughtApns(self._take, key=curve_key, port=apple_port)
-        self._web = CaughtWebPush(self._take, key=curve_key)
+        self._fcm = _Fcm(self.taken.append, key=key)
+        self._expo = _Expo(self.taken.append, keep=keep)
+        self._apns = CaughtApns(self.taken.append, key=curve_key, port=apple_port)
+        self._web = CaughtWebPush(self.taken.append, key=curve_key)
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -86,11 +86,6 @@ class PushesFake(Fake):
         self.taken.clear()
         self._expo.forget()
 
-    def _take(self, said: Said) -> None:
-        self.taken.append(said)
-        if self._keep is not None:
-            del self.taken[: -self._keep]
-
 
 class _Fcm(fcm.FcmFake):
     def __init__(self, take: Callable[[Said], None], *, key: rsa.RSAPrivateKey | None) -> None:
@@ -108,11 +103,9 @@ class _Expo(expo.ExpoFake):
     def __init__(self, take: Callable[[Said], None], *, keep: int | None) -> None:
         super().__init__()
         self._took = take
-        self._most = keep
+        self.taken = ledger(keep)
 
     def note(self, pushed: expo.Pushed) -> None:
         super().note(pushed)
-        if self._most is not None:
-            del self.taken[: -self._most]
         text = words_of(pushed.message)
         self._took(Said(id=pushed.id, provider="expo", room=pushed.to, text=text, body=pushed.message))

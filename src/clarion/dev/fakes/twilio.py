@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 from aiohttp import web
 
+from clarion.dev.fakes.kept import ledger
 from clarion.dev.fakes.serving import Fake
 from clarion.dev.fakes.twilio_message import VERSION, Taken
 from clarion.dev.fakes.twilio_rules import NOT_LOGGED_IN, Refusal, not_found, refusal_of
@@ -46,8 +47,7 @@ class TwilioFake(Fake):
         """
         super().__init__(port=port)
         self.account_sid = account_sid
-        self.taken: list[Taken] = []
-        self._keep = keep
+        self.taken: list[Taken] = ledger(keep)
         self._token = auth_token
         self._logins = {(account_sid, auth_token), *([api_key] if api_key else [])}
         self._reports = tuple(reports)
@@ -95,8 +95,6 @@ class TwilioFake(Fake):
             status="accepted" if service else "queued",
         )
         self.taken.append(message)
-        if self._keep is not None:
-            del self.taken[: -self._keep]
         if self._reports and message.status_callback:
             self.later(self._tell_all(message))
         return web.json_response(message.resource(self.account_sid), status=201)

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from clarion.dev.fakes.chat_message import Said
+from clarion.dev.fakes.kept import ledger
 from clarion.dev.fakes.serving import Fake
 
 #: Where they are posted, with the URL that they were for in the query.
@@ -29,8 +30,7 @@ class WebhooksFake(Fake):
     def __init__(self, *, port: int = 0, keep: int | None = None) -> None:
         """*keep* bounds the ledger: the oldest are forgotten."""
         super().__init__(port=port)
-        self.taken: list[Said] = []
-        self._keep = keep
+        self.taken: list[Said] = ledger(keep)
 
     @property
     def catcher(self) -> str:
@@ -77,8 +77,6 @@ class WebhooksFake(Fake):
                 body=kept,
             )
         )
-        if self._keep is not None:
-            del self.taken[: -self._keep]
 
 
 def _wrong(headers: Mapping[str, str]) -> str | None:
