@@ -27,6 +27,7 @@ ACTIONS = (
     "reset",  # TCP reset
     "close",  # an orderly close
     "drip",  # answer as usual, an octet every `pause_s`
+    "stranger",  # STARTTLS alone: encrypt, under a certificate that nobody vouches for
 )
 
 

@@ -15,7 +15,8 @@ import signal
 import ssl
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -36,6 +37,8 @@ class Accepted:
     data: bytes = b""
     #: Octets, as they came.
     size: int = 0
+    #: What the client was told, or would have been, behind the 250.
+    answer: str = ""
 
 
 @dataclass(kw_only=True)
@@ -49,6 +52,8 @@ class SmtpServer:
     #: With it, STARTTLS is offered; with `implicit_tls`, everything is encrypted.
     tls: ssl.SSLContext | None = None
     implicit_tls: bool = False
+    #: For a fault: what nobody vouches for.
+    stranger: ssl.SSLContext | None = None
     #: User and password; with them MAIL needs a login.
     login: tuple[str, str] | None = None
     mechanisms: Sequence[str] = ("PLAIN", "LOGIN", "CRAM-MD5")
@@ -70,6 +75,19 @@ class SmtpServer:
     async def __aenter__(self) -> Self:
         self._sessions: set[Session] = set()
         self._ledger = os.open(self.ledger_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if self.ledger_file else None
+        await self._listen()
+        return self
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Connections are refused while the block lasts."""
+        await self._leave()
+        try:
+            yield
+        finally:
+            await self._listen()
+
+    async def _listen(self) -> None:
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Session(self),
             "127.0.0.1",
@@ -78,15 +96,17 @@ class SmtpServer:
             backlog=512,
         )
         self.port = self._server.sockets[0].getsockname()[1]
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def _leave(self) -> None:
         self._server.close()
         gone = [session.gone for session in self._sessions]
         self.drop_connections()
         if gone:
             await asyncio.wait(gone, timeout=5)
         await self._server.wait_closed()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._leave()
         if self._ledger is not None:
             os.close(self._ledger)
 
@@ -127,12 +147,12 @@ class SmtpServer:
     def left(self, session: Session) -> None:
         self._sessions.discard(session)
 
-    def record(self, sender: str, recipient: str, data: bytes, connection: int) -> None:
+    def record(self, sender: str, recipient: str, data: bytes, connection: int, answer: str = "") -> None:
         """Take a mail: in memory and, before this returns, in the ledger file."""
         start = data.find(b"Message-ID: ") + 12
         message_id = data[start : data.find(b"\r\n", start)].decode() if start >= 12 else ""
         kept = data.replace(b"\r\n..", b"\r\n.") if self.keep_data else b""
-        mail = Accepted(message_id, recipient, sender, time.time(), connection, kept, len(data))
+        mail = Accepted(message_id, recipient, sender, time.time(), connection, kept, len(data), answer)
         self.accepted.append(mail)
         if self._ledger is not None:
             line = {"message_id": message_id, "recipient": recipient, "sender": sender, "at": mail.at}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING, cast
 
 from tests.support.smtp_faults import Fault, drip, reset
@@ -99,11 +100,12 @@ class Session(asyncio.Protocol):
         server = self._server
         if server.faults and self._struck("dot", recipient):
             return
-        server.record(sender, recipient, data, self._number)
         self._mails += 1
+        answer = f"2.0.0 Ok: queued as {self._number}-{self._mails}"
+        server.record(sender, recipient, data, self._number, answer)
         if server.faults and self._struck("accepted", recipient):
             return
-        self._out.append(b"250 2.0.0 Ok: queued as %d-%d\r\n" % (self._number, self._mails))
+        self._out.append(f"250 {answer}\r\n".encode())
         if server.faults:
             self._struck("replied", recipient)
 
@@ -190,14 +192,18 @@ class Session(asyncio.Protocol):
     def _starttls(self, rest: str) -> None:
         if self._struck("starttls"):
             return
+        self._begin_tls(self._server.tls)
+
+    def _begin_tls(self, context: ssl.SSLContext | None) -> None:
+        assert context is not None
         self._out.append(b"220 2.0.0 go ahead\r\n")
         self._flush()
-        self._encrypting = self._loop.create_task(self._encrypt())
+        self._encrypting = self._loop.create_task(self._encrypt(context))
 
-    async def _encrypt(self) -> None:
-        assert self._transport is not None and self._server.tls is not None
+    async def _encrypt(self, context: ssl.SSLContext) -> None:
+        assert self._transport is not None
         try:
-            transport = await self._loop.start_tls(self._transport, self, self._server.tls, server_side=True)
+            transport = await self._loop.start_tls(self._transport, self, context, server_side=True)
         except (OSError, asyncio.CancelledError):  # the client did not like our certificate, or this server ends
             self._transport.abort()
             self.connection_lost(None)  # the event loop tells the half-made encryption, not us
@@ -242,6 +248,9 @@ class Session(asyncio.Protocol):
             self._flush()
             assert self._transport is not None
             self._task = self._loop.create_task(drip(self._transport, fault.pause_s))
+            return True
+        if fault.do == "stranger":
+            self._begin_tls(self._server.stranger)
             return True
         if fault.do == "reply":
             self._out.append(f"{fault.code} {fault.text}\r\n".encode())

@@ -17,7 +17,7 @@ def test_any_2xx_is_a_delivery(status: int) -> None:
     assert of_status(status, None) == Sent(f"HTTP {status}")
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
 def test_what_may_pass_is_tried_again(status: int) -> None:
     assert of_status(status, None, "busy") == Retry(f"HTTP {status}: busy")
 
@@ -26,7 +26,12 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
 def test_everybody_waits_when_an_endpoint_says_how_long(status: int) -> None:
     wait = timedelta(seconds=7)
     assert of_status(status, wait) == Retry(f"HTTP {status}", after=wait, pause_provider=True)
-    assert of_status(500, wait) == Retry("HTTP 500", after=wait)
+    assert of_status(425, wait) == Retry("HTTP 425", after=wait)
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 504, 599])
+def test_who_breaks_may_have_taken_it(status: int) -> None:
+    assert of_status(status, timedelta(seconds=7), "oops") == Uncertain(f"HTTP {status}: oops", answered=True)
 
 
 @pytest.mark.parametrize(

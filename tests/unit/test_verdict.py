@@ -86,6 +86,20 @@ def test_uncertain_at_the_last_attempt_is_unknown_and_not_failed() -> None:
     assert decide(Uncertain("?"), tried=3).status is Status.UNKNOWN
 
 
+def test_a_server_that_says_it_broke_is_given_up_as_failed_unless_nothing_may_come_twice() -> None:
+    broke = Uncertain("HTTP 500", answered=True)
+    again, failed = decide(broke), decide(broke, tried=3)
+    assert (again.status, again.possible_duplicate, again.attempt) == (Status.QUEUED, True, "uncertain")
+    assert (failed.status, failed.reason, failed.attempt) == (
+        Status.FAILED,
+        "gave up after 3 attempts: HTTP 500",
+        "uncertain",
+    )
+    assert decide(broke, remains=timedelta(seconds=1)).status is Status.EXPIRED
+    for policy in (OnUncertain.HOLD, OnUncertain.VERIFY):
+        assert decide(broke, on=policy).status is Status.UNKNOWN
+
+
 def test_before_sending() -> None:
     assert before_sending(cancelled=False, remains=DAY, rescues=MOST_RESCUES - 1) is None
     cancelled = before_sending(cancelled=True, remains=DAY, rescues=0)
@@ -102,7 +116,7 @@ OUTCOMES = st.one_of(
     st.builds(Sent, st.just("id")),
     st.builds(Retry, st.just("r"), st.none() | st.timedeltas(timedelta(0), DAY), st.booleans()),
     st.builds(Reject, st.just("r")),
-    st.builds(Uncertain, st.just("u")),
+    st.builds(Uncertain, st.just("u"), st.just(False), st.booleans()),
 )
 
 

@@ -61,6 +61,8 @@ class Uncertain:
     reason: str
     #: Whether it says nothing against the account: the server is one that users name. To the message it is all one.
     blameless: bool = field(default=False, compare=False)
+    #: Whether the server has answered, and said that it failed: who gives up on it calls the message failed.
+    answered: bool = False
 
 
 Outcome = Sent | Retry | Reject | Uncertain

@@ -102,6 +102,9 @@ def after_attempt(outcome: Outcome, policy: Policy, *, tried: int, remains: time
                 return _wait_for_provider(reason, after, remains=remains, chance=chance)
             return _try_again(reason, after, policy, tried=tried, remains=remains, chance=chance)
         case Uncertain(reason):
+            if outcome.answered and policy.on_uncertain is OnUncertain.RETRY:
+                verdict = _try_again(reason, None, policy, tried=tried, remains=remains, chance=chance)
+                return verdict._replace(attempt="uncertain", possible_duplicate=verdict.after is not None)
             return _nobody_knows(reason, policy, tried=tried, remains=remains, chance=chance)
 
 

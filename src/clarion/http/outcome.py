@@ -4,7 +4,8 @@ of an endpoint of somebody's, who wants a webhook (`of_status`)
 ----------------------------------------------------------------------------------------------------
 2xx                        Sent
 3xx                        Reject redirect: it is not followed
-408, 425, 429, 5xx         Retry; everybody waits where `Retry-After` of a 429 or a 503 says how long
+408, 425, 429, 503         Retry; everybody waits where `Retry-After` of a 429 or a 503 says how long
+other 5xx                  Uncertain: it broke, or what stands before it lost its answer; perhaps it was taken
 410                        Reject gone: the endpoint wants no more, of anything
 anything else              Reject rejected
 
@@ -49,7 +50,9 @@ def of_status(status: int, retry_after: timedelta | None, said: str = "") -> Out
         return Reject(f"{shown}, and redirects are not followed", code="redirect")
     if status == 410:
         return Reject("HTTP 410: the endpoint wants no more", code="gone")
-    if status in _TRY_AGAIN or 500 <= status < 600:
+    if 500 <= status < 600 and status != 503:
+        return Uncertain(shown, answered=True)
+    if status in _TRY_AGAIN or status == 503:
         return Retry(shown, after=retry_after, pause_provider=status in _EVERYBODY and retry_after is not None)
     return Reject(shown)
 

@@ -128,7 +128,7 @@ async def test_5xx_is_tried_again_under_the_same_id(house: House, server: Endpoi
 
     server.answer = answer
     message = await tell(house, who, "again")
-    assert (message["status"], message["attempts"]) == ("sent", 2)
+    assert (message["status"], message["attempts"], message["possible_duplicate"]) == ("sent", 2, True)
     first, second = server.posted
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == message["id"]
     assert first.body == second.body
