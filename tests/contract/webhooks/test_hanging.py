@@ -17,7 +17,7 @@ from tests.support.wait import wait_until
 
 #: Far more than the channel has senders.
 HANGING = 60
-WELL = 300
+WELL = 100
 
 
 @pytest.fixture
