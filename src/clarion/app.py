@@ -87,7 +87,7 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             accounts=(*settings.providers, *smtp_server_of(settings)),
             open_account=opening(settings),
             integrations=integrations,
-            chat_kinds={name: kind for name, kind in kinds().items() if kind.channel == Channel.CHAT.value},
+            kinds=kinds(),
             carriers=carriers_of(settings),
             public_url=settings.public_url or "",
             critical=settings.suppression.critical_categories,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.api import Api, open_api
+from tests.support.chats import telegram_account
 from tests.support.command import clarion
 from tests.support.postgres import Databases
 from tests.support.project import build
@@ -42,7 +43,8 @@ PAYLOAD = {"order": 7, "text": "Olá “x”" + "a" * 70}
 async def api(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     project, mistakes = load_project(build(tmp_path_factory.mktemp("project"), FILES))
     assert project is not None, mistakes
-    async with databases.migrated() as url, open_api(url, public_url="https://notify.example") as api:
+    carried: Any = {"carriers": {"sms": ["twilio:main"], "chat": ["telegram:bot"]}, "accounts": [telegram_account()]}
+    async with databases.migrated() as url, open_api(url, public_url="https://notify.example", **carried) as api:
         async with api.pool.acquire() as connection:
             await apply(connection, api.tenants["one"], project.workflows)
         await api.call("PUT", "/v1/recipients/ann", {"name": "Ann", "email": "ann@example.com", "locale": "de"})
@@ -69,7 +71,8 @@ async def test_every_channel_with_its_words_and_how_much_they_are(api: Api) -> N
     assert steps["sms"]["content"]["text"].startswith("Order 7, Ann: Olá")
     assert steps["sms"]["size"] == {"alphabet": "UCS-2", "units": 91, "segments": 2}
     assert steps["sms"]["warnings"] == [
-        "'á“”' is not in the GSM alphabet, so that one segment has 70 characters, not 160",
+        "á (U+00E1), “ (U+201C), ” (U+201D) are not in the GSM alphabet, "
+        "so that one segment has 70 characters, not 160",
         "it is carried, and billed, as 2 messages",
     ]
     assert (steps["delay"]["channel"], steps["delay"]["reason"]) == (None, "2h")
@@ -96,6 +99,51 @@ async def test_why_a_step_would_be_skipped_or_fail(api: Api) -> None:
     assert list(steps) == ["delay", "chat", "in_app"]
     assert "payload.order (templates/ready/chat.txt)" in steps["chat"]["failed"]
     assert "payload.order (templates/ready/in_app.txt)" in steps["in_app"]["failed"]
+
+
+async def test_who_would_not_get_it_and_why(api: Api) -> None:
+    await api.call("PUT", "/v1/recipients/bea", {"name": "Bea", "email": "bea@example.com", "phone": "+31687654321"})
+    await api.call("PUT", "/v1/recipients/bea/chats/c1", {"provider": "telegram", "address": "3"})
+    await api.call("PUT", "/v1/recipients/bea/chats/c2", {"provider": "discord", "address": "381870553235193857"})
+    said = {"suppressions": [{"address": "bea@example.com", "reason": "hard_bounce"}, {"address": "+31687654321"}]}
+    assert (await api.call("POST", "/v1/suppressions", said)).status == 200
+    steps = await look(api, recipient="bea")
+    assert steps["email"]["outcome"] == steps["sms"]["outcome"] == "skipped"
+    assert steps["email"]["reason"].startswith("suppressed: hard_bounce since ")
+    assert (steps["email"]["to"], steps["email"]["content"]["subject"]) == ([], "Order 7")
+    assert steps["sms"]["reason"].startswith("suppressed: manual since ")
+    (waits,) = steps["chat"]["warnings"]
+    assert waits.startswith("no provider is configured for chats of discord")
+
+    # What is said of an address that bounced is nothing said of the recipient: the next verified one has it.
+    other = {"address": "bea@home.example", "verified": True}
+    assert (await api.call("POST", "/v1/recipients/bea/addresses", other)).status in (200, 201)
+    steps = await look(api, recipient="bea")
+    assert (steps["email"]["outcome"], steps["email"]["to"]) == ("sent", ["bea@home.example"])
+    (note,) = steps["email"]["warnings"]
+    assert note.startswith("bea@example.com is suppressed: hard_bounce since ")
+
+    # Who may not see suppressions learns of none, and who may not read people of nobody who is stored.
+    scopes = {"authorization": f"Bearer {await api.new_key('one', ['triggers:write'])}"}
+    body = {"recipient": {"email": "bea@example.com"}, "payload": PAYLOAD}
+    await api.call("PUT", "/v1/recipients/bea@example.com", {"name": "Secret", "email": "bea@example.com"})
+    reply = await api.call("POST", "/v1/workflows/ready/preview", body, headers=scopes)
+    assert reply.status == 200
+    assert "recipient.name" in reply.json["steps"][0]["reason"], "nobody says what they are called"
+    assert "suppressed" not in str(reply.json) and "Secret" not in str(reply.json)
+    all_of_it = str(await look(api, recipient=body["recipient"]))
+    assert "suppressed" in all_of_it and "Secret" in all_of_it
+
+
+async def test_what_is_more_than_one_provider_or_a_webhook_takes(api: Api) -> None:
+    ann = {"id": "ann", "phone": "+31612345678"}
+    steps = await look(api, recipient=ann, payload={"order": "x" * 260_000, "text": ""}, channels=["webhook", "chat"])
+    assert steps["webhook"]["size"] == {"bytes": 260_074, "most_bytes": 262_144}
+    assert steps["webhook"]["warnings"] == ["its body has 260,074 bytes; of more than 262,144 none is posted"]
+    assert steps["chat"]["failed"].startswith("too_large: ")
+    steps = await look(api, recipient=ann, payload={"order": "x" * 262_144, "text": ""}, channels=["webhook"])
+    assert steps["webhook"]["failed"] == "too_large: 262,218 bytes, where 262,144 are allowed"
+    assert steps["webhook"]["content"]["type"] == "ready", "it is shown all the same"
 
 
 async def test_who_is_not_there_is_said(api: Api) -> None:

@@ -93,16 +93,13 @@ class Bell(list[str]):
                 heard(name)
 
 
-CHAT_KINDS = {name: kind for name, kind in kinds().items() if kind.channel == "chat"}
-
-
 @asynccontextmanager
 async def open_api(url: str, *, poll_s: float = 15.0, **settings: Any) -> AsyncIterator[Api]:
     """The API on the database at *url*, on a free port."""
     pool = await open_pool(url, size=4, statement_timeout_s=5, application_name="test-api")
     async with pool:
         rung = Bell()
-        carried: dict[str, Any] = {"carriers": {"sms": ["twilio:main"]}, "chat_kinds": CHAT_KINDS} | settings
+        carried: dict[str, Any] = {"carriers": {"sms": ["twilio:main"]}, "kinds": kinds()} | settings
         live = Live(pool, rung, poll_s=poll_s)
         services = Services(pool=pool, secret=SECRET, wake=rung.ring, live=live, **carried)
         server = ApiServer(build_api(services), host="127.0.0.1", port=0, closing=live.closing, drain_s=2)

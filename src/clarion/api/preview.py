@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 async def show(services: Services, call: Call[WorkflowPreviewBody]) -> Answer:
     """Each step of the current version, rendered."""
     from clarion.flows.preview import Asked, preview  # it renders, which no other operation does
+    from clarion.flows.preview_reach import Ways
 
     body = call.input
     known = body.recipient if isinstance(body.recipient, str) else body.recipient.id
-    if known is not None and not call.may(Scope.RECIPIENTS_READ):  # the words say who it is and where they are reached
+    knows_people = call.may(Scope.RECIPIENTS_READ)
+    if known is not None and not knows_people:  # the words say who it is and where they are reached
         text = f"This API key lacks the scope {Scope.RECIPIENTS_READ.value}: describe somebody, without an id"
         raise Refusal(403, "forbidden", text)
     asked = Asked(
@@ -37,6 +39,8 @@ async def show(services: Services, call: Call[WorkflowPreviewBody]) -> Answer:
         payload=body.payload,
         metadata=body.metadata,
         channels=body.channels,
+        knows_people=knows_people,
+        knows_suppressions=call.may(Scope.SUPPRESSIONS_READ),
     )
     async with services.connection() as connection:
         found = await preview(
@@ -46,6 +50,7 @@ async def show(services: Services, call: Call[WorkflowPreviewBody]) -> Answer:
             published=services.published,
             public_url=services.public_url,
             critical=services.critical,
+            ways=Ways(kinds=services.kinds, accounts=services.accounts, carriers=services.carriers),
         )
     steps = [_step(one) for one in found.steps]
     return Answer(content={"workflow": asked.workflow, "version": found.version, "steps": steps})
@@ -64,7 +69,7 @@ def _recipient(body: WorkflowPreviewBody) -> Recipient:
 def _step(one: Shown) -> dict[str, Any]:
     from clarion.domain.preview import size_of, warnings_of
 
-    words = one.content is not None and not isinstance(one.content, Mapping)
+    content = one.content
     outcome = "waits" if one.channel is None else "skipped" if one.skipped else "failed" if one.failed else "sent"
     return {
         "step": one.step,
@@ -73,9 +78,9 @@ def _step(one: Shown) -> dict[str, Any]:
         "reason": one.skipped or one.failed or one.waits,
         "failed": one.failed,
         "to": list(one.to),
-        "content": _content(one.content),
-        "size": size_of(one.content) if words else None,  # type: ignore[arg-type]
-        "warnings": warnings_of(one.content) if words else [],  # type: ignore[arg-type]
+        "content": _content(content),
+        "size": None if content is None else size_of(content),
+        "warnings": [*(() if content is None else warnings_of(content)), *one.warnings],
     }
 
 

@@ -18,6 +18,7 @@ from clarion.domain.engagement import Traces
 from clarion.domain.suppression import SoftRule
 from clarion.domain.unsubscribe import Links
 from clarion.domain.vault import Vault
+from clarion.domain.workflow import Channel
 from clarion.flows.attaching import Allowed
 from clarion.flows.chats import Chats
 from clarion.flows.definitions import Definitions
@@ -79,8 +80,8 @@ class Services:
     accounts: Sequence[Account] = ()
     #: Opens one of them as workers do, to try it; None: nothing can be tried.
     open_account: Callable[[Account], Provider[Any]] | None = None
-    #: The kinds of accounts that reach chats, by name.
-    chat_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    #: The kinds of accounts that there are, by name.
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
     #: Who may tell what became of messages, by kind and name as in the path; where it calls us; and how often.
     integrations: Mapping[tuple[str, str], Callbacks] = field(default_factory=dict)
     public_url: str = ""
@@ -148,6 +149,11 @@ class Services:
     def traces(self) -> Traces:
         """What reads the tokens by which opens and clicks are known."""
         return Traces(self.secret, *self.old_secrets)
+
+    @property
+    def chat_kinds(self) -> Mapping[str, Kind]:
+        """The kinds of accounts that reach chats, by name."""
+        return {name: kind for name, kind in self.kinds.items() if kind.channel == Channel.CHAT.value}
 
     @property
     def chats(self) -> Chats:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from clarion.domain.binding_value import PlacedFault, plain, show_time
 from clarion.domain.expression import Expression, Scope
 from clarion.errors import Fault, Invalid
@@ -59,6 +61,17 @@ class Body:
             }
         created = datetime.fromisoformat(str(trigger["created_at"]))
         return {"type": self._type or workflow, "timestamp": show_time(created), "data": data}
+
+
+def written(said: Mapping[str, object]) -> bytes:
+    """*said* as it is posted. Raises `Invalid` (``invalid_data``, ``too_large``)."""
+    try:
+        body = orjson.dumps(said)
+    except (TypeError, orjson.JSONEncodeError) as error:
+        raise Invalid(f"its data cannot be written as JSON: {error}", code="invalid_data") from None
+    if len(body) > MOST_BYTES:
+        raise Invalid(f"{len(body):,} bytes, where {MOST_BYTES:,} are allowed", code="too_large")
+    return body
 
 
 def _compile(written: object, at: str, faults: list[Fault]) -> _Evaluate:

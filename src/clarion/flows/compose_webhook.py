@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import orjson
-
 from clarion import ids
 from clarion.channels.base import Webhook
 from clarion.domain.recipient import Recipient
-from clarion.domain.webhook_body import MOST_BYTES
+from clarion.domain.webhook_body import written
 from clarion.errors import BadId, Invalid
 from clarion.flows.compose import Compose, NotNow, OutOfReach, Rows
 from clarion.flows.contexts import Context
@@ -46,22 +44,11 @@ def compose_webhook(keeper: Webhooks) -> Compose[Webhook]:
             id=ids.show(ids.Prefix.MESSAGE, row["id"]),
             to=parse_url(row["url"]),
             secrets=secrets,
-            body=_body(row, context),
+            body=written(context.body(row, _recipient(row).variables())),
             sandbox=context.sandbox,
         )
 
     return compose
-
-
-def _body(row: Mapping[str, Any], context: Context) -> bytes:
-    said = context.body(row, _recipient(row).variables())
-    try:
-        body = orjson.dumps(said)
-    except (TypeError, orjson.JSONEncodeError) as error:
-        raise Invalid(f"its data cannot be written as JSON: {error}", code="invalid_data") from None
-    if len(body) > MOST_BYTES:
-        raise Invalid(f"{len(body):,} bytes, where {MOST_BYTES:,} are allowed", code="too_large")
-    return body
 
 
 def _recipient(row: Mapping[str, Any]) -> Recipient:

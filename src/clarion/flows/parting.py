@@ -17,7 +17,7 @@ from clarion.flows.batch import Batch
 from clarion.flows.deliver import PIECE
 from clarion.flows.destinations import Destinations, Held
 from clarion.flows.facts import Facts
-from clarion.flows.unreached import without_account
+from clarion.flows.unreached import reaching, without_account
 from clarion.queue.job import Job
 from clarion.store import routing
 from clarion.store.database import Connection
@@ -186,12 +186,11 @@ class Parting:
             return routes
         if routes is not self._narrowed:  # their weights have moved
             self._narrowed, self._routes_of = routes, {}
-        whose: str = row["whose"]
-        one = label_of(whose, account) if (account := row.get("account")) else None
-        found = self._routes_of.get(one or whose)
+        whose, account = row["whose"], row.get("account")
+        known = label_of(whose, account) if account else whose
+        found = self._routes_of.get(known)
         if found is None:
-            fit = [label for label, taken in self._takes.items() if taken == whose and one in (None, label)]
-            found = self._routes_of[one or whose] = narrow(routes, fit)
+            found = self._routes_of[known] = narrow(routes, reaching(self._takes, whose, account))
         return found
 
     async def _plan(self, connection: Connection, batch: Batch[Item]) -> Mapping[UUID, Plan]:

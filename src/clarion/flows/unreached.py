@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from clarion.channels.base import Item
+from clarion.channels.base import Item, label_of
 from clarion.domain.route import Fitness
 from clarion.domain.step import Channel
 from clarion.flows.batch import Batch
@@ -32,7 +32,20 @@ async def without_account(connection: Connection, batch: Batch[Item], ids: Seque
     return {id: Fitness(reason, _MUCH_LATER) for id, reason in reasons.items()}
 
 
+def reaching(takes: Mapping[str, str], whose: str, account: str | None) -> list[str]:
+    """The accounts that reach a device or chat of the kind *whose*, and of a chat that names its *account* that one.
+
+    *takes*: by the label of each account, whose tokens it takes.
+    """
+    one = label_of(whose, account) if account else None
+    return [label for label, taken in takes.items() if taken == whose and one in (None, label)]
+
+
+def why_no_account(channel: str, whose: str, account: str | None) -> str:
+    """Why a message waits for whose device or chat there is no account."""
+    reason = _NO_ACCOUNT.format(what=_WHAT[channel], whose=whose, channel=channel)
+    return f"{reason}; it is for the account {account}" if account else reason
+
+
 def _why_none(row: Mapping[str, Any]) -> str:
-    channel = row["channel"]
-    reason = _NO_ACCOUNT.format(what=_WHAT[channel], whose=row["whose"], channel=channel)
-    return f"{reason}; it is for the account {row['account']}" if row.get("account") else reason
+    return why_no_account(row["channel"], row["whose"], row.get("account"))

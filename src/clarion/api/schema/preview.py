@@ -50,14 +50,19 @@ class PreviewStep(Reply):
     step: str
     channel: str | None = Field(description="Null for a delay.")
     outcome: Literal["sent", "skipped", "failed", "waits"] = Field(
-        description="`skipped`, `failed`: as the message would be. Words are shown all the same where they can be made."
+        description="`skipped`, `failed`: as the message would be, also for a suppressed address where the key has "
+        "`suppressions:read`. Words are shown all the same where they can be made."
     )
     reason: str | None = Field(description="Why it is skipped or fails; of a delay, how long or until when it waits.")
     failed: str | None = Field(description="Why there are no words, also of a step that would be skipped.")
     to: list[str] = Field(description="Addresses, or ids of devices, chats and webhooks.")
     content: dict[str, Any] | None = Field(description="The words, by the names that templates give them.")
-    size: dict[str, Any] | None = Field(description="Of a text message its segments, of a push message its bytes.")
-    warnings: list[str]
+    size: dict[str, Any] | None = Field(
+        description="Of a text message its segments, of a push message and a webhook its bytes."
+    )
+    warnings: list[str] = Field(
+        description="What may be not as meant, and what one provider or account does not carry."
+    )
 
 
 class WorkflowPreviewReply(Reply):
