@@ -213,6 +213,8 @@ async def test_tenants_have_workflows_and_keys_of_their_own(house: House) -> Non
     )
     assert "booking-confirmed" in (await house.well("apply", "--tenant", "acme")).out
     assert "no recipient" in (await clarion("preview", "booking-confirmed", "--to", "ada", *asked)).err
+    shared = await clarion("queues", "email", "--pause", *asked)
+    assert (shared.code, "lacks the scope system:write" in shared.err) == (4, True), "it is everybody's"
     own = [one["name"] for one in (await house.well("keys", "list", "--tenant", "acme", "--json")).lines]
     assert own == ["app"]
     typo = await house.run("apply", "--tenant", "amce")
@@ -232,7 +234,8 @@ async def test_keys_open_what_their_scopes_say(house: House) -> None:
     assert forbidden.code == 4
     assert "lacks the scope queues:read" in forbidden.err
 
-    id = key.split("_")[2]
+    id = made["id"]
+    assert id == key.split("_")[2]
     listed = {one["id"]: one for one in (await house.well("keys", "list", "--json")).lines}
     assert listed[id]["scopes"] == ["triggers:read"]
     assert listed[id]["active"] is True

@@ -76,6 +76,22 @@ async def test_a_bad_body_is_answered_in_our_words(api: Api, raw: bytes, status:
     assert (await api.call("GET", "/v1/recipients/never")).status == 404
 
 
+async def test_an_unknown_field_is_put_right_where_one_is_near(api: Api) -> None:
+    reply = await put(api, b'{"emial": "a@example.com", "wrong": 1}')
+    said = {one["pointer"]: one["detail"] for one in reply.json["errors"]}
+    assert said == {
+        "/emial": "there is no field `emial` here: did you mean `email`?",
+        "/wrong": "there is no field `wrong` here",
+    }
+    assert "did you mean `limit`?" in (await api.call("GET", "/v1/messages?limt=1")).json["detail"]
+
+
+async def test_a_command_that_needs_to_say_nothing_may_say_nothing(api: Api) -> None:
+    for path in ("/v1/queues/email/redrive", "/v1/queues/email/clean", "/v1/retention/run"):
+        assert (await api.call("POST", path)).status == 200
+        assert (await api.call("POST", path, raw=b"")).status == 200
+
+
 async def test_every_fault_is_named_at_once(api: Api) -> None:
     reply = await put(api, b'{"email": "x", "name": "", "locale": 1, "timezone": "X", "more": 1}')
     assert reply.code == "invalid"

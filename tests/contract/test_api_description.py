@@ -39,7 +39,7 @@ async def api(databases: Databases) -> AsyncIterator[Api]:
 
 async def test_a_ready_api_says_so_without_a_key(api: Api) -> None:
     nobody = {"authorization": ""}
-    for path in ("/livez", "/healthz", "/readyz"):
+    for path in ("/livez", "/healthz", "/readyz", "/startupz"):
         reply = await api.call("GET", path, headers=nobody)
         assert (reply.status, reply.body) == (200, b"ok\n")
     verbose = await api.call("GET", "/readyz?verbose", headers=nobody)

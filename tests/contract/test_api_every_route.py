@@ -88,8 +88,7 @@ async def snapshot(api: Api) -> dict[str, int]:
 def check(reply: Reply, status: int, code: str) -> None:
     assert (reply.status, reply.code) == (status, code), reply
     assert reply.json["type"] == f"/problems/{code}"
-    if status == 422 and code not in ("too_deep", "invalid_id"):
-        assert reply.json["errors"], "every fault is named"
+    assert bool(reply.json["errors"]) == (status in (400, 422)), "every fault is named"
 
 
 @pytest.mark.parametrize("operation", TAKES_BODY, ids=name)
@@ -97,6 +96,8 @@ async def test_a_bad_body(api: Api, things: Things, operation: Operation[Any]) -
     before = await snapshot(api)
     path = things.path(operation.path)
     for what, (raw, status, code) in BAD_BODIES.items():
+        if not raw and operation.may_say_nothing:
+            continue
         reply = await api.call(operation.method, path, raw=raw)
         if code == "unknown_field" and reply.code == "invalid":  # what is needed is missing as well
             assert "/no_such_field" in reply.pointers

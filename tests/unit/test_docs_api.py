@@ -40,7 +40,7 @@ def test_names_every_route_with_its_scope(operation: Operation[Any]) -> None:
 
 def test_names_no_route_that_is_not_there() -> None:
     named = {(cells[0], cells[1].strip("`")) for cells in rows(HTTP) if cells[0] in {"GET", "PUT", "POST", "DELETE"}}
-    keyless = {("GET", path) for path in ("/readyz", "/openapi.json", "/livez`, `/healthz")}
+    keyless = {("GET", path) for path in ("/readyz`, `/startupz", "/openapi.json", "/livez`, `/healthz")}
     keyless |= {("POST", callbacks.PATH), *((method, unsubscribe.PATH) for method, _, _ in unsubscribe.OPERATIONS)}
     keyless |= {("GET", path) for _, path, _, _ in engagement.OPERATIONS.values()}
     for path, route in feed_stream.routes():

@@ -113,7 +113,8 @@ def build_api(services: Services) -> ASGIApp:
     openapi.install(app, (*OPERATIONS, *feed.OWN_OPERATIONS))
     for path in ("/livez", "/healthz"):
         app.add_route(path, health.live, include_in_schema=False)
-    app.add_route("/readyz", partial(health.ready, services), include_in_schema=False)
+    for path in ("/readyz", "/startupz"):
+        app.add_route(path, partial(health.ready, services), include_in_schema=False)
     app.add_exception_handler(ClarionError, _tell)
     app.add_exception_handler(HTTPException, _tell_of_routing)
     app.add_exception_handler(ClientDisconnect, _tell_nobody)

@@ -48,6 +48,15 @@ def read(adapter: TypeAdapter[T], value: object, *, at: str = "") -> T:
         raise invalid(faults_of(error, at=at)) from None
 
 
+def fits(adapter: TypeAdapter[Any], value: object) -> bool:
+    """Whether *value* is what *adapter* describes."""
+    try:
+        adapter.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
 def invalid(faults: Sequence[Fault]) -> Invalid:
     """The error that tells *faults*: its code is theirs when they agree, else ``invalid``."""
     codes = {fault.code for fault in faults}

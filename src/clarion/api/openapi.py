@@ -168,7 +168,10 @@ def _input(operation: Operation[Any]) -> dict[str, Any]:
             extra["requestBody"] = {"required": True, "content": {"*/*": {"schema": {}}}}
     elif operation.input is not None:
         reference = {"$ref": _REFERENCE.format(model=operation.input.__name__)}
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+        extra["requestBody"] = {
+            "required": not operation.may_say_nothing,
+            "content": {"application/json": {"schema": reference}},
+        }
     return extra
 
 

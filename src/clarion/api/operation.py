@@ -26,7 +26,7 @@ from clarion.domain import json_body
 from clarion.domain.careful import escape
 from clarion.domain.identifier import check_identifier
 from clarion.domain.scope import Scope
-from clarion.errors import BadId, ClarionError, Fault
+from clarion.errors import BadId, ClarionError, Fault, Invalid
 
 I = TypeVar("I", bound=BaseModel | None)  # noqa: E741  (what goes In)
 
@@ -134,6 +134,12 @@ class Operation(Generic[I]):
         assert self.input is not None
         return TypeAdapter(self.input)
 
+    @cached_property
+    def may_say_nothing(self) -> bool:
+        """Whether no body at all says the same as an empty object: a command, all of whose fields may be left out."""
+        takes_body = self.method == "POST" and self.input is not None and not self.asks
+        return takes_body and faults.fits(self.adapter, {})
+
     @property
     def asks(self) -> bool:
         """Whether its input is the query string."""
@@ -168,7 +174,7 @@ async def _answer(operation: Operation[Any], services: Services, door: Door, req
             tenant_id=key.tenant_id,
             path={**_path(request), **key.place},
             idempotency_key=idempotency.key_of(request.headers) if operation.method == "POST" else None,
-            input=read_query(operation.adapter, request) if operation.asks else await _body(operation, request),
+            input=await _input(operation, request),
             request=request,
             may=key.may,
         )
@@ -200,12 +206,23 @@ def _path(request: Request) -> Mapping[str, str]:
     return request.path_params
 
 
+async def _input(operation: Operation[Any], request: Request) -> Any:
+    try:
+        return read_query(operation.adapter, request) if operation.asks else await _body(operation, request)
+    except Invalid as error:
+        if operation.input is None or not error.faults:
+            raise
+        raise faults.with_suggestions(error, operation.input) from None
+
+
 async def _body(operation: Operation[Any], request: Request) -> Any:
     if request.scope["query_string"]:
         read_query(_NOTHING, request)  # what is passed over in silence could have been a wish not to do it
     if operation.input is None and operation.method != "POST":  # in a GET or DELETE it means nothing (RFC 9110)
         return None
     raw = await request.body()
+    if not raw and operation.may_say_nothing:
+        raw = b"{}"
     if operation.input is None:
         if raw:
             _read(_NOTHING, raw)

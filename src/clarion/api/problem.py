@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import orjson
 from starlette.responses import Response
 
-from clarion.errors import ClarionError, Conflict, Invalid, NotFound, Unavailable
+from clarion.errors import ClarionError, Conflict, Fault, Invalid, NotFound, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -75,10 +75,16 @@ def document(error: ClarionError, *, status: int, instance: str, request_id: str
         "detail": "Something went wrong on our side; the log has it under this request_id." if ours else error.message,
         "instance": instance,
         "code": code,
+        "errors": [
+            {"pointer": fault.pointer, "detail": fault.detail, "code": fault.code} for fault in _faults(error, status)
+        ],
+        "request_id": request_id,
     }
-    if isinstance(error, Invalid) and error.faults:
-        body["errors"] = [
-            {"pointer": fault.pointer, "detail": fault.detail, "code": fault.code} for fault in error.faults
-        ]
-    body["request_id"] = request_id
     return orjson.dumps(body)
+
+
+def _faults(error: ClarionError, status: int) -> Sequence[Fault]:
+    """What is wrong with what was said: of a fault that is in no one place of the body, the whole (RFC 6901, "")."""
+    if isinstance(error, Invalid) and error.faults:
+        return error.faults
+    return [Fault("", error.message, error.code)] if status in (400, 422) else []

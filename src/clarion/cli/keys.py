@@ -32,7 +32,11 @@ def create(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Make a key. It is shown this once: only what proves it is kept."""
+    """Make a key. It is shown this once: only what proves it is kept.
+
+    Without --scope it may do everything; one of another tenant than `default` all but what reaches over all tenants
+    (system:write).
+    """
     import asyncio
 
     from clarion import clock
@@ -42,25 +46,26 @@ def create(
     from clarion.config import load_settings
     from clarion.domain import key as keys
     from clarion.domain.duration import parse_duration
-    from clarion.flows.bootstrap import new_key
+    from clarion.domain.scope import OWN
+    from clarion.flows.bootstrap import DEFAULT_TENANT, new_key
     from clarion.store import keys as store
 
-    scopes = _checked(scope or ["*"])
+    scopes = _checked(scope or (["*"] if tenant in (None, DEFAULT_TENANT) else list(OWN)))
     settings = load_settings({"project": project, "data_dir": data_dir})
     expires_at = clock.now() + parse_duration(expires_after) if expires_after is not None else None
     key = new_key()
+    id, digest = keys.id_of(key), keys.digest(pepper(settings), key)
+    assert id is not None
 
     async def body() -> None:
         async with connected(settings) as connection:
-            id, digest = keys.id_of(key), keys.digest(pepper(settings), key)
-            assert id is not None
             tenant_id = await tenant_of(connection, tenant)
             await store.add(
                 connection, tenant_id, id=id, digest=digest, name=name, scopes=scopes, expires_at=expires_at
             )
 
     asyncio.run(body())
-    _write_new(key, name, scopes, expires_at, as_json=json)
+    _write_new(id, key, name, scopes, expires_at, as_json=json)
 
 
 @app.command("list")
@@ -136,10 +141,10 @@ def _checked(scopes: list[str]) -> list[str]:
     return sorted(set(scopes))
 
 
-def _write_new(key: str, name: str, scopes: list[str], expires_at: datetime | None, *, as_json: bool) -> None:
+def _write_new(id: str, key: str, name: str, scopes: list[str], expires_at: datetime | None, *, as_json: bool) -> None:
     from clarion.cli.table import Column, moment, write_one
 
-    made = {"key": key, "name": name, "scopes": scopes, "expires_at": _shown(expires_at)}
+    made = {"id": id, "key": key, "name": name, "scopes": scopes, "expires_at": _shown(expires_at)}
     columns = [
         Column("key", "key"),
         Column("name", "name"),

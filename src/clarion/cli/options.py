@@ -11,7 +11,10 @@ Project = Annotated[
     Path | None, typer.Option("--project", metavar="DIR", help="The project folder; the present one unless said.")
 ]
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="DIR", help="Where the embedded database and other data are kept.")
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="DIR", resolve_path=True, help="Where the embedded database and other data are kept."
+    ),
 ]
 Tenant = Annotated[
     str | None, typer.Option("--tenant", metavar="NAME", help="Whose; that of the beginning, `default`, unless said.")

@@ -104,7 +104,8 @@ class System:
             told["CLARION_WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8,::1/128"
         for child in (*self._workers, api):
             child.tell(told)
-        *_, facts = await self._family.start(*self._workers, api)
+        await self._family.start(*self._workers)
+        (facts,) = await self._family.start(api)  # the last: who hears that it is ready finds all of it ready
         api.keep("--port", facts["port"])
         where = address(settings.host, facts["port"])
         running = Running(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from enum import StrEnum
+from typing import Final
 
 
 class Scope(StrEnum):
@@ -26,13 +27,17 @@ class Scope(StrEnum):
     TIMERS_READ = "timers:read"
     TIMERS_WRITE = "timers:write"  #: set and cancel timers; what they do may trigger and publish
     QUEUES_READ = "queues:read"  #: queues and their jobs
-    QUEUES_WRITE = "queues:write"  #: pause, resume, redrive, clean
+    QUEUES_WRITE = "queues:write"  #: redrive and clean one's own jobs
     SOURCES_READ = "sources:read"  #: bindings, sources, what comes in by them, and quarantine
     SOURCES_WRITE = "sources:write"  #: redrive what lies in quarantine
     SCHEDULES_READ = "schedules:read"
     SCHEDULES_WRITE = "schedules:write"  #: put, pause, resume, run and forget schedules
     METRICS_READ = "metrics:read"
-    SYSTEM_WRITE = "system:write"  #: what reaches over all tenants: retention, the system's own schedules
+    SYSTEM_WRITE = "system:write"  #: what reaches over all tenants: pauses, limits, retention, the system's schedules
+
+
+#: All but what reaches over all tenants: what a tenant among others may do with what is its own.
+OWN: Final[tuple[Scope, ...]] = tuple(sorted(set(Scope) - {Scope.ALL, Scope.SYSTEM_WRITE}))
 
 
 def allows(granted: Collection[str], needed: Scope) -> bool:

@@ -114,13 +114,17 @@ class UrlGuard:
         self._allowed = tuple(allowed)
         self._resolve = resolve or _resolve
 
-    def check(self, destination: Destination) -> None:
-        """Refuse what need not be looked up to be refused. Raises `Invalid`."""
+    def check(self, destination: Destination, *, by_others: bool = False) -> None:
+        """Refuse what need not be looked up to be refused. Raises `Invalid`.
+
+        A name may be of what an operator lists, unless that is this machine alone and others gave it (*by_others*):
+        theirs for this machine is ``localhost``.
+        """
         if destination.address is not None:
             self._check([destination.address], destination)
         elif destination.host == "localhost" or destination.host.endswith(".localhost"):
             self._check([ip_address("127.0.0.1")], destination)
-        elif not self._allowed:
+        elif not self._allowed or (by_others and all(network.is_loopback for network in self._allowed)):
             _check_public(destination)
 
     def is_own(self, destination: Destination) -> bool:
@@ -189,6 +193,8 @@ def _name(text: str) -> str:
         name = idna.encode(text.removesuffix("."), uts46=True).decode("ascii").lower() if text != "." else ""
     except (idna.IDNAError, UnicodeError):
         name = text.removesuffix(".").lower()
+    if name == "localhost" and text.endswith("."):
+        raise _refused("its host is localhost in other characters")
     # What IDNA makes of a name may be an address again: full-width digits, for example.
     if _literal(name) is not None:
         raise _refused("its host is an address in other characters")

@@ -117,7 +117,8 @@ class Settings(Group):
     project: Folder = a(Path(), "the project folder; `clarion.toml` is in it, so it cannot be set there")
     data_dir: Folder = a(
         Path(".clarion"),
-        "where the embedded database, the secret and other data are kept; relative to the project folder",
+        "where the embedded database, the secret and other data are kept; relative to the project folder, a flag to"
+        " where you are",
     )
     database_url: DatabaseUrl | None = a(
         None, "`postgresql://user:password@host/name`; absent: the embedded PostgreSQL"

@@ -70,6 +70,13 @@ async def test_where_a_webhook_may_not_be_is_refused_when_it_is_saved_and_when_i
     assert (message["status"], message["reason"].partition(":")[0]) == ("failed", "url_not_allowed")
 
 
+@pytest.mark.parametrize("url", ["https://example.com:22/", "https://example.com:6379/", "http://example.com/"])
+async def test_a_name_is_held_to_the_internets_ports_where_only_this_machine_is_listed(house: House, url: str) -> None:
+    path = f"/v1/recipients/{await somebody(house)}/webhooks"
+    reply = await house.api.call("POST", path, {"url": url})
+    assert (reply.status, reply.code, reply.pointers) == (422, "url_not_allowed", ["/url"])
+
+
 async def test_a_name_is_judged_by_every_address_at_every_connect(
     house: House, server: EndpointServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,8 +91,11 @@ async def test_a_name_is_judged_by_every_address_at_every_connect(
 
     monkeypatch.setattr(loop, "getaddrinfo", lookup)
     who = await somebody(house)
-    body = {"url": f"http://hooks.example:{server.port}/"}
-    await house.post(f"/v1/recipients/{who}/webhooks", body, status=201)
+    await house.post(f"/v1/recipients/{who}/webhooks", {"url": "https://hooks.example/"}, status=201)
+    plain = (
+        f"http://hooks.example:{server.port}/"  # as if this machine had not been all that was listed when it was saved
+    )
+    await house.api.pool.execute("UPDATE webhook SET url = $1 WHERE recipient_id = $2", plain, who)
     assert (await tell(house, who))["status"] == "sent"
     assert server.posted[0].headers["host"] == f"hooks.example:{server.port}"
     for _ in range(3):

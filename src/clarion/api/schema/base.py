@@ -93,7 +93,7 @@ class Problem(Reply):
     detail: str
     instance: str
     code: str = Field(description="A stable word for programs.")
-    errors: list[Error] | None = None
+    errors: list[Error] = Field(description="Every fault of what was said; none where that is not what is wrong.")
     request_id: str
 
 
