@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -324,37 +325,41 @@ def _run(url: str) -> None:
     number = st.integers(0, 2)
     one = st.tuples(number, st.sampled_from(sorted(TOLD)))
     with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        scene = runner.run(stack.enter_async_context(open_scene(url)))
 
         @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(requests=st.lists(st.lists(one, min_size=1, max_size=6), max_size=6))
         def every_order(requests: list[list[tuple[int, Status]]]) -> None:
-            runner.run(_try(url, requests))
+            runner.run(_try(scene, requests))
 
-        every_order()
+        try:
+            every_order()
+        finally:
+            runner.run(stack.aclose())
 
 
-async def _try(url: str, requests: list[list[tuple[int, Status]]]) -> None:
-    async with open_scene(url) as scene:
-        made = await scene.sent(3)
-        for request in requests:
-            told = [
-                Told(
-                    integration=MAIN,
-                    report=Report(
-                        message_id=made[number],
-                        provider_id=taken_as(made[number]),
-                        status=status,
-                        key=f"{made[number].hex}:{status}",
-                    ),
-                )
-                for number, status in request
-            ]
-            async with scene.api.pool.acquire() as connection, connection.transaction():
-                await take(connection, told, slot=0)
-        ends: Counter[str] = Counter()
-        for number, id in enumerate(made):
-            expected = ends_as([status for request in requests for of, status in request if of == number])
-            assert await scene.status(id) == expected
-            ends[expected.value] += 1
-        assert await scene.counts(made[0]) == ends
-        await scene.check()
+async def _try(scene: Scene, requests: list[list[tuple[int, Status]]]) -> None:
+    made = await scene.sent(3)
+    for request in requests:
+        told = [
+            Told(
+                integration=MAIN,
+                report=Report(
+                    message_id=made[number],
+                    provider_id=taken_as(made[number]),
+                    status=status,
+                    key=f"{made[number].hex}:{status}",
+                ),
+            )
+            for number, status in request
+        ]
+        async with scene.api.pool.acquire() as connection, connection.transaction():
+            await take(connection, told, slot=0)
+    ends: Counter[str] = Counter()
+    for number, id in enumerate(made):
+        expected = ends_as([status for request in requests for of, status in request if of == number])
+        assert await scene.status(id) == expected
+        ends[expected.value] += 1
+    assert await scene.counts(made[0]) == ends
+    await scene.check()

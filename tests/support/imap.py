@@ -63,12 +63,20 @@ class ImapServer:
         return imap
 
 
+#: It hashes passwords half a million times, at each login; there is no setting for that.
+_PYMAP = """
+import functools, pymap.config, pymap.main
+pymap.config.BuiltinHash = functools.partial(pymap.config.BuiltinHash, rounds=1)
+pymap.main.main()
+"""
+
+
 @asynccontextmanager
 async def pymap() -> AsyncIterator[ImapServer]:
     """A server on a free port, ended with the block."""
     port = _free_port()
-    command = [str(Path(sys.executable).parent / "pymap"), "--host", "127.0.0.1", "--port", str(port), "--no-tls"]
-    async with _running([*command, "dict", "--demo-data"], port):
+    command = [sys.executable, "-c", _PYMAP, "--host", "127.0.0.1", "--port", str(port), "--no-tls", "dict"]
+    async with _running([*command, "--demo-data"], port):
         yield ImapServer(port=port)
 
 
