@@ -115,7 +115,8 @@ def _draft(
             mistakes += _check_step(step, group, workflow, default_locale, whole=whole)
         elif whole:
             mistakes.append(_missing(step, workflow, templates, file.file, place))
-    mistakes += _check_bundle(bundle, default_locale, [*mistakes, *in_words])
+    read = {word.part.file: word for group in [*used.values(), *words.layouts.values()] for word in group}
+    mistakes += _check_bundle(bundle, default_locale, [*mistakes, *in_words], read)
     if any(step.channel is Channel.EMAIL for step in workflow.channel_steps):
         mistakes += lint(bundle)
     return Draft(workflow=workflow, bundle=bundle, file=file.file), mistakes
@@ -172,8 +173,13 @@ def _without_head(shape: Shape, words: list[WordFile]) -> Iterator[WordFile]:
             yield same[0]
 
 
-def _check_bundle(bundle: Bundle, default_locale: str, known: list[Mistake]) -> Iterator[Mistake]:
-    """What the templates room finds; what is *known* already, with its line, is not told again without one."""
+def _check_bundle(
+    bundle: Bundle, default_locale: str, known: list[Mistake], read: Mapping[str, WordFile]
+) -> Iterator[Mistake]:
+    """What the templates room finds; what is *known* already, with its line, is not told again without one.
+
+    *read* are the files by their paths, which know where what is in the front matter stands.
+    """
     from clarion.templates.compiled import compile_bundle  # the engine takes 0.2 s to import
 
     told = {mistake.file for mistake in known if mistake.severity is Severity.ERROR}
@@ -181,9 +187,11 @@ def _check_bundle(bundle: Bundle, default_locale: str, known: list[Mistake]) -> 
         compile_bundle(bundle, default_locale)
     except Invalid as error:
         for fault in error.faults:
+            message, _, hint = fault.detail.partition("; ")
             file, line = (fault.file, fault.line) if isinstance(fault, TemplateFault) else (fault.pointer, None)
-            if line is not None or file not in told:
-                message, _, hint = fault.detail.partition("; ")
+            if isinstance(fault, TemplateFault) and fault.key and file in read:
+                yield read[file].mistake(message, hint or None, key=fault.key)
+            elif line is not None or file not in told:
                 yield Mistake(file=file, line=line, message=message, hint=hint or None)
 
 

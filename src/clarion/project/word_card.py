@@ -11,13 +11,16 @@ from clarion.project.table import Notes, Table
 from clarion.project.table import kind as kind_of
 from clarion.templates.source import BUTTONS, FIELDS
 
+#: By key: the text, and where it stands.
+Texts = dict[str, tuple[str, yaml.Node]]
+
 _FIELDS = 'for example fields: {Room: "{{ payload.room }}"}'
 _BUTTONS = "for example buttons: [{text: Open, url: https://shop.example/orders}]"
 _REST = "put the rest into the text: not every provider shows more"
 
 
-def fields(node: yaml.Node, notes: Notes) -> dict[str, str]:
-    """The labels and values in *node*, both Liquid; what is wrong with them is among *notes*."""
+def fields(node: yaml.Node, notes: Notes) -> Texts:
+    """The labels and values in *node*, all Liquid; what is wrong with them is among *notes*."""
     if not isinstance(node, yaml.MappingNode):
         notes.add(node, f"`fields` must be a table of labels and texts, not {kind_of(node)}", _FIELDS)
         return {}
@@ -28,23 +31,23 @@ def fields(node: yaml.Node, notes: Notes) -> dict[str, str]:
     _count(node, [key for key, _ in node.value], MOST_FIELDS, "fields", notes)
     labels = {str(key.value): key for key, _ in node.value}
     table = Table(node, notes, labels)
-    found: dict[str, str] = {}
+    found: Texts = {}
     for number, (label, key) in enumerate(labels.items(), 1):
         if fault := _label_fault(label):
             notes.add(key, *fault)
-        value = table.checked(label, _reader(f"the field `{label[:40]}`", "value"))
-        if value is not None:
-            found |= {f"{FIELDS}{number}.label": label.strip(), f"{FIELDS}{number}.value": value}
+        value, at = table.checked(label, _reader(f"the field `{label[:40]}`", "value")), table.at(label)
+        if value is not None and at is not None:
+            found |= {f"{FIELDS}{number}.label": (label.strip(), key), f"{FIELDS}{number}.value": (value, at)}
     return found
 
 
-def buttons(node: yaml.Node, notes: Notes) -> dict[str, str]:
+def buttons(node: yaml.Node, notes: Notes) -> Texts:
     """The same of buttons, each a table of `text` and `url`."""
     if not isinstance(node, yaml.SequenceNode):
         notes.add(node, f"`buttons` must be a list of tables with `text` and `url`, not {kind_of(node)}", _BUTTONS)
         return {}
     _count(node, node.value, MOST_BUTTONS, "buttons", notes)
-    found: dict[str, str] = {}
+    found: Texts = {}
     for number, item in enumerate(node.value, 1):
         what = f"button {number}"
         before = len(notes.mistakes)
@@ -54,9 +57,10 @@ def buttons(node: yaml.Node, notes: Notes) -> dict[str, str]:
         for key in ("text", "url"):
             if not table.has(key) and len(notes.mistakes) == before:  # else it is there, under a wrong name
                 notes.add(item, f"{what} has no `{key}`", _BUTTONS)
-        text, url = table.checked("text", _reader(what, "text")), table.checked("url", _reader(what, "url"))
-        if text is not None and url is not None:
-            found |= {f"{BUTTONS}{number}.text": text, f"{BUTTONS}{number}.url": url}
+        for key in ("text", "url"):
+            text, at = table.checked(key, _reader(what, key)), table.at(key)
+            if text is not None and at is not None:
+                found[f"{BUTTONS}{number}.{key}"] = (text, at)
     return found
 
 

@@ -17,7 +17,7 @@ from clarion.project.mistake import Mistake, Severity
 from clarion.project.name import NAME
 from clarion.project.table import Notes, Table
 from clarion.project.table import kind as kind_of
-from clarion.project.word_card import buttons, fields
+from clarion.project.word_card import Texts, buttons, fields
 from clarion.project.yaml_text import compose
 from clarion.templates.source import DATA, Kind, Part
 
@@ -109,9 +109,10 @@ def _front_matter(
         value_node = table.at(key) if table else None
         if table is None or value_node is None:
             continue
-        places[key] = (notes.line(value_node), value_node.start_mark.column + 1)
+        places[key] = _place(value_node, notes)
         if key in TABLES:
-            matter |= TABLES[key](value_node, notes)
+            for part, (text_in_it, node_of_it) in TABLES[key](value_node, notes).items():
+                matter[part], places[part] = text_in_it, _place(node_of_it, notes)
             continue
         value = table.checked(key, _CHECKS.get(key, _one_line))
         if value is not None:
@@ -119,7 +120,11 @@ def _front_matter(
     return matter, places, body, first_line
 
 
-def _data(node: yaml.Node, notes: Notes) -> dict[str, str]:
+def _place(node: yaml.Node, notes: Notes) -> tuple[int, int]:
+    return notes.line(node), node.start_mark.column + 1
+
+
+def _data(node: yaml.Node, notes: Notes) -> Texts:
     """What the application on a device is told, each under ``data.<its name>``; all of it is text there."""
     if not isinstance(node, yaml.MappingNode):
         hint = 'for example data: {orderId: "{{ payload.orderId }}"}'
@@ -131,8 +136,8 @@ def _data(node: yaml.Node, notes: Notes) -> dict[str, str]:
             hint = "names are letters, digits and _ . -, and none of those that providers keep: from, google…, gcm…"
             notes.add(key, f"`{str(key.value)[:40]}` cannot be a name in `data`", hint)
     table = Table(node, notes, names)
-    read = ((name, table.checked(name, _one_line)) for name in names if is_data_key(name))
-    return {f"{DATA}{name}": text for name, text in read if text is not None}
+    read = ((name, table.checked(name, _one_line), table.at(name)) for name in names if is_data_key(name))
+    return {f"{DATA}{name}": (text, at) for name, text, at in read if text is not None and at is not None}
 
 
 def _one_line(text: str) -> str:
@@ -160,7 +165,7 @@ def _css(text: str) -> str:
 
 
 #: What is a table or a list in the front matter: how it is read, each of its texts under a key of its own.
-TABLES: Mapping[str, Callable[[yaml.Node, Notes], dict[str, str]]] = {
+TABLES: Mapping[str, Callable[[yaml.Node, Notes], Texts]] = {
     "data": _data,
     "fields": fields,
     "buttons": buttons,

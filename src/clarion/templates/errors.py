@@ -15,11 +15,13 @@ class TemplateFault(Fault):
     file: str = ""
     #: 1-based, in the file as it is on disk; None when it concerns the whole file.
     line: int | None = None
+    #: Of a mistake in the front matter: the key of the text that it is in, for there the line is not kept.
+    key: str = ""
 
 
-def fault(file: str, line: int | None, detail: str, code: str = "invalid_template") -> TemplateFault:
-    """The fault *detail* of *file* at *line*."""
-    return TemplateFault(f"{file}:{line}" if line else file, detail, code, file=file, line=line)
+def fault(file: str, line: int | None, detail: str, code: str = "invalid_template", *, key: str = "") -> TemplateFault:
+    """The fault *detail* of *file* at *line*, or in the text of its front matter under *key*."""
+    return TemplateFault(f"{file}:{line}" if line else file, detail, code, file=file, line=line, key=key)
 
 
 class RenderError(Invalid):

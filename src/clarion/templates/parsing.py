@@ -73,7 +73,7 @@ def _parse_part(parsed: Parsed, part: Part, keys: tuple[str, ...], limits: Limit
     for key in (*keys, *filter(_is_of_table, part.matter)) if keys else ():
         text = part.matter.get(key)
         if isinstance(text, str):
-            line = _try(parsed, part, lambda text=text: parse_line(part, text), "txt", key)  # type: ignore[misc]
+            line = _try(parsed, part, lambda key=key, text=text: parse_line(part, key, text), "txt", key)  # type: ignore[misc]
             if line is not None:
                 parsed.lines[part.file, key] = line
 
@@ -100,9 +100,9 @@ def _try(parsed: Parsed, part: Part, make: Callable[[], Unit], kind: Kind, key: 
     except LiquidError as error:
         file, line = (part.file, None) if key or error.token is None else part.place(error.token.start_index)
         detail = detail_of(error, kind)
-        parsed.faults.append(fault(file, line, f"{key}: {detail}" if key else detail, "template_syntax"))
+        parsed.faults.append(fault(file, line, f"{key}: {detail}" if key else detail, "template_syntax", key=key))
     except RecursionError:
-        parsed.faults.append(fault(part.file, None, "nested too deeply", "template_syntax"))
+        parsed.faults.append(fault(part.file, None, "nested too deeply", "template_syntax", key=key))
     return None
 
 

@@ -38,7 +38,7 @@ class Text:
         if len(text) > _LIMITS.source:
             raise _invalid([f"it is longer than {_LIMITS.source:,} characters"])
         try:
-            self._unit = parse_line(_PART, text)
+            self._unit = parse_line(_PART, "text", text)
             faults = [fault.detail for fault in check(self._unit, (), (), roots)]
         except LiquidError as error:
             raise _invalid([detail_of(error, "txt")]) from None

@@ -24,8 +24,8 @@ class Unit:
     #: As its tokens have it.
     source: str
     template: BoundTemplate
-    #: Whether it is the text of the file: the lines of front matter are not kept.
-    is_body: bool
+    #: Its key in the front matter, of which the lines are not kept; empty where it is the text of the file.
+    key: str = ""
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -43,20 +43,20 @@ class Unit:
 
     def place(self, token: Token | None) -> tuple[str, int | None]:
         """The file, and where it is known the line, where *token* of this unit was written."""
-        if token is None or not self.is_body:
+        if token is None or self.key:
             return self.part.file, None
         return self.part.place(token.start_index)
 
 
 def parse_body(part: Part) -> Unit:
     """The text of *part*. Raises `LiquidError`."""
-    return Unit(part=part, kind=part.kind, source=part.text, template=parse(part.text, part.kind), is_body=True)
+    return Unit(part=part, kind=part.kind, source=part.text, template=parse(part.text, part.kind))
 
 
-def parse_line(part: Part, text: str) -> Unit:
-    """A *text* of the front matter of *part*, which is never HTML. Raises `LiquidError`."""
+def parse_line(part: Part, key: str, text: str) -> Unit:
+    """The *text* under *key* of the front matter of *part*, which is never HTML. Raises `LiquidError`."""
     text = text.strip()
-    return Unit(part=part, kind="txt", source=text, template=parse(text, "txt"), is_body=False)
+    return Unit(part=part, kind="txt", source=text, template=parse(text, "txt"), key=key)
 
 
 def dynamic(

@@ -110,7 +110,7 @@ class _Checker:
 
     def _fault(self, token: Token, detail: str, code: str) -> TemplateFault:
         file, line = self._unit.place(token)
-        return fault(file, line, detail, code)
+        return fault(file, line, detail, code, key=self._unit.key)
 
 
 def _children(node: Node) -> Iterable[Node]:
