@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,109 +26,66 @@ _Why = Annotated[str, typer.Option("--reason", help="Why nothing goes there from
 
 
 @app.command("list")
-def list_(
-    recipient: _Recipient,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def list_(system: Remote, recipient: _Recipient, json: Json = False) -> None:
     """List a recipient's addresses, as they are used one after the other."""
-    from clarion.cli.address import remote
-
-    _write(_all(remote(url, api_key, project, data_dir), recipient), as_json=json)
+    _write(_all(system, recipient), as_json=json)
 
 
 @app.command()
+@talks
 def add(
+    system: Remote,
     recipient: _Recipient,
     address: _New,
     verified: _Verified = False,
     preferred: _Preferred = False,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Add an address to a recipient, or say that it is still there."""
-    from clarion.cli.address import remote
-
     said = {"address": address, "verified": verified or None, "preferred": preferred or None}
-    system = remote(url, api_key, project, data_dir)
     _write([system.call("POST", "recipients", recipient, "addresses", body=said).content], as_json=json)
 
 
 @app.command()
+@talks
 def verify(
+    system: Remote,
     recipient: _Recipient,
     address: _Address,
     unverified: _Not = False,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Say that an address is known to be the recipient's.
 
     Finding that out, such as by a code that is sent there, is the application's.
     """
-    from clarion.cli.address import remote
 
-    _change(remote(url, api_key, project, data_dir), recipient, address, {"verified": not unverified}, as_json=json)
+    _change(system, recipient, address, {"verified": not unverified}, as_json=json)
 
 
 @app.command()
-def prefer(
-    recipient: _Recipient,
-    address: _Address,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def prefer(system: Remote, recipient: _Recipient, address: _Address, json: Json = False) -> None:
     """Let messages go to an address, and to no other of its channel."""
-    from clarion.cli.address import remote
-
-    _change(remote(url, api_key, project, data_dir), recipient, address, {"preferred": True}, as_json=json)
+    _change(system, recipient, address, {"preferred": True}, as_json=json)
 
 
 @app.command()
-def quarantine(
-    recipient: _Recipient,
-    address: _Address,
-    reason: _Why,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def quarantine(system: Remote, recipient: _Recipient, address: _Address, reason: _Why, json: Json = False) -> None:
     """Set an address aside: it is kept, and nothing goes there.
 
     Where it was the preferred one, the next is.
     """
-    from clarion.cli.address import remote
 
-    _change(remote(url, api_key, project, data_dir), recipient, address, {"quarantine": reason}, as_json=json)
+    _change(system, recipient, address, {"quarantine": reason}, as_json=json)
 
 
 @app.command()
-def remove(
-    recipient: _Recipient,
-    address: _Address,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-) -> None:
+@talks
+def remove(system: Remote, recipient: _Recipient, address: _Address) -> None:
     """Forget an address of a recipient."""
-    from clarion.cli.address import remote
-
-    system = remote(url, api_key, project, data_dir)
     system.call("DELETE", "recipients", recipient, "addresses", _id(system, recipient, address))
 
 

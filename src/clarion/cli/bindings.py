@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 
-def bindings(
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def bindings(system: Remote, json: Json = False) -> None:
     """List the bindings that are published: what each listens to, and what it does."""
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list
 
     columns = [
@@ -25,7 +23,7 @@ def bindings(
         Column("does", lambda one: ", ".join(map(_action, one["do"]))),
         Column("published", moment("updated_at")),
     ]
-    found = remote(url, api_key, project, data_dir).get("bindings")["items"]
+    found = system.get("bindings")["items"]
     write_list(found, columns, as_json=json, empty="There are no bindings: write bindings/<key>.yaml.")
 
 

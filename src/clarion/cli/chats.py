@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 app = typer.Typer(no_args_is_help=True, help="The chats and rooms that take recipients' chat messages.")
 
@@ -16,22 +20,16 @@ _Chat = Annotated[str, typer.Argument(metavar="CHAT", help="The id of the chat."
 
 
 @app.command("list")
-def list_(
-    recipient: _Recipient,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def list_(system: Remote, recipient: _Recipient, json: Json = False) -> None:
     """List a recipient's chats, those that were seen last first."""
-    from clarion.cli.address import remote
-
-    _show(remote(url, api_key, project, data_dir).get("recipients", recipient, "chats")["items"], as_json=json)
+    _show(system.get("recipients", recipient, "chats")["items"], as_json=json)
 
 
 @app.command()
+@talks
 def put(
+    system: Remote,
     recipient: _Recipient,
     chat: _Chat,
     provider: Annotated[str, typer.Option("--provider", help="The kind of account that reaches it, e.g. telegram.")],
@@ -44,35 +42,21 @@ def put(
             "secret. Left out, the account's own room.",
         ),
     ] = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Register a recipient's chat, or say where it is now."""
-    from clarion.cli.address import remote
-
     where = sys.stdin.readline().strip() if address == "-" else address
     given = {"provider": provider, "account": account, "address": where}
     body = {name: value for name, value in given.items() if value is not None}
-    reply = remote(url, api_key, project, data_dir).call("PUT", "recipients", recipient, "chats", chat, body=body)
+    reply = system.call("PUT", "recipients", recipient, "chats", chat, body=body)
     _show([reply.content], as_json=json)
 
 
 @app.command()
-def delete(
-    recipient: _Recipient,
-    chat: _Chat,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-) -> None:
+@talks
+def delete(system: Remote, recipient: _Recipient, chat: _Chat) -> None:
     """Forget a recipient's chat."""
-    from clarion.cli.address import remote
-
-    remote(url, api_key, project, data_dir).call("DELETE", "recipients", recipient, "chats", chat)
+    system.call("DELETE", "recipients", recipient, "chats", chat)
 
 
 def _show(found: list[Any], *, as_json: bool) -> None:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import DataDir, Json, Project
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
     from clarion.cli.table import Column
 
 app = typer.Typer(no_args_is_help=True, help="The webhooks of recipients, where programs of theirs are told.")
@@ -28,114 +30,76 @@ _Overlap = Annotated[
 
 
 @app.command("list")
-def list_(
-    recipient: _Recipient,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def list_(system: Remote, recipient: _Recipient, json: Json = False) -> None:
     """List a recipient's webhooks, the first registered first."""
-    from clarion.cli.address import remote
     from clarion.cli.table import write_list
 
-    found = remote(url, api_key, project, data_dir).get("recipients", recipient, "webhooks")["items"]
+    found = system.get("recipients", recipient, "webhooks")["items"]
     write_list(found, _columns(), as_json=json, empty="no webhooks")
 
 
 @app.command()
+@talks
 def add(
+    system: Remote,
     recipient: _Recipient,
     where: _Where,
     description: _Description = None,
     workflow: _Workflow = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Register a webhook of a recipient's, and be told its secret: once."""
-    from clarion.cli.address import remote
-
     body = {"url": where, "description": description, "workflows": workflow or None}
-    _show(remote(url, api_key, project, data_dir).post("recipients", recipient, "webhooks", body=body), as_json=json)
+    _show(system.post("recipients", recipient, "webhooks", body=body), as_json=json)
 
 
 @app.command()
+@talks
 def rotate(
+    system: Remote,
     recipient: _Recipient,
     webhook: _Webhook,
     overlap: _Overlap = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Give a webhook a new secret, told once; for a while the old one signs as well."""
-    from clarion.cli.address import remote
     from clarion.domain.duration import parse_duration
 
     body = {} if overlap is None else {"overlap_s": int(parse_duration(overlap).total_seconds())}
-    system = remote(url, api_key, project, data_dir)
     _show(system.post("recipients", recipient, "webhooks", webhook, "rotate", body=body), as_json=json)
 
 
 @app.command()
-def enable(
-    recipient: _Recipient,
-    webhook: _Webhook,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def enable(system: Remote, recipient: _Recipient, webhook: _Webhook, json: Json = False) -> None:
     """Post to a webhook again that is disabled.
 
     Messages that were skipped or failed meanwhile stay so; failed ones can be retried.
     """
-    from clarion.cli.address import remote
 
-    system = remote(url, api_key, project, data_dir)
     _show(system.post("recipients", recipient, "webhooks", webhook, "enable"), as_json=json)
 
 
 @app.command()
+@talks
 def disable(
+    system: Remote,
     recipient: _Recipient,
     webhook: _Webhook,
     reason: _Reason = "by hand",
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Post nothing more to a webhook."""
-    from clarion.cli.address import remote
-
-    system = remote(url, api_key, project, data_dir)
     _show(system.post("recipients", recipient, "webhooks", webhook, "disable", body={"reason": reason}), as_json=json)
 
 
 @app.command()
-def test(
-    recipient: _Recipient,
-    webhook: _Webhook,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def test(system: Remote, recipient: _Recipient, webhook: _Webhook, json: Json = False) -> None:
     """Post a test to a webhook now. Exits with 1 when it did not arrive."""
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, write_one
 
-    system = remote(url, api_key, project, data_dir)
     tried = system.post("recipients", recipient, "webhooks", webhook, "test")
     columns = [Column("arrived", "ok"), Column("reason", "reason"), Column("took, ms", "took_ms")]
     write_one(tried, columns, as_json=json)
@@ -144,18 +108,10 @@ def test(
 
 
 @app.command()
-def delete(
-    recipient: _Recipient,
-    webhook: _Webhook,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-) -> None:
+@talks
+def delete(system: Remote, recipient: _Recipient, webhook: _Webhook) -> None:
     """Forget a recipient's webhook."""
-    from clarion.cli.address import remote
-
-    remote(url, api_key, project, data_dir).call("DELETE", "recipients", recipient, "webhooks", webhook)
+    system.call("DELETE", "recipients", recipient, "webhooks", webhook)
 
 
 @app.command()

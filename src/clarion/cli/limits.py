@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 #: Where the API has each kind.
 _PLACES = {"tenant": "tenants", "category": "categories", "provider": "providers", "queue": "queues"}
@@ -24,30 +28,17 @@ _Rate = Annotated[
 
 
 @app.command("list")
-def list_(
-    url: Url = None, api_key: ApiKey = None, project: Project = None, data_dir: DataDir = None, json: Json = False
-) -> None:
+@talks
+def list_(system: Remote, json: Json = False) -> None:
     """List limits, who set them, and how many jobs wait for each."""
-    from clarion.cli.address import remote
-
-    _write(remote(url, api_key, project, data_dir).get("limits")["items"], as_json=json)
+    _write(system.get("limits")["items"], as_json=json)
 
 
 @app.command("set")
-def set_(
-    name: _Name,
-    rate: _Rate,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def set_(system: Remote, name: _Name, rate: _Rate, json: Json = False) -> None:
     """Set a limit; it stands, whatever settings say, until it is lifted."""
-    from clarion.cli.address import remote
-
     kind, *path = _path(name)
-    system = remote(url, api_key, project, data_dir)
     found = system.call("PUT", *path, body={"rate": rate}).content
     if kind == "queue":  # it is told with the queue, and with the limit of what carries it
         found = next(one for one in system.get("limits")["items"] if one["limit"] == name)
@@ -55,17 +46,15 @@ def set_(
 
 
 @app.command()
-def lift(
-    name: _Name, url: Url = None, api_key: ApiKey = None, project: Project = None, data_dir: DataDir = None
-) -> None:
+@talks
+def lift(system: Remote, name: _Name) -> None:
     """Lift a limit; what settings say counts again when a worker starts.
 
     Of a domain that asked for patience (destination:…) all is forgotten.
     """
-    from clarion.cli.address import remote
 
     path = _domain(name) if name.startswith("destination:") else _path(name)[1:]
-    remote(url, api_key, project, data_dir).call("DELETE", *path)
+    system.call("DELETE", *path)
 
 
 def _domain(name: str) -> tuple[str, ...]:

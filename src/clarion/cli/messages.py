@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.options import Json, Limit
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 _Id = Annotated[str | None, typer.Argument(metavar="ID", help="One message, with all that happened to it.")]
 _Trigger = Annotated[str | None, typer.Option("--trigger", help="Those of this trigger.")]
@@ -16,7 +20,9 @@ _Channel = Annotated[str | None, typer.Option("--channel", help="Those on this c
 _Status = Annotated[str | None, typer.Option("--status", help="Those in this status, e.g. failed.")]
 
 
+@talks
 def messages(
+    system: Remote,
     id: _Id = None,
     trigger: _Trigger = None,
     recipient: _Recipient = None,
@@ -24,17 +30,11 @@ def messages(
     channel: _Channel = None,
     status: _Status = None,
     limit: Limit = 20,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """List messages, newest first; show one with its timeline."""
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list, write_one
 
-    system = remote(url, api_key, project, data_dir)
     columns = [
         Column("id", "id"),
         Column("recipient", "recipient"),

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from clarion.cli.remote import Remote
 
 _Key = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The key of the workflow.")]
 _To = Annotated[str, typer.Option("--to", metavar="WHO", help="For whom: an id, an address, or a number with +.")]
@@ -27,31 +30,28 @@ _Html = Annotated[
 ]
 
 
+@talks
 def preview(
+    system: Remote,
     workflow: _Key,
     to: _To,
     set_: _Set = None,
     payload: _Payload = None,
     channel: _Channel = None,
     html: _Html = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Show what a workflow would say to one recipient; nothing leaves.
 
     Each step with its words, why it would be skipped, and warnings. Exits with 1 when a step has no words.
     """
-    from clarion.cli.address import remote
     from clarion.cli.audience import read_payload, recipient
     from clarion.cli.table import write_one
 
     body: dict[str, Any] = {"recipient": recipient(to), "payload": read_payload(payload, set_ or [])}
     if channel:
         body["channels"] = channel
-    found = remote(url, api_key, project, data_dir).post("workflows", workflow, "preview", body=body)
+    found = system.post("workflows", workflow, "preview", body=body)
     if json:
         write_one(found, [], as_json=True)
     else:

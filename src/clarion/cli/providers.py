@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from clarion.cli.remote import Remote
 
 app = typer.Typer(no_args_is_help=True, help="Accounts at providers: list them, pause, resume and test one.")
 
@@ -26,70 +29,49 @@ _Set = Annotated[
 
 
 @app.command("list")
-def list_(
-    url: Url = None, api_key: ApiKey = None, project: Project = None, data_dir: DataDir = None, json: Json = False
-) -> None:
+@talks
+def list_(system: Remote, json: Json = False) -> None:
     """List the accounts, and which of them are paused or left alone, and why."""
-    from clarion.cli.address import remote
-
-    _show(remote(url, api_key, project, data_dir).get("providers")["items"], as_json=json)
+    _show(system.get("providers")["items"], as_json=json)
 
 
 @app.command("pause")
-def pause(
-    name: _Name,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def pause(system: Remote, name: _Name, json: Json = False) -> None:
     """Send nothing through an account until it is resumed.
 
     What other accounts may carry goes there; the rest waits.
     """
-    from clarion.cli.address import remote
 
-    _show([remote(url, api_key, project, data_dir).post("providers", name, "pause")], as_json=json)
+    _show([system.post("providers", name, "pause")], as_json=json)
 
 
 @app.command("resume")
-def resume(
-    name: _Name,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def resume(system: Remote, name: _Name, json: Json = False) -> None:
     """Use an account again, whatever is known of it.
 
     Its pause ends, and its breaker is closed.
     """
-    from clarion.cli.address import remote
 
-    _show([remote(url, api_key, project, data_dir).post("providers", name, "resume")], as_json=json)
+    _show([system.post("providers", name, "resume")], as_json=json)
 
 
 @app.command("test")
+@talks
 def test(
+    system: Remote,
     name: _Name,
     to: _To = "",
     workflow: _Workflow = None,
     set_: _Set = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Send one message through an account now, and tell what its provider said."""
-    from clarion.cli.address import remote
     from clarion.cli.audience import read_payload
     from clarion.cli.table import Column, write_one
 
     body = {"to": to, "workflow": workflow, "payload": read_payload(None, set_ or [])}
-    system = remote(url, api_key, project, data_dir)
     tried = system.post("providers", name, "test", body={key: one for key, one in body.items() if one is not None})
     columns = [Column("taken", "ok"), Column("reason", "reason"), Column("took, ms", "took_ms")]
     write_one(tried, [*columns, Column("its id there", "provider_message_id")], as_json=json)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.options import Json, Limit
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 app = typer.Typer(no_args_is_help=True, help="Messages of brokers that could not be used, and another chance for them.")
 
@@ -23,18 +27,9 @@ _AT_ONCE = 100
 
 
 @app.command("list")
-def list_(
-    source: _Source = None,
-    every: _All = False,
-    limit: Limit = 20,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def list_(system: Remote, source: _Source = None, every: _All = False, limit: Limit = 20, json: Json = False) -> None:
     """List them, newest first, with the reasons."""
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list
 
     columns = [
@@ -46,29 +41,20 @@ def list_(
         Column("redriven", moment("redriven_at")),
         Column("reason", "reason"),
     ]
-    system = remote(url, api_key, project, data_dir)
     found = system.pages("quarantine", limit=limit, source=source, state="all" if every else "waiting")
     write_list(found, columns, as_json=json, empty="Nothing lies in quarantine.")
 
 
 @app.command()
-def show(
-    id: _Id,
-    body: _Body = False,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def show(system: Remote, id: _Id, body: _Body = False, json: Json = False) -> None:
     """Show one whole: its headers, its bytes, why it is there and what became of it."""
     import base64
     import sys
 
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_one
 
-    found = remote(url, api_key, project, data_dir).get("quarantine", id)
+    found = system.get("quarantine", id)
     if body:
         sys.stdout.buffer.write(base64.b64decode(found["body_base64"]))
         sys.stdout.buffer.flush()
@@ -90,21 +76,18 @@ def show(
 
 
 @app.command()
+@talks
 def redrive(
+    system: Remote,
     ids: _Ids = None,
     every: _Every = False,
     source: _Source = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Have them read again by the bindings as they are now.
 
     Exits with 1 when any stays where it is, with 3 when one of the ids is of none that waits there.
     """
-    from clarion.cli.address import remote
     from clarion.cli.bar import Bar
     from clarion.cli.table import Column, write_one
 
@@ -112,7 +95,6 @@ def redrive(
         raise typer.BadParameter("give ids, or --all", param_hint="ID")
     if source is not None and not every:
         raise typer.BadParameter("it goes with --all", param_hint="--source")
-    system = remote(url, api_key, project, data_dir)
     # All of them, before the first is redriven: the list changes with each.
     waiting = system.pages("quarantine", limit=1_000_000, source=source) if every else ()
     chosen = list(ids) if ids else [one["id"] for one in waiting]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.options import Json, Limit
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from clarion.cli.remote import Remote
@@ -31,7 +32,9 @@ _Jobs = Annotated[
 ]
 
 
+@talks
 def queues(
+    system: Remote,
     name: _Name = None,
     pause: _Pause = False,
     resume: _Resume = False,
@@ -41,15 +44,9 @@ def queues(
     state: _State = None,
     jobs: _Jobs = None,
     limit: Limit = 20,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Show queues; pause, resume, limit, redrive or clean one."""
-    from clarion.cli.address import remote
-
     wanted = sum((pause, resume, rate is not None, redrive, clean is not None, jobs is not None))
     if wanted > 1:
         raise typer.BadParameter("one of --pause, --resume, --rate, --redrive, --clean and --jobs at a time")
@@ -57,7 +54,6 @@ def queues(
         raise typer.BadParameter("it goes with --clean", param_hint="--state")
     if wanted and name is None:
         raise typer.BadParameter("say which queue", param_hint="NAME")
-    system = remote(url, api_key, project, data_dir)
     if name is not None and redrive:
         _tell(system.post("queues", name, "redrive", body={}), as_json=json)
     elif name is not None and clean is not None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from clarion.cli.load import Loaded
@@ -25,44 +26,29 @@ _SHOWN = 20
 
 
 @app.command()
-def show(
-    id: _Id,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def show(system: Remote, id: _Id, json: Json = False) -> None:
     """Show a recipient."""
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_one
 
     columns = [*(Column(name, name) for name in ("id", "name", "email", "phone", "locale", "timezone"))]
     columns += [Column("data", lambda one: one["data"] or None), Column("created", moment("created_at"))]
-    write_one(remote(url, api_key, project, data_dir).get("recipients", id), columns, as_json=json)
+    write_one(system.get("recipients", id), columns, as_json=json)
 
 
 @app.command("import")
-def import_(
-    file: _File,
-    topic: _Topic = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def import_(system: Remote, file: _File, topic: _Topic = None, json: Json = False) -> None:
     """Create or replace many recipients from a file.
 
     One that is wrong does not keep out the others. Exits with 1 when one was.
     """
-    from clarion.cli.address import remote
     from clarion.cli.bar import Bar
     from clarion.cli.load import add_members, load_people
     from clarion.cli.people import read_people
     from clarion.cli.table import Column, write_one
 
-    system, people = remote(url, api_key, project, data_dir), list(read_people(file))
+    people = list(read_people(file))
     with Bar("recipients", quiet=json) as bar:
         loaded = load_people(system, people, bar, whole=len(people))
     done = {"created": loaded.created, "updated": loaded.updated, "invalid": len(loaded.invalid)}
@@ -77,11 +63,10 @@ def import_(
 
 
 @app.command()
-def delete(id: _Id, url: Url = None, api_key: ApiKey = None, project: Project = None, data_dir: DataDir = None) -> None:
+@talks
+def delete(system: Remote, id: _Id) -> None:
     """Forget a recipient, with their memberships and feed."""
-    from clarion.cli.address import remote
-
-    remote(url, api_key, project, data_dir).call("DELETE", "recipients", id)
+    system.call("DELETE", "recipients", id)
 
 
 def _ensure_topic(system: Remote, key: str) -> None:

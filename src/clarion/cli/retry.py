@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from clarion.cli.remote import Remote
@@ -18,21 +19,18 @@ _Status = Annotated[str, typer.Option("--status", help="With --trigger: those th
 _RETRYABLE = ("failed", "expired", "unknown")
 
 
+@talks
 def retry(
+    system: Remote,
     ids: _Ids = None,
     trigger: _Trigger = None,
     status: _Status = "failed",
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Send messages again that did not get through.
 
     They must have failed, expired, or be of those of which nobody knows.
     """
-    from clarion.cli.address import remote
     from clarion.cli.bar import Bar
     from clarion.cli.table import Column, write_list
 
@@ -40,7 +38,6 @@ def retry(
         raise typer.BadParameter("give ids, or a trigger with --trigger", param_hint="ID")
     if status not in _RETRYABLE:
         raise typer.BadParameter("expected failed, expired or unknown", param_hint="--status")
-    system = remote(url, api_key, project, data_dir)
     chosen = list(ids) if ids else _of(system, trigger, status)
     retried = []
     with Bar("retried", quiet=json or len(chosen) < 2) as bar:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.options import Json, Limit
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 _Id = Annotated[str | None, typer.Argument(metavar="ID", help="One run; without it those that wait are listed.")]
 _Hurry = Annotated[bool, typer.Option("--hurry", help="Cut its delay short: it goes on at once.")]
@@ -15,26 +19,22 @@ _Workflow = Annotated[str | None, typer.Option("--workflow", help="Those of this
 _Recipient = Annotated[str | None, typer.Option("--recipient", help="Those of this recipient.")]
 
 
+@talks
 def runs(
+    system: Remote,
     id: _Id = None,
     hurry: _Hurry = False,
     trigger: _Trigger = None,
     workflow: _Workflow = None,
     recipient: _Recipient = None,
     limit: Limit = 20,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """List the runs that wait in a delay, of the newest trigger first; hurry one."""
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list, write_one
 
     if id is None and hurry:
         raise typer.BadParameter("say which run", param_hint="ID")
-    system = remote(url, api_key, project, data_dir)
     columns = [
         Column("id", "id"),
         Column("workflow", "workflow"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.options import Json, Limit
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 app = typer.Typer(no_args_is_help=True, help="What is done at which times: cron with time zones.")
 
@@ -15,104 +19,57 @@ _Count = Annotated[int, typer.Option("--count", help="How many times.", min=1, m
 
 
 @app.command("list")
-def list_(
-    limit: Limit = 20,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def list_(system: Remote, limit: Limit = 20, json: Json = False) -> None:
     """List schedules, the system's own too."""
-    from clarion.cli.address import remote
     from clarion.cli.table import write_list
 
-    found = remote(url, api_key, project, data_dir).pages("schedules", limit=limit)
+    found = system.pages("schedules", limit=limit)
     write_list(found, _columns(), as_json=json, empty="There are no schedules yet.")
 
 
 @app.command()
-def show(
-    key: _Key,
-    limit: Limit = 20,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def show(system: Remote, key: _Key, limit: Limit = 20, json: Json = False) -> None:
     """Show a schedule and what it did, newest first."""
-    from clarion.cli.address import remote
     from clarion.cli.table import write_list
 
-    system = remote(url, api_key, project, data_dir)
     _write(system.get("schedules", key), as_json=json)
     runs = system.pages("schedules", key, "runs", limit=limit)
     write_list(runs, _run_columns(), as_json=json, empty="It has not run yet.")
 
 
 @app.command("next")
-def next_(
-    key: _Key,
-    count: _Count = 10,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def next_(system: Remote, key: _Key, count: _Count = 10, json: Json = False) -> None:
     """Show when it is due, in UTC and on the clocks of its zone."""
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list
 
-    times = remote(url, api_key, project, data_dir).get("schedules", key, "next", count=count)["items"]
+    times = system.get("schedules", key, "next", count=count)["items"]
     write_list(times, [Column("UTC", moment("at")), Column("there", "local")], as_json=json, empty="Never again.")
 
 
 @app.command()
-def pause(
-    key: _Key,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def pause(system: Remote, key: _Key, json: Json = False) -> None:
     """Let it rest until it is resumed."""
-    from clarion.cli.address import remote
-
-    _write(remote(url, api_key, project, data_dir).post("schedules", key, "pause"), as_json=json)
+    _write(system.post("schedules", key, "pause"), as_json=json)
 
 
 @app.command()
-def resume(
-    key: _Key,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def resume(system: Remote, key: _Key, json: Json = False) -> None:
     """Let it go on, with the first time that is still to come."""
-    from clarion.cli.address import remote
-
-    _write(remote(url, api_key, project, data_dir).post("schedules", key, "resume"), as_json=json)
+    _write(system.post("schedules", key, "resume"), as_json=json)
 
 
 @app.command()
-def run(
-    key: _Key,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def run(system: Remote, key: _Key, json: Json = False) -> None:
     """Have it run once now, besides its times."""
-    from clarion.cli.address import remote
     from clarion.cli.table import write_one
 
-    write_one(remote(url, api_key, project, data_dir).post("schedules", key, "run"), _run_columns(), as_json=json)
+    write_one(system.post("schedules", key, "run"), _run_columns(), as_json=json)
 
 
 def _write(schedule: dict[str, Any], *, as_json: bool) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 
-def sources(
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def sources(system: Remote, json: Json = False) -> None:
     """Show the sources that bindings listen to.
 
     Whether each is connected, what came, and what the trouble is.
     """
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list
 
     columns = [
@@ -32,7 +30,7 @@ def sources(
         Column("last message", moment("last_message_at")),
         Column("trouble", _trouble),
     ]
-    found = remote(url, api_key, project, data_dir).get("sources")["items"]
+    found = system.get("sources")["items"]
     write_list(found, columns, as_json=json, empty="No source has been opened yet: bindings name them.")
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.options import Json, Limit
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from clarion.cli.remote import Remote
     from clarion.cli.table import Column
 
 app = typer.Typer(no_args_is_help=True, help="Addresses that are not written to any more.")
@@ -38,40 +40,34 @@ _ALL = 10_000_000
 
 
 @app.command("list")
+@talks
 def list_(
+    system: Remote,
     channel: _Channel = None,
     reason: _Reason = None,
     category: _Category = None,
     address: _Of = None,
     limit: Limit = 50,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """List addresses that are not written to, newest first."""
-    from clarion.cli.address import remote
     from clarion.cli.table import write_list
 
-    system = remote(url, api_key, project, data_dir)
     asked = {"channel": channel, "reason": reason, "category": category, "address": address}
     found = system.pages("suppressions", limit=limit, **asked)
     write_list(found, _columns(), as_json=json, empty="No address is suppressed.")
 
 
 @app.command()
+@talks
 def add(
+    system: Remote,
     addresses: _Addresses,
     channel: _Channel = None,
     category: _Category = None,
     reason: _Why = "manual",
     detail: _Detail = None,
     expires_after: _Expires = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Suppress addresses.
@@ -79,36 +75,31 @@ def add(
     One that is wrong does not keep out the others. Exits with 1 when one was.
     """
     from clarion import clock
-    from clarion.cli.address import remote
     from clarion.domain.duration import parse_duration
 
     until = (clock.now() + parse_duration(expires_after)).isoformat() if expires_after is not None else None
     said = {"channel": channel, "category": category, "reason": reason, "detail": detail, "expires_at": until}
     items = [{"address": address, **said} for address in addresses]
-    _add(remote(url, api_key, project, data_dir), items, addresses, as_json=json)
+    _add(system, items, addresses, as_json=json)
 
 
 @app.command()
+@talks
 def remove(
+    system: Remote,
     named: _Named,
     channel: _Channel = None,
     category: _Category = None,
     reason: _Reason = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Lift suppressions: those with these ids, and all of these addresses.
 
     Of an address, channel, category and reason narrow what is lifted. Exits with 3 when nothing suppresses any.
     """
-    from clarion.cli.address import remote
     from clarion.cli.table import write_list
     from clarion.errors import NotFound
 
-    system = remote(url, api_key, project, data_dir)
     asked = {"channel": channel, "reason": reason, "category": category}
     found: list[dict[str, Any]] = []
     for one in named:
@@ -124,45 +115,34 @@ def remove(
 
 
 @app.command("import")
-def import_(
-    file: _File,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def import_(system: Remote, file: _File, json: Json = False) -> None:
     """Suppress the addresses in a file, as export writes it or another service.
 
     Its columns: address, and channel, category, reason, detail, expires_at where known; others are passed over.
     One that is wrong does not keep out the others. Exits with 1 when one was.
     """
-    from clarion.cli.address import remote
     from clarion.cli.suppression_file import read_suppressions
 
     read = list(read_suppressions(file))
     places = [f"{file}:{line}" for line, _ in read]
-    _add(remote(url, api_key, project, data_dir), [item for _, item in read], places, as_json=json)
+    _add(system, [item for _, item in read], places, as_json=json)
 
 
 @app.command()
+@talks
 def export(
+    system: Remote,
     format: _Format = "csv",
     channel: _Channel = None,
     reason: _Reason = None,
     category: _Category = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Write all suppressions to standard output, for another system or for import."""
-    from clarion.cli.address import remote
     from clarion.cli.suppression_file import FORMATS
 
     if format not in FORMATS:
         raise typer.BadParameter("write csv or ndjson", param_hint="--format")
-    system = remote(url, api_key, project, data_dir)
     asked = {"channel": channel, "reason": reason, "category": category}
     FORMATS[format](system.pages("suppressions", limit=_ALL, **asked), sys.stdout)
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,15 +23,8 @@ _EVERY_S = 0.3
 _PAGE = 100
 
 
-def tail(
-    source: _Source = None,
-    count: _Count = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def tail(system: Remote, source: _Source = None, count: _Count = None, json: Json = False) -> None:
     """Show messages as they come in, from a minute ago on.
 
     Each with the triggers that it became, or why it is in quarantine. What else it caused, such as a timer or a
@@ -39,9 +33,7 @@ def tail(
     import json as writing
     from itertools import islice
 
-    from clarion.cli.address import remote
-
-    for one in islice(_inbound(remote(url, api_key, project, data_dir), source), count):
+    for one in islice(_inbound(system, source), count):
         print(writing.dumps(one, ensure_ascii=False) if json else _line(one), flush=True)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.options import Json, Limit
 from clarion.cli.runs import runs
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 app = typer.Typer(no_args_is_help=True, help="What is to happen at a time, unless it is cancelled.")
 # What waits in a delay of a workflow waits for its time, too.
@@ -29,109 +33,69 @@ _Actions = Annotated[
 
 
 @app.command("list")
+@talks
 def list_(
+    system: Remote,
     status: _Status = None,
     key_prefix: _Prefix = None,
     metadata: _Metadata = None,
     limit: Limit = 20,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """List timers, the next to fire first; those of one beginning by key."""
-    from clarion.cli.address import remote
     from clarion.cli.table import write_list
 
     asked = {"status": status, "key_prefix": key_prefix}
     asked |= {f"metadata.{name}": value for name, value in _pairs(metadata).items()}
-    found = remote(url, api_key, project, data_dir).pages("timers", limit=limit, **asked)
+    found = system.pages("timers", limit=limit, **asked)
     write_list(found, _columns(), as_json=json, empty="There are no such timers.")
 
 
 @app.command()
-def show(
-    key: _Key,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def show(system: Remote, key: _Key, json: Json = False) -> None:
     """Show a timer and what it does."""
-    from clarion.cli.address import remote
-
-    _write(remote(url, api_key, project, data_dir).get("timers", key), as_json=json)
+    _write(system.get("timers", key), as_json=json)
 
 
 @app.command("set")
+@talks
 def set_(
+    system: Remote,
     key: _Key,
     actions: _Actions,
     at: _At = None,
     in_: _In = None,
     metadata: _Metadata = None,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Set a timer, or give the one that is there another time and other actions."""
-    from clarion.cli.address import remote
-
     if (at is None) == (in_ is None):
         raise typer.BadParameter("say either --at or --in", param_hint="--at")
     when = {"at": at} if at is not None else {"in": in_}
     body = {**when, "actions": _read(actions), "metadata": _pairs(metadata)}
-    system = remote(url, api_key, project, data_dir)
     _write(system.call("PUT", "timers", key, body=body).content, as_json=json)
 
 
 @app.command()
-def cancel(
-    key: _Key,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def cancel(system: Remote, key: _Key, json: Json = False) -> None:
     """Cancel a pending timer: it will not fire."""
-    from clarion.cli.address import remote
-
-    _write(remote(url, api_key, project, data_dir).post("timers", key, "cancel"), as_json=json)
+    _write(system.post("timers", key, "cancel"), as_json=json)
 
 
 @app.command()
-def uncancel(
-    key: _Key,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def uncancel(system: Remote, key: _Key, json: Json = False) -> None:
     """Let a cancelled timer fire after all; at once if its time is past."""
-    from clarion.cli.address import remote
-
-    _write(remote(url, api_key, project, data_dir).post("timers", key, "uncancel"), as_json=json)
+    _write(system.post("timers", key, "uncancel"), as_json=json)
 
 
 @app.command()
-def hurry(
-    key: _Key,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+@talks
+def hurry(system: Remote, key: _Key, json: Json = False) -> None:
     """Let a pending timer fire now."""
-    from clarion.cli.address import remote
-
-    _write(remote(url, api_key, project, data_dir).post("timers", key, "hurry"), as_json=json)
+    _write(system.post("timers", key, "hurry"), as_json=json)
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import Json
+from clarion.cli.talks import talks
+
+if TYPE_CHECKING:
+    from clarion.cli.remote import Remote
 
 _Key = Annotated[str, typer.Argument(metavar="WORKFLOW", help="The key of the workflow.")]
 _To = Annotated[
@@ -52,7 +56,9 @@ _Sandbox = Annotated[bool, typer.Option("--sandbox", help="All of it happens, an
 _Watch = Annotated[bool, typer.Option("--watch", help="Follow it until everyone has heard.")]
 
 
+@talks
 def trigger(
+    system: Remote,
     workflow: _Key,
     to: _To,
     set_: _Set = None,
@@ -67,16 +73,11 @@ def trigger(
     idempotency_key: _IdempotencyKey = None,
     sandbox: _Sandbox = False,
     watch: _Watch = False,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Trigger a workflow: everybody named hears of it."""
     import uuid
 
-    from clarion.cli.address import remote
     from clarion.cli.attached import attached
     from clarion.cli.audience import read_payload, recipient
     from clarion.cli.table import Column, write_one
@@ -91,7 +92,6 @@ def trigger(
         "transaction_id": transaction_id,
         "sandbox": sandbox or None,
     }
-    system = remote(url, api_key, project, data_dir)
     if attach or inline:
         body["attachments"] = attached(system, attach or [], inline or [])
     accepted = system.post(

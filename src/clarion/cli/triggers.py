@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Limit, Project, Url
+from clarion.cli.options import Json, Limit
+from clarion.cli.talks import talks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,9 @@ _Status = Annotated[
 _TransactionId = Annotated[str | None, typer.Option("--transaction-id", help="Those with this id of yours.")]
 
 
+@talks
 def triggers(
+    system: Remote,
     id: _Id = None,
     watch: _Watch = False,
     cancel: _Cancel = False,
@@ -31,21 +34,15 @@ def triggers(
     status: _Status = None,
     transaction_id: _TransactionId = None,
     limit: Limit = 20,
-    url: Url = None,
-    api_key: ApiKey = None,
-    project: Project = None,
-    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """List triggers, newest first; show, follow or cancel one."""
-    from clarion.cli.address import remote
     from clarion.cli.table import Column, moment, write_list, write_one
     from clarion.cli.watch import note
     from clarion.cli.watch import watch as follow
 
     if id is None and (watch or cancel):
         raise typer.BadParameter("say which trigger", param_hint="ID")
-    system = remote(url, api_key, project, data_dir)
     columns = [
         Column("id", "id"),
         Column("workflow", "workflow"),
