@@ -275,6 +275,9 @@ async def test_everything_is_well(house: House) -> None:
     verified = await house.well("verify")
     assert "promises hold" in verified.err
     assert "already" in (await house.well("migrate")).out
+    assert (await house.well("migrate", "--json")).json["version"] == (await house.well("migrate", "--json")).json[
+        "before"
+    ]
 
 
 async def test_verify_finds_what_somebody_spoilt(database: str, tmp_path: Path) -> None:

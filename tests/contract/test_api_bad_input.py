@@ -83,7 +83,27 @@ async def test_an_unknown_field_is_put_right_where_one_is_near(api: Api) -> None
         "/emial": "there is no field `emial` here: did you mean `email`?",
         "/wrong": "there is no field `wrong` here",
     }
+    body = {"recipients": [{"emial": "a@example.com"}, {"topc": "x"}, {"topic": "x", "id": "y"}], "paylod": {}}
+    reply = await api.call("POST", "/v1/workflows/any/trigger", body)
+    said = {one["pointer"]: one["detail"].partition(": did you mean ")[2] for one in reply.json["errors"]}
+    assert said == {
+        "/recipients/0/emial": "`email`?",
+        "/recipients/1/topc": "`topic`?",
+        "/recipients/2/id": "",
+        "/paylod": "`payload`?",
+    }
     assert "did you mean `limit`?" in (await api.call("GET", "/v1/messages?limt=1")).json["detail"]
+
+
+async def test_what_is_needed_is_said_where_one_of_several_will_do(api: Api) -> None:
+    nameless = {"recipients": [{"name": "Ann"}]}
+    for path, body, said in (
+        ("/v1/workflows/any/trigger", nameless, "`id`"),
+        ("/v1/recipients/ann/feed/read", {}, "give either `ids` or `all`: true"),
+    ):
+        reply = await api.call("POST", path, body)
+        assert (reply.status, reply.code) == (422, "missing")
+        assert said in reply.json["errors"][0]["detail"]
 
 
 async def test_a_command_that_needs_to_say_nothing_may_say_nothing(api: Api) -> None:

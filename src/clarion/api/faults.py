@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -87,7 +87,7 @@ def _fault(detail: Mapping[str, Any], at: str) -> Fault:
     else:
         code = kind
     text: str = detail["msg"]
-    if kind in _TEXTS:
+    if kind in _TEXTS and (kind != "missing" or text == "Field required"):  # else they are our own words
         text = _TEXTS[kind]
     if kind == "extra_forbidden":
         text = f"there is no field `{escape(str(detail['loc'][-1]))}` here"
@@ -95,9 +95,32 @@ def _fault(detail: Mapping[str, Any], at: str) -> Fault:
 
 
 def with_suggestions(error: Invalid, model: type[BaseModel]) -> Invalid:
-    """*error*, its unknown top-level fields put right where a field of *model* is near."""
+    """*error*, its unknown fields put right where one that *model* has in that place is near."""
     faults = []
     for fault in error.faults:
-        near = nearest(fault.pointer[1:], model.model_fields) if fault.code == "unknown_field" else None
-        faults.append(Fault(fault.pointer, f"{fault.detail}: did you mean `{near}`?", fault.code) if near else fault)
+        above, _, name = fault.pointer[1:].rpartition("/")
+        near = nearest(name, _fields(model, above)) if fault.code == "unknown_field" else None
+        is_near = near is not None and near != name
+        faults.append(Fault(fault.pointer, f"{fault.detail}: did you mean `{near}`?", fault.code) if is_near else fault)
     return invalid(faults)
+
+
+def _fields(model: type[BaseModel], pointer: str) -> set[str]:
+    """The fields of what *model* has at *pointer*, of all kinds that may stand there."""
+    found: set[object] = {model}
+    for name in filter(None, pointer.split("/")):
+        if not name.isdigit():  # the items of a list are found with it
+            fields = [one.model_fields[name] for one in _models(found) if name in one.model_fields]
+            found = {part for field in fields for part in _parts(field.annotation)}
+    return {name for one in _models(found) for name in one.model_fields}
+
+
+def _models(found: Iterable[object]) -> list[type[BaseModel]]:
+    return [one for one in found if isinstance(one, type) and issubclass(one, BaseModel)]
+
+
+def _parts(annotation: object) -> Iterator[object]:
+    """All that *annotation* is made of: of ``list[A | B] | None`` both A and B."""
+    yield annotation
+    for argument in get_args(annotation):
+        yield from _parts(argument)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from clarion.cli.options import DataDir, Project
+from clarion.cli.options import DataDir, Json, Project
 
 
-def migrate(project: Project = None, data_dir: DataDir = None) -> None:
+def migrate(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Bring the database to the schema of this version.
 
     Does nothing when it is there, and is safe when many do it at once. With CLARION_API_KEY set, makes sure that there
     is this key.
     """
     import asyncio
+    import json as writer
 
     from clarion.app import open_database
     from clarion.cli.database import connect, revision
@@ -34,6 +35,7 @@ def migrate(project: Project = None, data_dir: DataDir = None) -> None:
 
     configure(format=settings.log_format, level="warning", process="migrate", colour=wants_colour())
     before = asyncio.run(body())
-    print(
-        f"The database is at version {HEAD}" + (" already." if before == HEAD else f"; it was at {before or 'none'}.")
+    told = f"The database is at version {HEAD}" + (
+        " already." if before == HEAD else f"; it was at {before or 'none'}."
     )
+    print(writer.dumps({"version": HEAD, "before": before}) if json else told)
