@@ -114,8 +114,7 @@ async def test_messages_of_all_channels_are_caught_and_shown_and_texts_told_to_b
             chats.remove(apprise)  # the others have buttons
             assert sorted(one["provider"] for one in chats) == ["discord", "discord", "slack", "teams", "telegram"]
             assert all("Order 7" in one["text"] and "Gone" not in one["text"] for one in chats)
-            # Of Discord as it keeps them from being markup, as all else is.
-            assert all(one["text"].replace("\\", "").endswith("For <you>: 7") for one in chats), chats
+            assert all(one["text"].endswith("<b>Ready</b>.\nFor <you>: 7") for one in chats), chats
             assert [one["buttons"] for one in chats] == [[["Look", "https://shop.example/7"]]] * 5
 
             pushes = caught("pushes")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clarion.channels.chat import discord_message, slack_message, teams_message, telegram_message
 from clarion.channels.kinds import kinds
 from clarion.dev.fakes.chat_message import buttons_of, words_of
+from clarion.dev.fakes.discord_rules import shown
 from clarion.domain.card import LONGEST, MOST_BUTTONS, MOST_FIELDS, has_full_host
 from clarion.domain.content import ChatButton, ChatContent, ChatField
 
@@ -101,6 +104,18 @@ def test_what_is_caught_is_shown_with_its_fields_and_buttons(body: object, butto
     shown = buttons_of(body)
     assert [text for text, _ in shown] == buttons
     assert dict(shown)["Open"] == OPEN.url
+
+
+def test_what_is_caught_for_discord_is_read_as_people_read_it() -> None:
+    words = "a \\ b **c** [d](https://x.example/a_b) <@1> # e `f`"
+    content = ChatContent(text=words, title="*T* [1]", url="https://shop.example/1", buttons=(LOCAL,))
+    body = discord_message.body_of(content)
+    assert shown(words_of(body)) == f"*T* [1] (https://shop.example/1)\n{words}\nHere ({LOCAL.url})"
+
+
+@given(st.text("*_~`|<>[]()#\\-+1. \nab@:", max_size=40))
+def test_whatever_the_value_discord_shows_it_as_it_is(value: str) -> None:
+    assert shown(discord_message.escape(value)) == value
 
 
 def test_a_caught_button_leads_to_the_web_or_is_none() -> None:

@@ -51,15 +51,17 @@ def body_of(content: ChatContent) -> dict[str, Any]:
 
 def too_large(body: Mapping[str, Any]) -> str | None:
     """Why *body* is more than Discord takes; None where it is not."""
-    with_it = "and what keeps it from being markup"
+    with_it = "what keeps it from being markup"
     if len(body["content"]) > LONGEST:
-        return f"it has more than {LONGEST:,} characters, with its title {with_it}"
+        return f"it has more than {LONGEST:,} characters, with its title and {with_it}"
     fields = [field for embed in body.get("embeds", ()) for field in embed.get("fields", ())]
     for key, most in (("name", _LONGEST_NAME), ("value", _LONGEST_VALUE)):
         if any(len(field[key]) > most for field in fields):
-            return f"the {'label' if key == 'name' else key} of a field has more than {most:,} characters, {with_it}"
+            return (
+                f"the {'label' if key == 'name' else key} of a field has more than {most:,} characters, with {with_it}"
+            )
     if sum(len(field["name"]) + len(field["value"]) for field in fields) > _LONGEST_EMBED:
-        return f"its fields have more than {_LONGEST_EMBED:,} characters together, {with_it}"
+        return f"its fields have more than {_LONGEST_EMBED:,} characters together, with {with_it}"
     return None
 
 

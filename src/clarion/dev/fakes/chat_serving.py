@@ -48,10 +48,14 @@ class ChatFake(Fake):
 
     def take(self, id: str, room: str, body: dict[str, object]) -> Said:
         """Keep a message."""
-        words, buttons = words_of(body), buttons_of(body)
+        words, buttons = self.read(words_of(body)), buttons_of(body)
         said = Said(id=id, provider=self.provider, room=room, text=words, buttons=buttons, body=body)
         self.taken.append(said)
         return said
+
+    def read(self, words: str) -> str:
+        """*words* as people see them, where the provider reads something into them."""
+        return words
 
     def next_number(self) -> int:
         """One that no message of this fake has."""

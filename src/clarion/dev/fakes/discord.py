@@ -27,6 +27,7 @@ from clarion.dev.fakes.discord_rules import (
     UNKNOWN_WEBHOOK,
     Refusal,
     refusal_of,
+    shown,
 )
 
 _BOT = "900000000000000001"
@@ -51,6 +52,9 @@ class DiscordFake(ChatFake):
             router.add_get(f"{api}/oauth2/applications/@me", self._application)
             router.add_post(f"{api}/channels/{{channel}}/messages", self._create)
             router.add_post(f"{api}/webhooks/{{id}}/{{token}}", self._execute)
+
+    def read(self, words: str) -> str:
+        return shown(words)
 
     async def _me(self, request: web.Request) -> web.Response:
         wrong = self._not_let_in(request)

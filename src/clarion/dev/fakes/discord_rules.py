@@ -20,6 +20,9 @@ _OF_FIELDS = {"name": 256, "value": 1_024}
 _OF_BUTTONS = {"label": 80, "url": 512, "custom_id": 100}
 _ROW, _BUTTON, _LINK = 1, 2, 5
 _SNOWFLAKE = re.compile(r"[1-9][0-9]{15,19}")
+#: A link with words of its own, and what is to be left out; what stands behind a backslash is neither.
+_MASKED = re.compile(r"\\.|\[((?:\\.|[^\]\\])*)\]\(<(https?://[^\s<>]+)>\)")
+_MARKS = re.compile(r"\\(.)|\*\*")
 _PARSE = frozenset({"roles", "users", "everyone"})
 _KNOWN = frozenset(
     {"content", "nonce", "enforce_nonce", "tts", "embeds", "allowed_mentions", "message_reference", "components"}
@@ -46,6 +49,12 @@ _MARKED = {
     "closed": Refusal(403, 50007, "Cannot send messages to this user"),
 }
 _EMPTY = Refusal(400, 50006, "Cannot send an empty message")
+
+
+def shown(text: str) -> str:
+    """*text* as people read it: what is escaped as it is, bold words without marks, links with where they lead."""
+    linked = _MASKED.sub(lambda found: found[0] if found[2] is None else f"{found[1]} ({found[2]})", text)
+    return _MARKS.sub(lambda found: found[1] or "", linked)
 
 
 def refusal_of(
