@@ -19,7 +19,11 @@ FILES = {
     "workflows/later.yaml": "steps:\n  - delay: 3h\n  - channel: in_app\n",
     "templates/later/in_app.txt": "---\ntitle: Later\n---\nIt is time.\n",
     "bindings/order-created.yaml": "on:\n  nats: {stream: orders, subjects: [order.created], durable: clarion}\n"
-    "do:\n  - trigger: {workflow: received, recipients: [data.userId], payload: data}\n",
+    "do:\n  - trigger: {workflow: received, recipients: [data.userId], payload: data}\n"
+    "  - timer.set:\n      key: late-{{ data.id }}\n      at: now\n"
+    "      do: [{publish: {kind: nats, subject: order.late, body: {id: data.id}}}]\n"
+    "  - timer.cancel: {key: 'early-{{ data.id }}'}\n"
+    "  - publish: {kind: nats, subject: order.seen, body: {id: data.id}}\n",
     "schedules/report.yaml": "cron: 30 7 * * *\ntimezone: Europe/Paris\n"
     "do:\n  - trigger: {workflow: received, recipients: [\"'ana'\"], payload: {id: data.nominal_at}}\n",
 }
@@ -75,9 +79,16 @@ async def test_sources_show_what_came_and_tail_what_became_of_it(house: House) -
             await client.jetstream().publish("order.created", body)
     finally:
         await client.close()
-    first, second = (await house.well("tail", "--count", "2", "--json")).lines
+    shown = (await house.well("tail", "--count", "3", "--json")).lines
+    (fired,) = [one for one in shown if one["source"] == "timers"]
+    assert (fired["key"], fired["status"]) == ("late-o-1", "fired")
+    first, second = [one for one in shown if one is not fired]
     assert (first["state"], first["workflows"], second["state"]) == ("accepted", ["received"], "quarantined")
-    assert "received trg_" in (await house.well("tail", "--count", "1")).out
+    assert first["did"] == ["timer.set late-o-1", "timer.cancel early-o-1", "publish nats order.seen"]
+    told = (await house.well("tail", "--count", "3")).out
+    assert "received trg_" in told and ", timer.set late-o-1, timer.cancel early-o-1, publish nats order.seen" in told
+    assert "timers  late-o-1  fired  publish nats order.late" in told
+    assert "late-o-1" in (await house.well("tail", "--source", "timers", "--count", "1")).out
     assert (await house.well("triggers", first["triggers"][0], "--watch")).err.rstrip().endswith("1 delivered")
 
     async def counted() -> bool:  # workers tell of their counts once a second

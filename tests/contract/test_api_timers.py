@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.support.api import Api, open_api
 from tests.support.timers import Timers
+from tests.support.wait import wait_until
 
 from clarion.domain.scope import Scope
 from clarion.flows.timers import QUEUE
@@ -54,6 +56,40 @@ async def test_in_is_a_length_by_the_clock_of_the_database(api: Api) -> None:
     now = await api.pool.fetchval("SELECT clock_timestamp()")
     assert timedelta(minutes=89) < at - now <= timedelta(minutes=90)
     assert await _fire(api) == 0
+
+
+async def test_those_that_fired_are_listed_in_the_order_in_which_they_did(api: Api) -> None:
+    """Page by page, also where one was due before another that fired earlier; nobody else's, and no other filter."""
+    for key, at in (("late", "2020-06-01T00:00:00Z"), ("early", "2020-01-01T00:00:00Z")):
+        await api.call("PUT", f"/v1/timers/{key}", {"at": at, "actions": [TELL]})
+        assert await _fire(api) == 1
+    await _set(api, at=FAR)
+
+    async def listed(query: str = "", tenant: str = "one") -> Any:
+        return (await api.call("GET", f"/v1/timers?fired_after=2020-01-01T00:00:00Z{query}", tenant=tenant)).json
+
+    async def both() -> bool:  # those of this very moment come a little later: others may be committing still
+        return [one["key"] for one in (await listed())["items"]] == ["late", "early"]
+
+    await wait_until(both, 10, "both are listed")
+    first = await listed("&limit=1")
+    assert [one["key"] for one in first["items"]] == ["late"]
+    rest = await listed(f"&limit=1&after={quote(first['next'])}")
+    assert [one["key"] for one in rest["items"]] == ["early"]
+    end = await listed(f"&after={quote(rest['next'])}")
+    assert (end["items"], end["next"]) == ([], rest["next"]), "where to go on when another one fires"
+    await api.call("PUT", "/v1/timers/third", {"in": "0s", "actions": [TELL]})
+    assert await _fire(api) == 1
+
+    async def third() -> bool:
+        return [one["key"] for one in (await listed(f"&after={quote(end['next'])}"))["items"]] == ["third"]
+
+    await wait_until(third, 10, "what fired since")
+    since = quote(first["items"][0]["updated_at"])
+    later = (await api.call("GET", f"/v1/timers?fired_after={since}")).json["items"]
+    assert [one["key"] for one in later] == ["late", "early", "third"]
+    assert (await listed(tenant="two"))["items"] == []
+    assert (await listed("&status=fired"))["code"] == "not_allowed"
 
 
 @pytest.mark.parametrize("when", [{"at": "1970-01-01T00:00:00Z"}, {"in": "0s"}])

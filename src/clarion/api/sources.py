@@ -56,6 +56,7 @@ def _shown(row: Any) -> dict[str, object]:
         "state": State(row["state"]).name.lower(),
         "triggers": [ids.show(Prefix.TRIGGER, id) for id in row["triggers"] or ()],
         "workflows": row["workflows"],
+        "did": row["did"] or [],
         "quarantined": ids.show(Prefix.QUARANTINE, row["quarantine_id"]) if row["quarantine_id"] else None,
         "reason": row["reason"],
     }

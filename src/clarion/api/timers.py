@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from clarion import clock, ids
-from clarion.api import timer_request
+from clarion.api import faults, timer_request
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.timers import TimerBody, TimerReply, TimersQuestion, TimersReply
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
 from clarion.domain.timer import Cancelled
-from clarion.errors import BadId, Conflict, NotFound
+from clarion.errors import BadId, Conflict, Fault, NotFound
 from clarion.flows import timer_moves
 from clarion.flows.timers import QUEUE, NewTimer, cancel_timers, set_timers, soon
 from clarion.ids import Prefix
@@ -49,7 +49,8 @@ async def get(services: Services, call: Call[None]) -> Answer:
 
 
 async def list_all(services: Services, call: Call[TimersQuestion]) -> Answer:
-    """A page: by time, the soonest first; by key where a beginning of keys is asked for, and no metadata."""
+    """A page: by time, the soonest first; by key where a beginning of keys is asked for, and no metadata; or those that
+    fired, as they did."""
     asked = call.input
     after = position(services, call, asked.after)
     wanted = timer_lists.Wanted(
@@ -61,16 +62,26 @@ async def list_all(services: Services, call: Call[TimersQuestion]) -> Answer:
     )
     by_key = asked.key_prefix is not None and not asked.metadata
     tenant = call.tenant_id
+    if asked.fired_after is not None and (wanted != timer_lists.Wanted() or by_key):
+        text = "it comes alone: leave the other filters out"
+        raise faults.invalid([Fault("?fired_after", text, "not_allowed")])
     async with services.transaction() as connection:
-        if by_key:
+        if asked.fired_after is not None:
+            rows = await timer_lists.list_by_firing(
+                connection, tenant, asked.fired_after, _place(after), asked.limit + 1
+            )
+        elif by_key:
             rows = await timer_lists.list_by_key(connection, tenant, wanted, after or "", asked.limit + 1)
         else:
             rows = await timer_lists.list_by_time(connection, tenant, wanted, _place(after), asked.limit + 1)
+    shown = rows[: asked.limit]
     more = None
-    if len(rows) > asked.limit:
-        last = rows[asked.limit - 1]
-        more = last["key"] if by_key else f"{last['fire_at'].isoformat()} {last['id'].hex}"
-    return page(services, call, [_shown(row) for row in rows[: asked.limit]], more)
+    if asked.fired_after is not None:  # there is always more to come
+        at, id = (shown[-1]["updated_at"], shown[-1]["id"]) if shown else (asked.fired_after, UUID(int=0))
+        more = f"{at.isoformat()} {id.hex}" if shown or after is None else after
+    elif len(rows) > asked.limit:
+        more = shown[-1]["key"] if by_key else f"{shown[-1]['fire_at'].isoformat()} {shown[-1]['id'].hex}"
+    return page(services, call, [_shown(row) for row in shown], more)
 
 
 async def cancel(services: Services, call: Call[None]) -> Answer:

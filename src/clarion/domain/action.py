@@ -89,7 +89,20 @@ _KINDS: Mapping[str, type[Trigger | Publish | SetTimer | CancelTimer]] = {
     "timer.cancel": CancelTimer,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+_LONGEST_TOLD = 140
 _TIMES = frozenset({"at", "send_at", "expires_at"})
+
+
+def told(action: Action) -> str | None:
+    """What *action* came to, in a few words; None for a trigger, which has an id to be known by."""
+    match action:
+        case Publish(kind=kind, target=target):
+            return f"publish {kind} {' '.join(target.values())}"[:_LONGEST_TOLD].rstrip()
+        case SetTimer(key=key):
+            return f"timer.set {key}"
+        case CancelTimer(key=key):
+            return f"timer.cancel {key}"
+    return None
 
 
 def to_json(action: Action) -> dict[str, Any]:

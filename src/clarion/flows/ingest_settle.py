@@ -15,6 +15,7 @@ from uuid import UUID
 
 import structlog
 
+from clarion.domain.action import told as told_of
 from clarion.domain.event_reading import storable
 from clarion.flows.act import Act
 from clarion.flows.ingest_bugs import Bugs, is_bug, is_of_data
@@ -134,17 +135,20 @@ class Settle:
         """Everything of *readings* in the present transaction. Raises `_Unfit` or `_Raced`: then it must not stay."""
         deeds = [deed for one in readings if one.reason is None for deed in one.deeds]
         triggers: dict[UUID, list[UUID]] = {one.id: [] for one in readings}
+        did: dict[UUID, list[str]] = {}
         queues: set[str] = set()
         if deeds:
             doings = await self._act(connection, deeds)
             queues = doings.queues
             owners = (one.id for one in readings if one.reason is None for _ in one.deeds)
             reasons: dict[UUID, str] = {}
-            for owner, done in zip(owners, doings.done, strict=True):
+            for owner, deed, done in zip(owners, deeds, doings.done, strict=True):
                 if done.error is not None:
                     reasons.setdefault(owner, f"{done.error.code}: {done.error.message}")
                 elif done.trigger_id is not None:
                     triggers[owner].append(done.trigger_id)
+                elif (said := told_of(deed.action)) is not None:
+                    did.setdefault(owner, []).append(said)
             if reasons:
                 raise _Unfit(reasons)
         rows = [
@@ -153,6 +157,7 @@ class Settle:
                 message_id=storable(one.delivery.id),
                 state=State.ACCEPTED if one.reason is None else State.QUARANTINED,
                 triggers=triggers[one.id],
+                did=did.get(one.id, ()),
             )
             for one in readings
         ]

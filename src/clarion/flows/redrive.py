@@ -11,6 +11,7 @@ import structlog
 
 from clarion import clock, ids
 from clarion.brokers.base import Delivery
+from clarion.domain.action import told
 from clarion.domain.binding import Binding
 from clarion.domain.event_reading import storable
 from clarion.errors import Conflict, NotFound
@@ -114,7 +115,8 @@ class Redrive:
                 if done.error is not None:
                     raise _Still(f"{done.error.code}: {done.error.message}")
             triggers = [done.trigger_id for done in doings.done if done.trigger_id is not None]
-            await inbound.redriven(connection, self._tenant_id, row["inbound_id"], triggers)
+            did = [said for deed in reading.deeds if (said := told(deed.action)) is not None]
+            await inbound.redriven(connection, self._tenant_id, row["inbound_id"], triggers, did)
             await quarantine.redriven(connection, self._tenant_id, row["id"])
         for queue in doings.queues:
             self._wake(queue)

@@ -37,6 +37,8 @@ class NewInbound:
     message_id: str
     state: State
     triggers: Sequence[UUID] = ()
+    #: What else it caused, for people.
+    did: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +78,17 @@ async def add(connection: Connection, tenant_id: UUID, source: int, messages: It
             [one.message_id[:_SHOWN] for one in rows],
             [one.state.value for one in rows],
             [_joined(one.triggers) for one in rows],
+            ["\n".join(one.did) or None for one in rows],  # as those: each is one line
         )
     )
 
 
-async def redriven(connection: Connection, tenant_id: UUID, id: UUID, triggers: Sequence[UUID]) -> None:
-    """The message *id* has left quarantine and become *triggers*."""
-    await connection.execute(_SQL["redriven"], tenant_id, id, list(triggers) or None, State.REDRIVEN.value)
+async def redriven(
+    connection: Connection, tenant_id: UUID, id: UUID, triggers: Sequence[UUID], did: Sequence[str] = ()
+) -> None:
+    """The message *id* has left quarantine and become *triggers*, and done what *did* says."""
+    given = tenant_id, id, list(triggers) or None, State.REDRIVEN.value, list(did) or None
+    await connection.execute(_SQL["redriven"], *given)
 
 
 async def recent(

@@ -5,19 +5,20 @@ SELECT i.id, i.triggers,
 FROM inbound i WHERE i.id = ANY ($1::uuid[])
 
 -- name: add
--- $3 ids, $4 what is shown of the messages' own ids, $5 states, $6 triggers.
+-- $3 ids, $4 what is shown of the messages' own ids, $5 states, $6 triggers, $7 what else they caused.
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
-INSERT INTO inbound (id, tenant_id, at, triggers, source, state, message_id)
-SELECT n.id, $1::uuid, (SELECT at FROM moment), n.triggers::uuid[], $2::smallint, n.state, n.message_id
-FROM unnest($3::uuid[], $4::text[], $5::smallint[], $6::text[]) AS n (id, message_id, state, triggers)
+INSERT INTO inbound (id, tenant_id, at, triggers, source, state, message_id, did)
+SELECT n.id, $1::uuid, (SELECT at FROM moment), n.triggers::uuid[], $2::smallint, n.state, n.message_id,
+       string_to_array(n.did, E'\n')
+FROM unnest($3::uuid[], $4::text[], $5::smallint[], $6::text[], $7::text[]) AS n (id, message_id, state, triggers, did)
 ON CONFLICT (id) DO NOTHING RETURNING id
 
 -- name: redriven
-UPDATE inbound SET triggers = $3::uuid[], state = $4::smallint WHERE tenant_id = $1 AND id = $2
+UPDATE inbound SET triggers = $3::uuid[], state = $4::smallint, did = $5::text[] WHERE tenant_id = $1 AND id = $2
 
 -- name: recent
 -- A row's time is not before its transaction began, so all rows before the oldest open one are there.
-SELECT i.id, i.at, s.name AS source, i.message_id, i.state, i.triggers,
+SELECT i.id, i.at, s.name AS source, i.message_id, i.state, i.triggers, i.did,
        array(SELECT (SELECT t.workflow_key FROM trigger t WHERE t.id = g.id AND t.tenant_id = i.tenant_id)
              FROM unnest(i.triggers) WITH ORDINALITY AS g (id, place) ORDER BY g.place) AS workflows,
        CASE WHEN i.state > 0 THEN (SELECT q.id FROM quarantine q WHERE q.inbound_id = i.id) END AS quarantine_id,

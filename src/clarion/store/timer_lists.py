@@ -63,6 +63,14 @@ async def list_by_time(
     )
 
 
+async def list_by_firing(
+    connection: Connection, tenant_id: UUID, since: datetime, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Row]:
+    """The next *limit* behind *after* (`updated_at`, id) of those that fired at *since* or later, in that order."""
+    at, id = after or (_EARLIEST, UUID(int=0))
+    return await connection.fetch(_SQL["by_firing"], tenant_id, at, id, since, limit)
+
+
 async def list_by_key(connection: Connection, tenant_id: UUID, wanted: Wanted, after: str, limit: int) -> list[Row]:
     """The next *limit* behind the key *after*, by their keys."""
     times = (wanted.due_after or _EARLIEST, wanted.due_before or _LATEST)

@@ -27,6 +27,15 @@ WITH found AS MATERIALIZED (
 )
 SELECT * FROM timer WHERE id = ANY (ARRAY (SELECT id FROM first)) ORDER BY fire_at, id
 
+-- name: by_firing
+-- $1 tenant, $2-$3 behind which, $4 from when, $5 how many: those that fired, in the order in which they did. As of what comes
+-- in, only those behind which nothing can come any more: a firing whose transaction is open still is not passed over.
+SELECT * FROM timer
+WHERE tenant_id = $1 AND status = 'fired' AND (updated_at, id) > ($2::timestamptz, $3::uuid) AND updated_at >= $4
+  AND updated_at < (SELECT least(min(xact_start), clock_timestamp() - interval '50 milliseconds') FROM pg_stat_activity
+                    WHERE datname = current_database() AND backend_xid IS NOT NULL)
+ORDER BY updated_at, id LIMIT $5
+
 -- name: by_key
 -- $1 tenant, $2 statuses, $3 behind which, $4-$5 between which keys, $6 from when, $7 until when, $8 how many.
 SELECT * FROM timer

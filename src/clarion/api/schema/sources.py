@@ -79,6 +79,9 @@ class InboundReply(Reply):
     state: Literal["accepted", "quarantined", "redriven"]
     triggers: list[str]
     workflows: list[str | None] = Field(description="Of the triggers; null where one is gone.")
+    did: list[str] = Field(
+        description="What else it caused: `timer.set KEY`, `timer.cancel KEY`, `publish KIND` and where to."
+    )
     quarantined: str | None = Field(description="Its id in quarantine.")
     reason: str | None
 

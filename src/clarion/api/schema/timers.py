@@ -60,6 +60,10 @@ class TimersQuestion(Paged):
     )
     due_after: WrittenMoment | None = Field(None, description="Those that fire, or fired, then or later.")
     due_before: WrittenMoment | None = Field(None, description="Those that fire, or fired, earlier.")
+    fired_after: WrittenMoment | None = Field(
+        None,
+        description="Those that fired then or later, in the order in which they did; alone. There is always a `next`.",
+    )
     metadata: dict[str, str] = Field(
         default_factory=dict,
         max_length=4,
