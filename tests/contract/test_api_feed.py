@@ -39,7 +39,9 @@ async def deliver(api: Api, count: int, recipient: str = "ana") -> list[UUID]:
             message_id=id,
             workflow_key="welcome",
             category=None,
-            content=InAppContent(title=f"Item {index}", body="<b>x</b>", url="https://example.com/", data={"n": index}),
+            content=InAppContent(
+                title=f"Item {index}", body="1 < 2 <b>x</b>", url="https://example.com/", data={"n": index}
+            ),
         )
         for index, id in enumerate(made)
     ]
@@ -64,6 +66,13 @@ async def test_a_feed_is_listed_newest_first_page_by_page(api: Api) -> None:
         path = link.partition("<")[2].partition(">")[0]
     assert seen == [ids.show(Prefix.FEED, id) for id in reversed(made)]
     assert pages == 3
+
+
+async def test_no_words_of_a_feed_can_become_an_element(api: Api) -> None:
+    await deliver(api, 1)
+    for path in (PATH, f"{PATH}/changes"):
+        (item,) = (await api.call("GET", path)).json["items"]
+        assert item["body"] == "1 < 2 &lt;b>x&lt;/b>"
 
 
 async def test_a_page_stays_where_it_is_while_new_items_come(api: Api) -> None:

@@ -30,6 +30,7 @@ from clarion.errors import BadId, Fault
 from clarion.ids import Prefix
 from clarion.inbox import feed
 from clarion.inbox.live import MOST
+from clarion.inbox.words import harmless
 from clarion.store.feed import Counts, Item, Mark, Show
 from clarion.store.feed_changes import Feed
 
@@ -121,8 +122,8 @@ def show_item(item: Item) -> dict[str, object]:
         "rev": item.rev,
         "workflow": item.workflow_key,
         "category": item.category,
-        "title": item.title,
-        "body": item.body,
+        "title": harmless(item.title),
+        "body": harmless(item.body),
         "url": item.url,
         "data": item.data,
         "created_at": item.created_at,
