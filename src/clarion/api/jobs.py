@@ -8,12 +8,13 @@ from uuid import UUID
 
 from clarion import ids
 from clarion.api import faults
+from clarion.api.given_ids import parse_each
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.queues import JobReply, JobsQuestion, JobsReply
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
 from clarion.domain.workflow import Priority
-from clarion.errors import BadId, Fault, NotFound
+from clarion.errors import Fault, NotFound
 from clarion.flows import job_record
 from clarion.ids import Prefix
 from clarion.queue.lookup import Cursor, JobState, JobView
@@ -47,15 +48,7 @@ async def get(services: Services, call: Call[None]) -> Answer:
 
 def parse_ids(given: list[str]) -> list[UUID]:
     """Ids as a body's `ids` gives them; raises `Invalid` that names every one that is none."""
-    parsed, wrong = [], []
-    for index, text in enumerate(given):
-        try:
-            parsed.append(_parse(text))
-        except BadId as error:
-            wrong.append(Fault(f"/ids/{index}", error.message, error.code))
-    if wrong:
-        raise faults.invalid(wrong)
-    return parsed
+    return parse_each(given, _parse)
 
 
 def _parse(text: str) -> UUID:

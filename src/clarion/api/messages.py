@@ -8,12 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from clarion import ids
+from clarion.api.given_ids import asked_trigger
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.messages import MessageReply, MessagesQuestion, MessagesReply
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
 from clarion.domain.status import Status
-from clarion.errors import BadId, NotFound
+from clarion.errors import NotFound
 from clarion.flows import retry
 from clarion.ids import Prefix
 from clarion.queue import lookup
@@ -51,7 +52,7 @@ async def list_all(services: Services, call: Call[MessagesQuestion]) -> Answer:
             call.tenant_id,
             before=UUID(after) if after else None,
             limit=asked.limit + 1,
-            trigger_id=_trigger_id(asked.trigger),
+            trigger_id=asked_trigger(asked.trigger),
             recipient_id=asked.recipient,
             workflow_key=asked.workflow,
             channel=asked.channel,
@@ -141,15 +142,6 @@ def _entry(at: object, kind: str, **fields: object) -> dict[str, object]:
 
 def _id(call: Call[Any]) -> UUID:
     return ids.parse(Prefix.MESSAGE, call.path["id"])
-
-
-def _trigger_id(text: str | None) -> UUID | None:
-    if text is None:
-        return None
-    try:
-        return ids.parse(Prefix.TRIGGER, text)
-    except BadId as error:
-        raise BadId(f"?trigger: {error.message}") from None
 
 
 OPERATIONS: tuple[Operation[Any], ...] = (

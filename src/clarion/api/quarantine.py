@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from clarion import ids
-from clarion.api import faults
+from clarion.api.given_ids import parse_each
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.sources import (
     MAX_REDRIVEN,
@@ -20,7 +20,7 @@ from clarion.api.schema.sources import (
 )
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
-from clarion.errors import BadId, Fault, NotFound
+from clarion.errors import NotFound
 from clarion.flows.act import Act
 from clarion.flows.redrive import Redrive
 from clarion.ids import Prefix
@@ -72,7 +72,7 @@ async def redrive(services: Services, call: Call[None]) -> Answer:
 
 async def redrive_many(services: Services, call: Call[RedriveQuarantined]) -> Answer:
     """Give several another chance, or those that wait longest."""
-    chosen = None if call.input.ids is None else _parse_all(call.input.ids)
+    chosen = None if call.input.ids is None else parse_each(call.input.ids, _parse)
     async with services.connection() as connection:
         if chosen is None:
             chosen = await quarantine.waiting(connection, call.tenant_id, MAX_REDRIVEN)
@@ -96,18 +96,6 @@ def _triggers(found: Any) -> list[str]:
 
 def _parse(text: str) -> UUID:
     return ids.parse(Prefix.QUARANTINE, text)
-
-
-def _parse_all(given: list[str]) -> list[UUID]:
-    parsed, wrong = [], []
-    for index, text in enumerate(given):
-        try:
-            parsed.append(_parse(text))
-        except BadId as error:
-            wrong.append(Fault(f"/ids/{index}", error.message, error.code))
-    if wrong:
-        raise faults.invalid(wrong)
-    return parsed
 
 
 OPERATIONS: tuple[Operation[Any], ...] = (

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from clarion import ids
+from clarion.api.given_ids import asked_trigger
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.runs import RunReply, RunsQuestion, RunsReply
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
-from clarion.errors import BadId, NotFound
+from clarion.errors import NotFound
 from clarion.flows import hurry
 from clarion.ids import Prefix
 from clarion.store import runs
@@ -28,7 +29,7 @@ async def list_all(services: Services, call: Call[RunsQuestion]) -> Answer:
             call.tenant_id,
             before=(UUID(after[:32]), UUID(after[32:])) if after else None,
             limit=asked.limit + 1,
-            trigger_id=_trigger_id(asked.trigger),
+            trigger_id=asked_trigger(asked.trigger),
             workflow_key=asked.workflow,
             recipient_id=asked.recipient,
         )
@@ -76,15 +77,6 @@ async def _show(services: Services, connection: Connection, row: Mapping[str, An
 
 def _id(call: Call[Any]) -> UUID:
     return ids.parse(Prefix.RUN, call.path["id"])
-
-
-def _trigger_id(text: str | None) -> UUID | None:
-    if text is None:
-        return None
-    try:
-        return ids.parse(Prefix.TRIGGER, text)
-    except BadId as error:
-        raise BadId(f"?trigger: {error.message}") from None
 
 
 OPERATIONS: tuple[Operation[Any], ...] = (
