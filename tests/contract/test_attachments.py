@@ -19,12 +19,14 @@ from clarion import ids
 from clarion.channels.base import Email, Provider, Wanted
 from clarion.channels.email.enclosed import Enclosed
 from clarion.channels.email.enclosing import Enclosing, enclose
-from clarion.domain.attachment import Reference, Rules
+from clarion.domain.attachment import Reference, Rules, digest_of
+from clarion.domain.binding import Binding
 from clarion.domain.outcome import Outcome, Reject, Sent
+from clarion.domain.own_event import OwnEvent
 from clarion.flows.enclosures import Content, Enclosures
 from clarion.http.download import Downloads
 from clarion.http.url_guard import UrlGuard
-from clarion.store import attachments
+from clarion.store import attachments, bindings
 
 DAY = timedelta(days=1)
 PATH = "/v1/workflows/welcome/trigger"
@@ -143,6 +145,53 @@ async def test_a_file_stays_until_its_triggers_have_ended(api: Api) -> None:
         assert await attachments.prune(connection, DAY, 1_000) >= 1
         assert await attachments.get(connection, tenant, digest) is None
     assert trigger
+
+
+async def test_a_file_stays_while_a_timer_a_schedule_or_a_binding_names_it(api: Api) -> None:
+    """A timer while it may fire, a nested one's too; what nobody names any more goes."""
+    names = ("timer", "nested", "anew", "cancelled", "fired", "schedule", "binding", "nobody")
+    files = {name: str((await upload(api, name.encode())).json["id"]) for name in names}
+    digests = {digest_of(id): name for name, id in files.items()}
+
+    def tell(name: str) -> dict[str, Any]:
+        return {"trigger": {"workflow": "none", "recipients": ["ann"], "attachments": [{"id": files[name]}]}}
+
+    async def put(key: str, *actions: dict[str, Any], at: str = "2027-06-01T12:00:00Z") -> None:
+        reply = await api.call("PUT", f"/v1/timers/{key}", {"at": at, "actions": list(actions)})
+        assert reply.status in (200, 201), reply.body
+
+    async def left() -> set[str]:
+        async with api.pool.acquire() as connection:
+            counted = await attachments.count(connection, DAY)
+            assert await attachments.prune(connection, DAY, 1_000) == counted
+        found = await api.pool.fetch("SELECT digest FROM attachment WHERE digest = ANY ($1::bytea[])", list(digests))
+        return {digests[row["digest"]] for row in found}
+
+    await put("plain", tell("timer"))
+    later = {"key": "later", "at": "2027-06-02T12:00:00Z", "actions": [tell("nested")]}
+    await put("outer", {"timer.set": later}, {"timer.set": {**later, "key": "same"}})
+    await put("again", tell("anew"))
+    await put("again", tell("timer"))  # it names another one now
+    await put("back", tell("cancelled"))
+    await api.call("POST", "/v1/timers/back/cancel")
+    await put("now", {"timer.cancel": {"key": "x"}}, tell("fired"), at="2020-01-01T00:00:00Z")
+    await api.pool.execute("UPDATE timer SET status = 'fired', fired_at = now() WHERE key = 'now'")
+    to: dict[str, Any] = {"workflow": "welcome", "recipients": [{"topic": "'guests'"}]}
+    do = [{"trigger": {**to, "attachments": [{"id": files["schedule"]}]}}]
+    made = await api.call("PUT", "/v1/schedules/report", {"cron": "@daily", "do": do})
+    assert made.status in (200, 201), made.body
+    do = [{"trigger": {**to, "attachments": [{"id": files["binding"]}]}}]
+    binding = Binding(key="b", on=OwnEvent(type="timer.fired"), do=do)
+    async with api.pool.acquire() as connection, connection.transaction():
+        wanted = {"b": (binding.content_hash, binding.to_json())}
+        await bindings.publish(connection, api.tenants["one"], wanted)
+    await api.pool.execute("UPDATE attachment SET used_at = now() - interval '2 days'")
+    held = {"timer", "nested", "cancelled", "schedule", "binding"}
+    assert await left() == held
+    for path in ("timers/plain", "timers/outer", "timers/again", "timers/back", "schedules/report"):
+        assert (await api.call("DELETE", f"/v1/{path}")).status == 204
+    assert await left() == {"binding"}
+    assert await api.pool.fetchval("SELECT count(*) FROM attachment_timer") == 0
 
 
 async def test_files_of_another_tenant_are_not_read_whatever_a_trigger_says(api: Api) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from uuid import UUID
 
 from clarion import ids
+from clarion.domain.action import Action, SetTimer, Trigger
 from clarion.domain.attachment import Reference, Rules, clean_name, digest_of
 from clarion.errors import Fault, Invalid
 from clarion.http.url_guard import Destination, UrlGuard, parse_url
@@ -43,6 +45,22 @@ async def attach(connection: Connection, tenant_id: UUID, request: Request, rule
 def names(tenant_id: UUID, files: Sequence[Reference]) -> set[Name]:
     """Those of *files* that were uploaded, as the store calls them."""
     return {(tenant_id, digest_of(one.id)) for one in files if one.id is not None}
+
+
+def uploaded(tenant_id: UUID, actions: Iterable[Action]) -> Iterator[Name]:
+    """The files that *actions* name by id, also those of the timers that they set, as the store calls them.
+
+    An id that is none is told of when they are done.
+    """
+    for action in actions:
+        if isinstance(action, SetTimer):
+            yield from uploaded(tenant_id, action.actions)
+        elif isinstance(action, Trigger):
+            for one in action.attachments:
+                id = one.get("id") if isinstance(one, Mapping) else None
+                with suppress(Invalid):
+                    if isinstance(id, str):
+                        yield tenant_id, digest_of(id)
 
 
 def uses(tenant_id: UUID, files: Sequence[Reference], trigger_id: UUID) -> Collection[tuple[Name, UUID]]:

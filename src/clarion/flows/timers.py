@@ -15,9 +15,10 @@ from uuid import UUID
 from clarion import clock, ids
 from clarion.domain import action
 from clarion.domain.timer import Cancelled, TimerStatus
+from clarion.flows.attaching import uploaded
 from clarion.queue import add, withdraw
 from clarion.queue.job import NewJob
-from clarion.store import timers
+from clarion.store import attachments, timers
 from clarion.store.database import Connection
 
 #: The queue of timers, and the kind of their jobs.
@@ -60,6 +61,8 @@ async def set_timers(connection: Connection, wanted: Sequence[NewTimer]) -> list
     stored = await timers.set_many(connection, rows)
     await plan(connection, stored)
     id_of = {(row["tenant_id"], row["key"]): row["id"] for row in stored}
+    files = {(name, id_of[new]) for new, one in by_name.items() for name in uploaded(one.tenant_id, one.actions)}
+    await attachments.hold(connection, files)
     return [id_of[new.tenant_id, new.key] for new in wanted]
 
 

@@ -44,6 +44,14 @@ async def keep(connection: Connection, uses: Collection[tuple[Name, UUID]]) -> N
         await connection.execute(_SQL["keep"], *columns)
 
 
+async def hold(connection: Connection, named: Collection[tuple[Name, UUID]]) -> None:
+    """Note which timers, by their ids, name which files: they stay while these may fire. It waits for nobody."""
+    if named:
+        tenants, digests, timers = zip(*((*name, timer_id) for name, timer_id in sorted(named)), strict=True)
+        await connection.fetch(_SQL["watch"], tenants, digests)
+        await connection.execute(_SQL["hold"], tenants, digests, timers)
+
+
 async def contents(connection: Connection, tenant_id: UUID, digests: Iterable[bytes]) -> dict[bytes, bytes]:
     """The octets of these files, as far as there are any."""
     rows = await connection.fetch(_SQL["contents"], tenant_id, sorted(set(digests)))
@@ -51,7 +59,7 @@ async def contents(connection: Connection, tenant_id: UUID, digests: Iterable[by
 
 
 async def prune(connection: Connection, older_than: timedelta, limit: int) -> int:
-    """Delete at most *limit* that were last used longer ago, and that no trigger needs; how many went."""
+    """Delete at most *limit* that were last used longer ago, and that nobody needs; how many went."""
     gone: int = await connection.fetchval(_SQL["prune"], older_than, limit)
     return gone
 

@@ -21,6 +21,15 @@ RETURNING a.tenant_id, a.digest, a.name, a.type, a.size
 -- From here on they stay until the triggers have ended.
 INSERT INTO attachment_use (tenant_id, digest, trigger_id) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[])
 
+-- name: watch
+-- Until the transaction ends retention leaves these be. Nobody is waited for: who has one locked uses it or removes it.
+SELECT FROM attachment a JOIN unnest($1::uuid[], $2::bytea[]) AS g (tenant_id, digest) USING (tenant_id, digest)
+FOR KEY SHARE OF a SKIP LOCKED
+
+-- name: hold
+INSERT INTO attachment_timer (tenant_id, digest, timer_id) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[])
+ON CONFLICT DO NOTHING
+
 -- name: contents
 SELECT digest, content FROM attachment WHERE tenant_id = $1 AND digest = ANY ($2::bytea[])
 
@@ -28,18 +37,14 @@ SELECT digest, content FROM attachment WHERE tenant_id = $1 AND digest = ANY ($2
 WITH gone AS (
     DELETE FROM attachment WHERE (tenant_id, digest) IN (
         SELECT a.tenant_id, a.digest FROM attachment a
-        WHERE a.used_at < now() - $1::interval AND NOT EXISTS (
-            SELECT FROM attachment_use u JOIN trigger t ON t.id = u.trigger_id
-            WHERE u.tenant_id = a.tenant_id AND u.digest = a.digest AND t.status IN ('accepted', 'expanding', 'running')
-        )
+        WHERE a.used_at < now() - $1::interval AND NOT attachment_is_held_1(a.tenant_id, a.digest)
         ORDER BY a.used_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED
-    ) RETURNING 1
+    ) RETURNING tenant_id, digest
+), named AS (
+    DELETE FROM attachment_timer h USING gone g WHERE h.tenant_id = g.tenant_id AND h.digest = g.digest
 )
 SELECT count(*) FROM gone
 
 -- name: count
 SELECT count(*) FROM attachment a
-WHERE a.used_at < now() - $1::interval AND NOT EXISTS (
-    SELECT FROM attachment_use u JOIN trigger t ON t.id = u.trigger_id
-    WHERE u.tenant_id = a.tenant_id AND u.digest = a.digest AND t.status IN ('accepted', 'expanding', 'running')
-)
+WHERE a.used_at < now() - $1::interval AND NOT attachment_is_held_1(a.tenant_id, a.digest)
