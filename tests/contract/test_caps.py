@@ -121,6 +121,29 @@ async def test_what_was_not_sent_in_the_end_does_not_count(database: str) -> Non
         }
 
 
+async def test_what_is_in_the_sandbox_is_capped_and_takes_nobodys_place(database: str) -> None:
+    """Neither before a real one, nor in the same transaction; beyond the cap it is skipped as a real one is."""
+    async with open_steps(database) as steps:
+        await publish(steps, caps=(Cap(messages=1, per=DAY),))
+        tried = [await steps.trigger(["ana"], sandbox=True) for _ in range(2)]
+        tried.append(await steps.accept(["ana", "bea"], sandbox=True))
+        real = await steps.accept(["ana", "bea"])
+        await steps.expanding.run_once()
+        tried.append(await steps.trigger(["ana"], sandbox=True))
+        again = await steps.trigger(["bea"])
+        over = "frequency cap: 1 in 1d"
+        found = [[(who, status) for who, _, status, _ in await steps.messages(one)] for one in (*tried, real, again)]
+        assert found == [
+            [("ana", "queued")],
+            [("ana", "queued")],
+            [("ana", "skipped"), ("bea", "skipped")],
+            [("ana", "skipped")],
+            [("ana", "queued"), ("bea", "queued")],
+            [("bea", "skipped")],
+        ]
+        assert (await counted(steps))["skipped", over] == 4
+
+
 async def test_a_message_that_one_cap_refuses_costs_nothing_of_another(database: str) -> None:
     async with open_steps(database) as steps:
         await publish(steps, made=(MAIL, FEED), caps=(THREE, Cap(messages=1, per=DAY, channel=Channel.EMAIL)))

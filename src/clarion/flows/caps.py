@@ -50,6 +50,8 @@ class Use(NamedTuple):
     tenant_id: UUID
     recipient_id: str
     message_id: UUID
+    #: It is decided as any other, and counts for nobody.
+    sandbox: bool = False
 
 
 async def over(connection: Connection, uses: Iterable[Use], now: datetime) -> dict[UUID, str]:
@@ -60,7 +62,7 @@ async def over(connection: Connection, uses: Iterable[Use], now: datetime) -> di
     place under the others to the other channels.
     """
     by_scope: dict[tuple[str, Cap], list[Use]] = defaultdict(list)
-    for use in uses:
+    for use in sorted(uses, key=lambda use: use.sandbox):  # so that it takes no place in the same statement either
         by_scope[use.scope, use.cap].append(use)
     refused: dict[UUID, str] = {}
     for scope, cap in sorted(by_scope, key=_order):

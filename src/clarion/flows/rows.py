@@ -88,7 +88,8 @@ class Rows:
                     self.following[id] = first
                 elif caps:
                     fits = [(scope, cap) for scope, cap in caps if cap.channel in (None, one_channel)]
-                    self.capped += [Use(scope, cap, tenant_id, recipient_id, id) for scope, cap in fits]
+                    sandbox = trigger.get("sandbox", False)
+                    self.capped += [Use(scope, cap, tenant_id, recipient_id, id, sandbox) for scope, cap in fits]
                 status, ended_at = Status.QUEUED.value, None
                 counts[key] = (queued + 1, skipped)
                 self.queues.add(channel)

@@ -9,7 +9,8 @@ SET until = excluded.until, message_ids = (
     SELECT kept.ids || excluded.message_ids[1:$3 - cardinality(kept.ids)] FROM (
         SELECT coalesce(array_agg(used.id ORDER BY used.id), '{}') AS ids FROM unnest(c.message_ids) AS used (id)
         WHERE used.id > $4::uuid AND NOT EXISTS (
-            SELECT FROM message m WHERE m.id = used.id AND m.status IN ('failed', 'cancelled', 'expired', 'skipped')
+            SELECT FROM message m JOIN trigger t ON t.id = m.trigger_id
+            WHERE m.id = used.id AND (m.status IN ('failed', 'cancelled', 'expired', 'skipped') OR t.sandbox)
         )
     ) AS kept
 )
