@@ -118,9 +118,14 @@ class Lines:
         return (line.heard < _SURE or line.per_second >= _QUICK) and all(now - at < 1 for at in line.out.values())
 
     def pace(self, place: Hashable) -> float | None:
-        """How many a second *place* gets done; None where that is not known."""
+        """How many a second *place* gets done; None where that is not known, or is so much that it needs no bounds.
+
+        A quick one may be full for a moment: until it was known how quick it is.
+        """
         line = self._lines.get(place)
-        return None if line is None or line.usual_s is None or line.heard < _SURE else line.per_second
+        if line is None or line.usual_s is None or line.heard < _SURE or line.per_second >= _QUICK:
+            return None
+        return line.per_second
 
     def tell(self, place: Hashable) -> bool:
         """Whether it is news that *place* hangs: once, until it has answered."""
