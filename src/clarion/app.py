@@ -33,6 +33,7 @@ from clarion.project.attachments import taken_in
 from clarion.queue.notify import Notifier
 from clarion.store.database import Pool
 from clarion.trial import opening
+from clarion.wires import DATABASE, refuse
 
 if TYPE_CHECKING:
     from clarion.api.server import ApiServer
@@ -41,8 +42,12 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[str]:
-    """The address of the database: the one configured, or the embedded one, started or joined for as long as needed."""
+    """The address of the database: the one configured, or the embedded one, started or joined for as long as needed.
+
+    Raises `ConfigError` where the one configured would be spoken to in the clear, and nothing allows that.
+    """
     if settings.database_url is not None:
+        refuse(settings, only=DATABASE)
         yield settings.database_url.get_secret_value()
         return
     from clarion.dev.postgres import EmbeddedPostgres

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.chats import discord_account, telegram_account
 
 from clarion.channels.kinds import kinds
@@ -72,6 +74,19 @@ def test_what_one_provider_does_not_take_is_told_of_those_that_are_meant() -> No
     assert _warnings(ways, Channel.CHAT, long) == [told], "who has no chat yet may have one at any account"
     both = _warnings(ways, Channel.CHAT, ChatContent(text="x" * 4_097), telegram, discord)
     assert [one.partition(" ")[0] for one in both] == ["telegram", "discord"]
+
+
+def test_a_kind_that_cannot_say_takes_nothing_from_the_preview() -> None:
+    def raises(content: ChatContent) -> str | None:
+        raise KeyError(content.text)
+
+    broken = {**kinds(), "discord": replace(kinds()["discord"], too_large=raises)}
+    ways = Ways(kinds=broken, accounts=[BOT, CLUB], carriers={"chat": [BOT.label, CLUB.label]})
+    places, long = (Place("c1", "discord"), Place("c2", "telegram")), ChatContent(text="x" * 4_097)
+    with capture_logs() as logs:
+        (told,) = _warnings(ways, Channel.CHAT, long, *places)
+    assert told.startswith("telegram does not take it: ")
+    assert logs == [{"event": "preview.kind_failed", "kind": "discord", "error": "KeyError", "log_level": "warning"}]
 
 
 def test_browsers_are_given_less_than_others() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from clarion.cli.options import Child, DataDir, Host, Late, Port, Project
+from clarion.cli.options import Child, DataDir, Host, Insecure, Late, Port, Project
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,6 +22,7 @@ def api(
     data_dir: DataDir = None,
     host: Host = None,
     port: Port = None,
+    insecure: Insecure = None,
     child: Child = False,
     late: Late = False,
 ) -> None:
@@ -38,10 +39,13 @@ def api(
     from clarion.cli.port import check_free
     from clarion.cli.process import open_many_files, run, spare_collector, tell_parent
     from clarion.config import load_settings
+    from clarion.wires import refuse
 
     settings = load_settings(
-        {"project": project, "data_dir": data_dir, "host": host, "port": port}, environment(*_NEEDS) if late else None
+        {"project": project, "data_dir": data_dir, "host": host, "port": port, "insecure": insecure},
+        environment(*_NEEDS) if late else None,
     )
+    refuse(settings)
 
     async def body(stopping: asyncio.Event) -> None:
         async with open_database(settings) as url:

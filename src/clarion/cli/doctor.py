@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.cli.options import DataDir, Json, Project
+from clarion.cli.options import DataDir, Insecure, Json, Project
 
 if TYPE_CHECKING:
     from clarion.cli.checkup.finding import Finding
@@ -26,6 +26,7 @@ _Nameserver = Annotated[
 def doctor(
     project: Project = None,
     data_dir: DataDir = None,
+    insecure: Insecure = None,
     settings: _ShowSettings = False,
     nameserver: _Nameserver = None,
     json: Json = False,
@@ -41,7 +42,7 @@ def doctor(
     from clarion.config import load_settings, wants_colour
     from clarion.logs import configure
 
-    loaded = load_settings({"project": project, "data_dir": data_dir})
+    loaded = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
     configure(format=loaded.log_format, level="error", process="doctor", colour=wants_colour())
     findings = asyncio.run(_examine(loaded, nameserver, as_json=json))
     if not json:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clarion.cli.options import DataDir, Json, Project
+from clarion.cli.options import DataDir, Insecure, Json, Project
 
 
-def migrate(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+def migrate(project: Project = None, data_dir: DataDir = None, insecure: Insecure = None, json: Json = False) -> None:
     """Bring the database to the schema of this version.
 
     Does nothing when it is there, and is safe when many do it at once. With CLARION_API_KEY set, makes sure that there
@@ -21,8 +21,10 @@ def migrate(project: Project = None, data_dir: DataDir = None, json: Json = Fals
     from clarion.logs import configure
     from clarion.store.migrate import HEAD
     from clarion.store.migrate import migrate as run
+    from clarion.wires import refuse
 
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    settings = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
+    refuse(settings)
 
     async def body() -> str | None:
         async with open_database(settings) as url:

@@ -29,6 +29,10 @@ Sources = Annotated[
 Bounces = Annotated[
     bool | None, typer.Option("--bounces", help="Also read mails that came back, as `[bounces]` of the settings says.")
 ]
+Insecure = Annotated[
+    bool | None,
+    typer.Option("--insecure", help="Speak to other machines in the clear where an address does not ask for more."),
+]
 #: Given by the process that started this one: end when standard input ends.
 Child = Annotated[bool, typer.Option("--child", hidden=True)]
 #: The same: wait for more settings, a line of JSON on standard input.

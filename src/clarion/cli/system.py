@@ -98,6 +98,8 @@ class System:
         others = (child.warm() for child in (*self._workers, api))
         key, caught, *_ = await together(self._prepare_database(), _start_catcher(catcher), *others)
         told = {"CLARION_DATABASE_URL": self.database_url, "CLARION_WORKER_PROCESSES": "1"}
+        if settings.insecure:
+            told["CLARION_INSECURE"] = "true"
         if caught is not None:
             told |= caught_settings(settings, caught)
         if not settings.webhook.allow_networks and settings.host in _HERE:  # who has a key is at this machine

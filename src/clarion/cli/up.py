@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clarion.cli.options import DataDir, Host, Port, Processes, Project
+from clarion.cli.options import DataDir, Host, Insecure, Port, Processes, Project
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,6 +18,7 @@ def up(
     host: Host = None,
     port: Port = None,
     processes: Processes = None,
+    insecure: Insecure = None,
 ) -> None:
     """Run everything: API, workers, and what is not configured.
 
@@ -29,11 +30,12 @@ def up(
     from clarion.cli.process import run
     from clarion.cli.system import System
     from clarion.config import load_settings
+    from clarion.wires import refuse
     from clarion.worker.waiting import unless
 
-    settings = load_settings(
-        {"project": project, "data_dir": data_dir, "host": host, "port": port, "worker.processes": processes}
-    )
+    given = {"project": project, "data_dir": data_dir, "host": host, "port": port, "insecure": insecure}
+    settings = load_settings(given | {"worker.processes": processes})
+    refuse(settings)
 
     async def body(stopping: asyncio.Event) -> None:
         async with System(settings) as system:

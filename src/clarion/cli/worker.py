@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clarion.cli.options import Bounces, Child, DataDir, Late, Processes, Project, Queues, Sources
+from clarion.cli.options import Bounces, Child, DataDir, Insecure, Late, Processes, Project, Queues, Sources
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,6 +29,7 @@ def worker(
     queues: Queues = None,
     sources: Sources = None,
     bounces: Bounces = None,
+    insecure: Insecure = None,
     child: Child = False,
     late: Late = False,
 ) -> None:
@@ -41,15 +42,18 @@ def worker(
     from clarion.cli.late import environment
     from clarion.cli.process import run, spare_collector, tell_parent
     from clarion.config import load_settings
+    from clarion.wires import refuse
     from clarion.worker.waiting import unless
 
     settings = load_settings(
         {
             **{"project": project, "data_dir": data_dir, "worker.processes": processes},
             **{"worker.queues": queues, "worker.sources": sources, "worker.bounces": bounces},
+            "insecure": insecure,
         },
         environment(*_NEEDS) if late else None,
     )
+    refuse(settings)
 
     async def work(stopping: asyncio.Event) -> None:
         async with open_database(settings) as url:
@@ -73,6 +77,7 @@ def worker(
             if settings.worker.queues:
                 command += ["--queues", ",".join(settings.worker.queues)]
             command += ["--sources"] if settings.worker.sources else []
+            command += ["--insecure"] if settings.insecure else []
             numbers = range(1, settings.worker.processes + 1)
             # One reads what came back: only one can listen on a port.
             first = ["--bounces"] if settings.worker.bounces else []

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
+import structlog
+
 from clarion import ids
 from clarion.channels.account import Account, Kind
 from clarion.domain.content import Content
@@ -24,6 +26,8 @@ from clarion.flows.readdress import BOUNCED, next_addresses
 from clarion.flows.unreached import reaching, why_no_account
 from clarion.store import suppressions
 from clarion.store.database import Connection
+
+log = structlog.get_logger()
 
 
 class Place(NamedTuple):
@@ -57,7 +61,7 @@ class Ways:
         """What speaks against *content* arriving in *places*, or, where the channel has none, at its address."""
         takes = {one.label: one.kind.name for one in self.accounts if one.label in self.carriers.get(channel, ())}
         for name in dict.fromkeys([one.whose for one in places] or takes.values()):
-            why = self.kinds[name].too_large(content) if name in self.kinds else None
+            why = self._too_large(name, content)
             if why is not None:
                 yield f"{name} does not take it: {why}"
         if channel not in self.carriers:
@@ -67,6 +71,17 @@ class Ways:
         lacking = [one for one in places if not reaching(takes, one.whose, one.account)]
         for whose, account in dict.fromkeys((one.whose, one.account) for one in lacking):
             yield f"{why_no_account(channel, whose, account)}; until then it waits"
+
+    def _too_large(self, kind: str, content: Content) -> str | None:
+        """Why no account of *kind* takes *content*; None also where that cannot be said: a kind may be anybody's."""
+        if kind not in self.kinds:
+            return None
+        try:
+            return self.kinds[kind].too_large(content)
+        except Exception as error:
+            # By its name alone: what it says may repeat what is for one person.
+            log.warning("preview.kind_failed", kind=kind, error=type(error).__name__)
+            return None
 
 
 async def stops(

@@ -148,6 +148,11 @@ class Settings(Group):
     unsafe_allow_fsync_off: bool = a(
         False, "start on a database with `fsync` off, where a crash loses what was promised: for tests only"
     )
+    insecure: bool = a(
+        False,
+        "start although the database, a broker or a mail server on another machine is spoken to in the clear: where "
+        "the network between is trusted",
+    )
     public_url: PublicUrl | None = a(
         None,
         "the address under which the API is reached from outside, such as `https://notify.example`: there providers "

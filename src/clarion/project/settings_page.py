@@ -43,7 +43,7 @@ claim_size = 200
 lease = "60s"
 
 [brokers]
-orders = "amqp://clarion@orders.example"
+orders = "amqps://clarion@orders.example"
 ```
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +37,13 @@ async def migrate(url: str) -> None:
 
 
 async def _migrate(url: str) -> None:
+    from asyncpg import connect
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
-    engine = create_async_engine(_sqlalchemy_url(url), poolclass=NullPool)
+    # As all else connects: SQLAlchemy would hand `sslmode` and its like to the driver, which does not know them so.
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=partial(connect, url), poolclass=NullPool)
     try:
         for tried in range(_TRIES):
             try:
@@ -89,21 +92,20 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-def _sqlalchemy_url(url: str) -> str:
-    """The same address for SQLAlchemy: its driver named, libpq's query kept."""
-    scheme, _, rest = url.partition("://")
+def _check(url: str) -> None:
+    """Raises `Unavailable` for what is no address of PostgreSQL."""
+    scheme = url.partition("://")[0]
     if scheme not in ("postgres", "postgresql"):
         raise Unavailable(
             f"{scheme}:// is not a PostgreSQL address: expected postgresql://user:password@host:port/name"
         )
-    return f"postgresql+asyncpg://{rest}"
 
 
 async def _is_at_head(url: str) -> bool:
     """Whether there is nothing to do: asked first, because to load what migrates takes half a second."""
     import asyncpg
 
-    _sqlalchemy_url(url)  # one that could not be migrated is refused in any case
+    _check(url)  # one that could not be migrated is refused in any case
     connection = await asyncpg.connect(url)
     try:
         if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:

@@ -12,6 +12,7 @@ from clarion.cli.checkup.broker_hello import PATIENCE_S, hello
 from clarion.cli.checkup.finding import Finding, Level, fail, ok, warn
 from clarion.config import Settings
 from clarion.errors import ConfigError
+from clarion.wires import broker_in_the_clear, servers_of
 
 _PORTS = {"amqp": 5672, "amqps": 5671, "nats": 4222, "tls": 4222, "ws": 80, "wss": 443, "redis": 6379, "rediss": 6379}
 _MASK = "••••"
@@ -24,8 +25,12 @@ async def check_brokers(settings: Settings) -> AsyncIterator[Finding]:
     needed, fails.
     """
     for name, address in configured(settings).items():
-        servers = address.split(",") if address.count("://") > 1 else [address]
-        answers = [await _asked(name, server) for server in servers]
+        answers = [
+            await _asked(name, server)
+            if settings.insecure or not broker_in_the_clear(server)
+            else _not_asked(name, server)
+            for server in servers_of(address)
+        ]
         worst = max((answer.level for answer in answers), key=list(Level).index)
         told = [answer for answer in answers if answer.level is worst]
         yield Finding(what=name, level=worst, says="; ".join(one.says for one in told), how=told[0].how)
@@ -36,6 +41,12 @@ def configured(settings: Settings) -> Mapping[str, str]:
     single = {"RabbitMQ": settings.amqp_url, "NATS": settings.nats_url, "Redis": settings.redis_url}
     named = {f"broker {name}": address for name, address in settings.brokers.items()}
     return {name: url.get_secret_value() for name, url in (single | named).items() if url is not None}
+
+
+def _not_asked(name: str, address: str) -> Finding:
+    """The password is not sent in the clear to find out whether it is right."""
+    says = f"{urlsplit(address).hostname} is not asked: that would be in the clear"
+    return fail(name, says, "encrypt it, or allow it, as is said of its address")
 
 
 async def _asked(name: str, address: str) -> Finding:

@@ -39,7 +39,11 @@ async def check_mail(settings: Settings) -> AsyncIterator[Finding]:
 async def check_server(smtp: SmtpSettings, setting: str) -> AsyncIterator[Finding]:
     """Findings on one server, up to the log-in; *setting* is where its address stands."""
     yield await _reached(smtp, setting)
-    yield _encryption(smtp, setting)
+    if smtp.tls in (Tls.IMPLICIT, Tls.REQUIRED):
+        yield ok("encryption", "from the start" if smtp.tls is Tls.IMPLICIT else "STARTTLS, required")
+    elif is_loopback(smtp.host):
+        yield ok("encryption", "none; the server is on this machine")
+    # Else `check_wires` tells.
 
 
 async def _reached(smtp: SmtpSettings, setting: str) -> Finding:
@@ -63,15 +67,6 @@ async def _reached(smtp: SmtpSettings, setting: str) -> Finding:
     if not offer.pipelining:
         return warn(what, f"{where} offers {offers}{login}: without PIPELINING it is slow", "turn it on at the server")
     return ok(what, f"{where} offers {offers}{login}")
-
-
-def _encryption(smtp: SmtpSettings, setting: str) -> Finding:
-    if smtp.tls in (Tls.IMPLICIT, Tls.REQUIRED):
-        return ok("encryption", "from the start" if smtp.tls is Tls.IMPLICIT else "STARTTLS, required")
-    if is_loopback(smtp.host):
-        return ok("encryption", "none; the server is on this machine")
-    says = "mails may cross the network unencrypted"
-    return warn("encryption", says, f"use smtps://…, or starttls=required in {setting}")
 
 
 def _sender(settings: Settings) -> Finding:
