@@ -126,6 +126,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     from clarion.flows.handover import Handover
     from clarion.flows.hearing import Hearing
     from clarion.flows.marks import KINDS, Marks
+    from clarion.flows.queues import meant
     from clarion.flows.rates import WEBHOOK, paces_of, set_rates
     from clarion.handlers import build_handlers
     from clarion.queue.workers import SIGN_EVERY
@@ -147,7 +148,7 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     balancing: list[Balance] = []
     given = (settings, pool, notifier.ring, name, bindings, hearing, handover)
     handlers = build_handlers(stack, *given, *known, balancing)
-    wanted = settings.worker.queues or tuple(handlers)
+    wanted = meant(settings.worker.queues) or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
         raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
     pace = Pace(

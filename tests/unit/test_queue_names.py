@@ -8,7 +8,7 @@ from pathlib import Path
 
 import clarion.flows
 from clarion.flows import rates
-from clarion.flows.queues import NAMES
+from clarion.flows.queues import NAMES, meant
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "run-in-production.md"
 
@@ -36,3 +36,9 @@ def test_every_queue_is_on_the_page() -> None:
         for name in line.split()[-1].split(",")
     }
     assert shared_out == set(NAMES), "together the workers of the example take all there are"
+
+
+def test_who_takes_the_feed_takes_what_fills_it() -> None:
+    assert meant(["email", "feed", "email"]) == ("email", "in_app", "feed")
+    assert meant(["in_app"]) == ("in_app",)
+    assert meant([]) == ()
