@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from dkim.canonicalization import Relaxed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ from tests.support.project import build
 
 from clarion.channels.base import Email
 from clarion.channels.email.dkim import SEALED, relaxed_body
-from clarion.channels.email.dkim_key import DkimKey, new_private_key
+from clarion.channels.email.dkim_key import DkimKey, new_private_key, read_private_key
 from clarion.channels.email.letters import Letters
 from clarion.channels.email.mime import Letter
 from clarion.config import Settings, effective, load_settings
@@ -176,6 +176,26 @@ def _pem() -> bytes:
     return new_private_key()[1]
 
 
+def _locked(form: PrivateFormat) -> bytes:
+    return read_private_key(_pem()).private_bytes(Encoding.PEM, form, BestAvailableEncryption("für Elise".encode()))
+
+
+def test_a_key_may_be_locked(tmp_path: Path) -> None:
+    (tmp_path / "phrase").write_text("für Elise\n")
+    for name, form in (("new", PrivateFormat.PKCS8), ("old", PrivateFormat.TraditionalOpenSSL)):
+        (tmp_path / name).write_bytes(_locked(form))
+    toml = '[email]\nfrom = "a@shop.example"\n'
+    tables = (
+        {"selector": "one", "key_file": f"{tmp_path}/new", "passphrase_file": f"{tmp_path}/phrase"},
+        {"selector": "one", "key_file": f"{tmp_path}/old", "passphrase": "für Elise"},
+    )
+    for number, table in enumerate(tables):
+        settings = _load(tmp_path / f"p{number}", toml, CLARION_EMAIL_DKIM=json.dumps({"shop.example": table}))
+        (key,) = settings.email.dkim["shop.example"]
+        assert key.record() == DkimKey(domain="shop.example", selector="one", key=read_private_key(_pem())).record()
+        assert "Elise" not in repr(settings)
+
+
 def _load(folder: Path, toml: str, **environ: str) -> Settings:
     return load_settings({"project": build(folder, {"clarion.toml": toml})}, environ)
 
@@ -205,6 +225,15 @@ def test_a_domain_may_stand_without_quotes_and_in_the_environment(tmp_path: Path
         ('selector = "one"\nkey_file = "{ed}"', "is Ed25519: name it as `ed25519_key_file`"),
         ('ed25519_selector = "one"\ned25519_key_file = "{key}"', "is RSA: name it as `key_file`"),
         ('selector = "one"\nkey_file = "{key}"\ned25519_selector = "one"\ned25519_key_file = "{ed}"', "same selector"),
+        ('selector = "one"\nkey_file = "{locked}"', "the key is locked: give its `passphrase`, or `passphrase_file`"),
+        ('selector = "one"\nkey_file = "{locked}"\npassphrase = "MIstaken"', "the passphrase does not open the key"),
+        ('selector = "one"\nkey_file = "{old}"\npassphrase = "MIstaken"', "the passphrase does not open the key"),
+        ('selector = "one"\nkey_file = "{locked}"\npassphrase = ""', "`passphrase` is no text, or empty"),
+        ('selector = "one"\nkey_file = "{locked}"\npassphrase_file = "no"', "`passphrase_file`: the file 'no' cannot"),
+        ('selector = "one"\nkey_file = "{locked}"\npassphrase = "x"\npassphrase_file = "x"', "only one of the two"),
+        ('selector = "one"\nkey_file = "{key}"\npassphrase = "x"', "the key is not locked: leave it out"),
+        ('selector = "one"\nkey_file = "{text}"\npassphrase = "x"', "no private key in PEM"),
+        ('ed25519_passphrase = "x"', "`ed25519_passphrase` is of no use without `ed25519_key_file`"),
         ('selector = "one"\nkey_fil = "{key}"', "unknown setting `key_fil`; did you mean `key_file`?"),
         ("", "expected a table with `selector` and `key_file`"),
     ],
@@ -212,6 +241,7 @@ def test_a_domain_may_stand_without_quotes_and_in_the_environment(tmp_path: Path
 def test_what_is_wrong_with_a_key_is_told(tmp_path: Path, lines: str, says: str) -> None:
     curve = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     pems = {"key": _pem(), "ed": new_private_key(ed25519_=True)[1], "text": b"hello", "curve": curve}
+    pems |= {"locked": _locked(PrivateFormat.PKCS8), "old": _locked(PrivateFormat.TraditionalOpenSSL)}
     for name, pem in pems.items():
         (tmp_path / name).write_bytes(pem)
     lines = lines.format(**{name: tmp_path / name for name in pems})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,8 @@ from clarion.domain.suggest import did_you_mean
 from clarion.errors import ConfigError, Invalid
 from clarion.project.mistake import Mistake
 
-_KEYS = ("selector", "key_file", "ed25519_selector", "ed25519_key_file")
+_PREFIXES = ("", "ed25519_")
+_KEYS = tuple(prefix + key for prefix in _PREFIXES for key in ("selector", "key_file", "passphrase", "passphrase_file"))
 _LARGEST_FILE = 64 * 1024
 _T = TypeVar("_T")
 
@@ -63,7 +64,7 @@ def _keys(name: str, table: object, faults: list[str]) -> tuple[DkimKey, ...]:
         return ()
     faults += [f"unknown setting `{key}`; {did_you_mean(str(key), _KEYS)}" for key in table if key not in _KEYS]
     domain = _tried(faults, "", lambda: _domain(name))
-    read = [_key(table, domain or "", prefix, faults) for prefix in ("", "ed25519_")]
+    read = [_key(table, domain or "", prefix, faults) for prefix in _PREFIXES]
     keys = tuple(key for key in read if key is not None)
     if not keys and not faults:
         faults.append("`key_file` is missing")
@@ -74,7 +75,9 @@ def _keys(name: str, table: object, faults: list[str]) -> tuple[DkimKey, ...]:
 
 def _key(table: Mapping[str, object], domain: str, prefix: str, faults: list[str]) -> DkimKey | None:
     selector, file = (table.get(prefix + name) for name in ("selector", "key_file"))
+    phrases = [name for name in (f"{prefix}passphrase", f"{prefix}passphrase_file") if name in table]
     if selector is None and file is None:
+        faults += [f"`{name}` is of no use without `{prefix}key_file`" for name in phrases]
         return None
     for name, given in (("selector", selector), ("key_file", file)):
         if not isinstance(given, str) or not given:
@@ -82,7 +85,12 @@ def _key(table: Mapping[str, object], domain: str, prefix: str, faults: list[str
     if not isinstance(selector, str) or not isinstance(file, str) or not selector or not file:
         return None
     checked = _tried(faults, f"`{prefix}selector`: ", lambda: check_selector(selector))
-    key = _tried(faults, f"`{prefix}key_file`: ", lambda: read_private_key(_content(file)))
+    try:
+        passphrase = _passphrase(table, phrases)
+    except Invalid as error:
+        faults.append(error.message)
+        return None
+    key = _tried(faults, f"`{prefix}key_file`: ", lambda: read_private_key(_content(file), passphrase))
     if checked is None or key is None:
         return None
     made = DkimKey(domain=domain, selector=checked, key=key)
@@ -90,6 +98,27 @@ def _key(table: Mapping[str, object], domain: str, prefix: str, faults: list[str
         kind, right = ("RSA", "key_file") if made.is_rsa else ("Ed25519", "ed25519_key_file")
         faults.append(f"the key in {file!r} is {kind}: name it as `{right}`")
     return made
+
+
+def _passphrase(table: Mapping[str, object], names: Sequence[str]) -> str | None:
+    """What unlocks a key: given, or in a file; None where neither of *names* is there. Raises `Invalid`."""
+    if not names:
+        return None
+    if len(names) > 1:
+        raise Invalid(f"`{names[0]}` and `{names[1]}`: set only one of the two")
+    given = table[names[0]]
+    if not isinstance(given, str) or not given:
+        raise Invalid(f"`{names[0]}` is no text, or empty")
+    if not names[0].endswith("_file"):
+        return given
+    try:
+        text = _content(given).decode().strip("\r\n")
+    except (Invalid, UnicodeDecodeError) as error:
+        why = error.message if isinstance(error, Invalid) else f"the file {given!r} is not UTF-8"
+        raise Invalid(f"`{names[0]}`: {why}") from None
+    if not text:
+        raise Invalid(f"`{names[0]}`: the file {given!r} is empty")
+    return text
 
 
 def _domain(name: str) -> str:

@@ -84,7 +84,8 @@ class Email(Group):
         {},
         "keys that mails are signed with: a table `[email.dkim.DOMAIN]` for each domain that they are from, with "
         "`selector` and `key_file`, and `ed25519_selector` and `ed25519_key_file` where they are to be signed by such "
-        "a key as well; in the environment the same as JSON",
+        "a key as well, and `passphrase` or `passphrase_file` (`ed25519_…`) where the file is locked; in the "
+        "environment the same as JSON",
     )
     domains: DomainLimits = a(
         {},

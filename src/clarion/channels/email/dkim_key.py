@@ -87,14 +87,23 @@ def check_selector(text: str) -> str:
     return text
 
 
-def read_private_key(pem: bytes) -> PrivateKey:
-    """The key in *pem*: PKCS #8 or PKCS #1, without a passphrase. Raises `Invalid`, which repeats nothing of it."""
+def read_private_key(pem: bytes, passphrase: str | None = None) -> PrivateKey:
+    """The key in *pem*: PKCS #8 or PKCS #1, unlocked by *passphrase* where there is one.
+
+    Raises `Invalid`, which repeats nothing of either.
+    """
     try:
-        key = serialization.load_pem_private_key(pem, password=None)
+        key = serialization.load_pem_private_key(pem, password=None if passphrase is None else passphrase.encode())
     except TypeError:
-        raise Invalid("the key is locked by a passphrase: keep it unlocked in a file that only Clarion reads") from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise Invalid("it holds no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----") from None
+        if passphrase is None:
+            raise Invalid("the key is locked: give its `passphrase`, or `passphrase_file`") from None
+        raise Invalid("there is a passphrase, and the key is not locked: leave it out") from None
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if passphrase is None or b"ENCRYPTED" not in pem:
+            raise Invalid("it holds no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----") from None
+        if isinstance(error, UnsupportedAlgorithm):
+            raise Invalid("the key is locked in a way that cannot be opened: lock it with AES, in PKCS #8") from None
+        raise Invalid("the passphrase does not open the key: it is another one, or the file is damaged") from None
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key
     if not isinstance(key, rsa.RSAPrivateKey):
