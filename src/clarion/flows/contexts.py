@@ -141,16 +141,16 @@ class Contexts:
         self._let_go(self._keep)
 
     async def get(self, connection: Connection, trigger_ids: Iterable[UUID]) -> dict[UUID, Context]:
-        """The contexts of these triggers, by id."""
+        """The contexts of these triggers, by id; those of triggers that do not exist are left out."""
         wanted = set(trigger_ids)
-        missing = [id for id in wanted if id not in self._contexts]
-        if missing:
-            rows = await triggers.load(connection, missing)
-            versions = await self._published.get(connection, {row["workflow_version_id"] for row in rows.values()})
-            for id, row in rows.items():
-                self._contexts[id] = Context(row, versions[row["workflow_version_id"]])
+        # In hand before anything is waited for: others may push them out meanwhile.
         found = {id: self._contexts[id] for id in wanted if id in self._contexts}
-        for id in found:
+        if missing := wanted - found.keys():
+            rows = await triggers.load(connection, list(missing))
+            versions = await self._published.get(connection, {row["workflow_version_id"] for row in rows.values()})
+            found |= {id: Context(row, versions[row["workflow_version_id"]]) for id, row in rows.items()}
+        for id, context in found.items():
+            self._contexts[id] = context
             self._contexts.move_to_end(id)
         self._let_go(max(self._keep, len(wanted)))
         return found

@@ -18,7 +18,7 @@ import structlog
 from clarion import clock
 from clarion.channels.base import Item, Provider
 from clarion.domain.outcome import Outcome, Retry, Uncertain
-from clarion.domain.status import RETRYABLE, Status
+from clarion.domain.status import OPEN, RETRYABLE, Status
 from clarion.domain.verdict import after_attempt, before_sending, suppressed
 from clarion.domain.workflow import Channel
 from clarion.errors import Invalid
@@ -134,11 +134,11 @@ class Deliver(Generic[Item]):
             if id in waiting:
                 continue
             row = rows.get(id)
-            context = contexts.get(row["trigger_id"]) if row else None
-            if row is None or context is None:
+            if row is None or (row["trigger_id"] not in contexts and Status(row["status"]) not in OPEN):
                 batch.idle.append(job)
                 continue
-            batch.contexts[id] = context
+            # (Where one is open its trigger is there. Were it not, the job must stay: nobody would take it up again.)
+            context = batch.contexts[id] = contexts[row["trigger_id"]]
             if id in interrupted:
                 outcome = proofs.get(id, _NEVER_INTENDED)
                 batch.endings.append(self._ending(job, batch, row["attempts"], outcome))

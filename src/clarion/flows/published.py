@@ -68,14 +68,14 @@ class Published:
     async def get(self, connection: Connection, version_ids: Iterable[UUID]) -> dict[UUID, Version]:
         """The versions asked for, by id."""
         wanted = set(version_ids)
-        missing = [id for id in wanted if id not in self._versions]
-        if missing:
-            for row in await workflows.versions(connection, missing):
-                self._versions[row["id"]] = self._ready(row)
-        found = {}
-        for id in wanted:
+        # In hand before anything is waited for: others may push them out meanwhile.
+        found = {id: self._versions[id] for id in wanted if id in self._versions}
+        if missing := wanted - found.keys():
+            rows = await workflows.versions(connection, list(missing))
+            found |= {row["id"]: self._versions.get(row["id"]) or self._ready(row) for row in rows}
+        for id, version in found.items():
+            self._versions[id] = version
             self._versions.move_to_end(id)
-            found[id] = self._versions[id]
         while len(self._versions) > max(self._keep, len(wanted)):
             self._versions.popitem(last=False)
         return found
