@@ -244,7 +244,7 @@ async def test_what_was_written_down_too_late_is_resolved_too(scene: Scene) -> N
         attempt="accepted",
     )
     async with scene.api.pool.acquire() as connection:
-        await messages.evidence(connection, [late])
+        await messages.evidence(connection, [late], {job.id: job.fence})
     await scene.tell({**report(job.id), "id": "another"})
     assert await scene.status(job.id) == "unknown"
     await scene.tell(report(job.id, "sent"))

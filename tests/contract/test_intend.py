@@ -14,6 +14,9 @@ from tests.support.queue import QUEUE, all_leases_over, waiting_for_lock
 from tests.support.queue import Rig as QueueRig
 
 from clarion import ids
+from clarion.domain.status import Status
+from clarion.domain.verdict import Verdict
+from clarion.flows.endings import Ending, record
 from clarion.queue import add, rescue
 from clarion.queue.job import Job
 from clarion.store import messages
@@ -167,3 +170,36 @@ async def _read(connection: Connection) -> int:
         " WHERE relname ~ '^(job|message_[0-9]|attempt|trigger_c)'"
     )
     return int(await connection.fetchval(sql))
+
+
+async def test_whoever_has_lost_a_job_says_nothing_of_the_attempt_of_another(rig: Rig) -> None:
+    """Held up before it looked, it finds what another is about to send, and takes it for an attempt of one who died."""
+    (stale,) = await rig.claimed(1, lease=timedelta(minutes=1))
+    await rig.run_out(stale)
+    async with rig.pool.acquire() as connection:
+        await rescue.rescue(connection)
+        (job,) = await rig.claim(1, lease=timedelta(minutes=1))
+        await rig.intend(connection, [job])
+        told = Verdict(
+            status=Status.QUEUED,
+            after=timedelta(seconds=1),
+            attempt="uncertain",
+            possible_duplicate=True,
+            reason="dead",
+        )
+        for one, outcome in ((stale, "intent"), (job, "uncertain")):
+            async with connection.transaction():
+                await record(connection, [Ending(one, Status.SENDING, 1, told)], slot=1)
+            assert await connection.fetchval("SELECT status FROM attempt") == outcome
+
+
+async def test_whoever_has_lost_a_job_still_says_what_came_of_its_own_attempt(rig: Rig) -> None:
+    (job,) = await rig.claimed(1, lease=timedelta(minutes=1))
+    sent = Verdict(status=Status.SENT, attempt="accepted", provider_id="250 ok")
+    async with rig.pool.acquire() as connection:
+        await rig.intend(connection, [job])
+        await rig.run_out(job)
+        await rescue.rescue(connection)
+        assert await record(connection, [Ending(job, Status.SENDING, 1, sent)], slot=1) == set()
+        assert await connection.fetchval("SELECT status FROM attempt") == "accepted"
+    assert await rig.statuses() == ["sending"]

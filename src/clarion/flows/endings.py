@@ -128,7 +128,8 @@ async def record(
     news = [e.news() for e in endings if e.job.id not in lost]
     moved, gone = await messages.record(connection, news, leaving=done, slot=slot)
     if lost := lost | gone:
-        await messages.evidence(connection, [e.news() for e in endings if e.job.id in lost])
+        theirs = [e for e in endings if e.job.id in lost]
+        await messages.evidence(connection, [e.news() for e in theirs], {e.job.id: e.job.fence for e in theirs})
         log.warning("message.lost_lease", messages=[ids.show(ids.Prefix.MESSAGE, id) for id in lost])
     if buried or later:  # only what is refused says something of an address, mostly for good
         await learn(connection, [said for e in endings if (said := e.said()) is not None], soft)

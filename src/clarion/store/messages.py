@@ -159,8 +159,11 @@ async def record(
     return {row["id"] for row in rows if row["moved"]}, {row["id"] for row in rows if row["lost"]}
 
 
-async def evidence(connection: Connection, news: Sequence[News]) -> None:
-    """Write down what the provider said of messages that are no longer ours to move."""
+async def evidence(connection: Connection, news: Sequence[News], claims: Mapping[UUID, int]) -> None:
+    """Write down what the provider said of messages that are no longer ours to move, where it was us whom it told.
+
+    *claims* are the fences under which we had them.
+    """
     tried = [n for n in news if n.attempt is not None]
     if tried:
         await connection.execute(
@@ -170,6 +173,7 @@ async def evidence(connection: Connection, news: Sequence[News]) -> None:
             [n.attempt for n in tried],
             [n.reason for n in tried],
             [n.provider_id for n in tried],
+            [claims[n.id] for n in tried],
         )
 
 

@@ -93,12 +93,13 @@ WITH news AS MATERIALIZED (
 SELECT id, id IN (SELECT id FROM moved) AS moved, id NOT IN (SELECT id FROM ours) AS lost FROM news
 
 -- name: evidence
--- Who lost the lease still writes down what the provider said; the message is no longer theirs to move.
+-- Who lost the lease still writes down what the provider said; the message is no longer theirs to move. $6 are the fences
+-- of their claims: an attempt that was begun under another is somebody else's, and they only drew their conclusion from it.
 UPDATE attempt a
 SET status = n.status, ended_at = clock_timestamp(), reason = n.reason, provider_message_id = n.provider_message_id
-FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::text[])
-    AS n (id, number, status, reason, provider_message_id)
-WHERE a.message_id = n.id AND a.number = n.number AND a.status IN ('intent', 'uncertain')
+FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::int[])
+    AS n (id, number, status, reason, provider_message_id, fence)
+WHERE a.message_id = n.id AND a.number = n.number AND a.fence = n.fence AND a.status IN ('intent', 'uncertain')
 
 -- name: readdress
 -- Messages ($1, $2-$3 their bounds) that wait go to other addresses ($4) from now on.
