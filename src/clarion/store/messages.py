@@ -160,10 +160,7 @@ async def record(
 
 
 async def evidence(connection: Connection, news: Sequence[News], claims: Mapping[UUID, int]) -> None:
-    """Write down what the provider said of messages that are no longer ours to move, where it was us whom it told.
-
-    *claims* are the fences under which we had them.
-    """
+    """Write down what the provider told us of messages that are not ours to move any more; *claims* were our fences."""
     tried = [n for n in news if n.attempt is not None]
     if tried:
         await connection.execute(
