@@ -8,7 +8,6 @@ from uuid import UUID
 
 from clarion import ids
 from clarion.api import faults
-from clarion.api.given_ids import parse_each
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.queues import JobReply, JobsQuestion, JobsReply
 from clarion.api.services import Services
@@ -40,18 +39,13 @@ async def list_of_queue(services: Services, call: Call[JobsQuestion]) -> Answer:
 async def get(services: Services, call: Call[None]) -> Answer:
     """The job, or the record of it."""
     async with services.connection() as connection:
-        job = await job_record.get(connection, call.tenant_id, _parse(call.path["id"]))
+        job = await job_record.get(connection, call.tenant_id, parse_id(call.path["id"]))
     if job is None:
         raise NotFound(f"there is no job {call.path['id']}")
     return Answer(content=_shown(job))
 
 
-def parse_ids(given: list[str]) -> list[UUID]:
-    """Ids as a body's `ids` gives them; raises `Invalid` that names every one that is none."""
-    return parse_each(given, _parse)
-
-
-def _parse(text: str) -> UUID:
+def parse_id(text: str) -> UUID:
     """The id of a job; the job of a delivery may be named by its message, that of an expansion by its trigger."""
     head = text.partition("_")[0]
     return ids.parse(Prefix(head) if head in (Prefix.MESSAGE, Prefix.TRIGGER) else Prefix.JOB, text)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from clarion.api.jobs import parse_ids
+from clarion.api.given_ids import parse_each
+from clarion.api.jobs import parse_id
 from clarion.api.operation import Answer, Call, Operation
 from clarion.api.schema.queues import Clean, CleanReply, QueueRate, QueueReply, QueuesReply, Redrive, RedriveReply
 from clarion.api.services import Services
@@ -75,7 +76,7 @@ async def resume(services: Services, call: Call[None]) -> Answer:
 
 async def redrive(services: Services, call: Call[Redrive]) -> Answer:
     """Give buried jobs another chance."""
-    chosen = None if call.input.ids is None else parse_ids(call.input.ids)
+    chosen = None if call.input.ids is None else parse_each(call.input.ids, parse_id)
     async with services.connection() as connection:
         await _find(connection, call)
         done = await buried.redrive(connection, call.path["name"], chosen, tenant_id=call.tenant_id)

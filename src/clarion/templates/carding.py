@@ -34,19 +34,21 @@ def _faults(content: ChatContent, choice: Choice) -> Iterator[RenderError]:
         what = f"the field `{field.label[:40]}`"
         if not field.label:
             yield refused(choice, f"the field whose value is `{field.value[:40]}` has no label", code="empty")
-        for said in (too_long(what, "label", field.label), too_long(what, "value", field.value)):
-            if said is not None:
-                yield refused(choice, f"{said}; shorten it", code="too_large")
+        yield from _too_long(choice, what, label=field.label, value=field.value)
     for button in content.buttons:
         what = f"the button `{button.text[:40]}`"
         if not button.text:
             yield refused(choice, f"the button that leads to `{button.url[:80]}` has no text", code="empty")
-        for said in (too_long(what, "text", button.text), too_long(what, "url", button.url)):
-            if said is not None:
-                yield refused(choice, f"{said}; shorten it", code="too_large")
+        yield from _too_long(choice, what, text=button.text, url=button.url)
         if not is_link(button.url):
             detail = f"the url of {what} is not an address that begins with https:// or http://"
             yield refused(choice, detail, code="invalid_url")
+
+
+def _too_long(choice: Choice, what: str, **parts: str) -> Iterator[RenderError]:
+    for part, text in parts.items():
+        if (said := too_long(what, part, text)) is not None:
+            yield refused(choice, f"{said}; shorten it", code="too_large")
 
 
 def _read(lines: Mapping[str, str], table: str, number: int, *parts: str) -> tuple[str, ...]:
