@@ -115,6 +115,25 @@ async def test_only_the_room_that_is_busy_waits(fake: DiscordFake, hook: bool, e
     assert outcome.after == timedelta(seconds=65 if everywhere is None else 64.57)
 
 
+async def test_a_room_that_is_used_up_is_not_asked_until_it_is_free(fake: DiscordFake) -> None:
+    """Discord counts what it refuses, and shuts out who is refused too often."""
+    fake.bucket = (5, 60.5)
+    provider = open_provider("chat", discord_account(base_url=fake.url))
+    outcomes = await provider.send([chat_message(ROOM) for _ in range(25)])
+    asked = fake.asked
+    (again, other) = await provider.send([chat_message(ROOM), chat_message(ROOM[:-1] + "9")])
+    await provider.close()
+    assert [isinstance(one, Sent) for one in outcomes] == [True] * 5 + [False] * 20
+    waits = [one for one in [*outcomes, again] if isinstance(one, Retry)]
+    assert len(waits) == 21
+    assert all(
+        one.unspent and one.after and timedelta(seconds=59) < one.after <= timedelta(seconds=60.5) for one in waits
+    )
+    assert asked < 10, "few are on their way at once, and the fifth says that it was the last"
+    assert isinstance(other, Sent), "no other room waits"
+    assert fake.asked == asked + 1
+
+
 def test_addresses_stay_links_and_all_else_is_as_it_was_written() -> None:
     assert escape("see https://a.example/x_y_z?a=*b* *now*") == "see https://a.example/x_y_z?a=*b* \\*now\\*"
     assert escape("https://a.example/x_y", all_of_it=True) == "https://a.example/x\\_y"

@@ -128,7 +128,6 @@ async def test_an_account_that_is_wrong_makes_everybody_wait(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (400, f"{NOT_ALLOWED}: Free accounts are for test purposes only. Please upgrade"),
         (400, f"{NOT_ALLOWED}: The domain is unverified and requires DNS configuration."),
         (403, "Domain mg.shop.example is not allowed to send large batches yet"),
         (403, "Rejected: IP 10.0.0.1 can't be used to send the message"),

@@ -93,7 +93,6 @@ async def test_an_address_that_is_refused_is_dead(fake: PostmarkFake, to: str, n
     [
         (401, 10, Retry, None),
         (422, 405, Retry, None),
-        (422, 412, Retry, None),
         (422, 413, Retry, None),
         (422, 1235, Retry, None),
         (429, 429, Retry, None),

@@ -123,7 +123,6 @@ async def test_an_account_that_is_wrong_makes_everybody_wait(fake: ResendFake) -
     ("status", "name", "words", "kind", "code"),
     [
         (401, "restricted_api_key", "words", Retry, None),
-        (403, "validation_error", "The shop.example domain is not verified.", Retry, None),
         (429, "rate_limit_exceeded", "words", Retry, None),
         (429, "daily_quota_exceeded", "words", Retry, None),
         (409, "concurrent_idempotent_requests", "words", Retry, None),

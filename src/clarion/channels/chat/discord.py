@@ -5,6 +5,9 @@ https://docs.discord.com/developers/resources/webhook#execute-webhook and
 https://docs.discord.com/developers/topics/rate-limits as of November 2026, and discord.py 2.7. Tried against a fake of
 ours, against which discord.py passes; never against the live service.
 
+Discord counts refusals, and shuts out for a while who has too many: a room that has said that it takes no more for now
+is not asked before it does, and of many messages for one room few are on their way at once.
+
 What a bot sends has the message's id as a nonce that Discord enforces: within some minutes it does not make the message
 a second time. A request that was not answered is `Uncertain` all the same, for nobody says that the next one comes so
 soon. Webhooks know no nonce.
@@ -12,9 +15,11 @@ soon. Webhooks know no nonce.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -22,16 +27,18 @@ from clarion import __version__
 from clarion.channels.account import Account
 from clarion.channels.base import Chat
 from clarion.channels.chat.discord_account import VERSION, api_of, is_webhook
-from clarion.channels.chat.discord_answer import outcome_of
+from clarion.channels.chat.discord_answer import outcome_of, used_up
 from clarion.channels.chat.discord_message import body_of, too_large
-from clarion.channels.chat.over_http import JSON, PATIENCE, ChatOverHttp, Request, guard_for, hook_at
-from clarion.domain.outcome import Outcome, Reject
+from clarion.channels.chat.over_http import JSON, PATIENCE, ChatOverHttp, Request, guard_for, hook_at, not_yet
+from clarion.domain.outcome import Outcome, Reject, Sent
 from clarion.http.client import Patience
 from clarion.http.reply import Reply
 from clarion.http.url_guard import parse_url
 
 #: Discord asks bots for a name of this form.
 _AGENT = {"user-agent": f"DiscordBot (clarion, {__version__})"}
+#: To one room: about as many as Discord takes of it in some seconds.
+_AT_ONCE = 5
 
 
 class Discord(ChatOverHttp):
@@ -44,6 +51,14 @@ class Discord(ChatOverHttp):
         self._api = f"{api_of(account)}/api/{VERSION}"
         #: Made anew for each request: so the token stands in no attribute, which somebody might print.
         self._login: Callable[[], str | None] = lambda: account.get("token")
+        #: By room, as long as somebody waits for it.
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def _ask(self, item: Chat, room: str) -> Outcome:
+        turns = self._turns.setdefault(room, asyncio.Semaphore(_AT_ONCE))
+        async with turns:
+            wait = self._busy.wait(room)  # the one before may have used it up
+            return not_yet(wait) if wait is not None else await super()._ask(item, room)
 
     def _request(self, item: Chat, room: str) -> Request | Outcome:
         body = body_of(item.content)
@@ -65,4 +80,7 @@ class Discord(ChatOverHttp):
 
     def _outcome(self, reply: Reply, room: str, *, own: bool) -> Outcome:
         hook = is_webhook(room)
-        return outcome_of(reply, room if hook else self._login() or "", webhook=hook, own=own)
+        outcome = outcome_of(reply, room if hook else self._login() or "", webhook=hook, own=own)
+        if isinstance(outcome, Sent) and (wait := used_up(reply)):
+            self._busy.note(room, wait)
+        return outcome

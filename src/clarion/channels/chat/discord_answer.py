@@ -12,6 +12,7 @@ a code of `GONE`                           Reject invalid_recipient; the chat is
 a code of `NOT_ALLOWED`                    Reject destination_refused: somebody on the server may mend it
 a code of `ACCOUNT`                        Retry, everybody waits: the token; no message is the worse
 a code of `AWAY`                           Retry
+a code of `BUSY`, whatever the status      as a 429 with `global` false
 50035 about a length, 40005                Reject too_large
 429 with `global` false                    Retry, for this room alone, as long as `retry_after` says
 429 with `global`, or no JSON              Retry, everybody waits: as long as it says, or a little
@@ -32,15 +33,19 @@ from clarion.http.reply import Reply, printable
 
 #: No such channel, server, user or webhook; a webhook's token that is none; somebody who takes nothing from the bot.
 GONE = frozenset({10003, 10004, 10013, 10015, 50027, 50007, 50278})
-#: No access, or not the right to write; no channel for text, a thread that is archived or locked.
-NOT_ALLOWED = frozenset({50001, 50013, 50008, 50024, 50083, 160005})
-#: Not logged in, not verified, a token that is none.
-ACCOUNT = frozenset({40001, 40002, 50014})
-#: Busy, or overloaded.
-AWAY = frozenset({40062, 130000})
+#: No access, or not the right to write, or only for who is verified; no channel for text, a thread that is archived or
+#: locked; a forum, which takes threads alone, perhaps with a tag.
+NOT_ALLOWED = frozenset({50001, 50013, 50009, 50008, 50024, 50083, 160005, 40058, 40067, 220001})
+#: Not logged in, not verified, a token that is none or may not; shut out by what stands before Discord.
+ACCOUNT = frozenset({40001, 40002, 50014, 50025, 50026, 50178, 40333})
+#: Busy, overloaded, or switched off for now.
+AWAY = frozenset({40062, 130000, 40004, 40006, 110001})
+#: Too many for the room: its slow mode, or the writes to the channel or the server.
+BUSY = frozenset({20016, 20028, 20029})
 INVALID, TOO_LARGE = 50035, 40005
 
 _ID = re.compile(r"[1-9][0-9]{15,19}")
+_SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 _LENGTH = re.compile(r"BASE_TYPE_(?:MAX|BAD)_LENGTH")
 
 
@@ -61,6 +66,15 @@ def outcome_of(reply: Reply, secret: str, *, webhook: bool, own: bool) -> Outcom
     return of_webhook(reply, said, own=own) if webhook else reply.refusal(said, idempotent=False)
 
 
+def used_up(reply: Reply) -> timedelta | None:
+    """For how long the room takes no more, where the message that was answered with *reply* was the last for now."""
+    if reply.headers.get("x-ratelimit-remaining") != "0":
+        return None
+    given = reply.headers.get("x-ratelimit-reset-after", "")
+    wait = timedelta(seconds=float(given)) if _SECONDS.fullmatch(given) else timedelta(0)
+    return min(wait, LONGEST_WAIT) or None
+
+
 def _by_code(code: int, said: str, reply: Reply) -> Outcome:
     if code in GONE:
         return gone(said)
@@ -68,6 +82,8 @@ def _by_code(code: int, said: str, reply: Reply) -> Outcome:
         return Reject(said, code="destination_refused")
     if code in ACCOUNT:
         return locked_out(said)
+    if code in BUSY:
+        return room_busy(said, reply.retry_after)
     if code in AWAY:
         return Retry(said, after=reply.retry_after)
     too_large = code == TOO_LARGE or (code == INVALID and _LENGTH.search(str(reply.json.get("errors"))))

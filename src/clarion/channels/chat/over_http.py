@@ -82,7 +82,7 @@ class ChatOverHttp(Provider[Chat]):
             return Retry(why, after=LOCKED_OUT, blameless=True, unspent=True)
         wait = self._busy.wait(room)
         if wait is not None:
-            return Retry("the room is busy: it is not asked yet", after=wait, blameless=True, unspent=True)
+            return not_yet(wait)
         outcome = await self._ask(item, room)
         if isinstance(outcome, Retry) and outcome.unspent and outcome.after is not None:
             self._busy.note(room, outcome.after)
@@ -101,6 +101,11 @@ class ChatOverHttp(Provider[Chat]):
 def gone(said: str) -> Reject:
     """The room is not there, or takes nothing from us any more."""
     return Reject(said, code="invalid_recipient", feedback=Feedback.DEAD_TOKEN)
+
+
+def not_yet(wait: timedelta) -> Retry:
+    """The room said that it takes nothing for so long: it is not even asked."""
+    return Retry("the room is busy: it is not asked yet", after=wait, blameless=True, unspent=True)
 
 
 def room_busy(said: str, after: timedelta | None) -> Retry:

@@ -40,7 +40,7 @@ from clarion.http.reply import Reply, printable
 
 GONE = frozenset(
     {"channel_not_found", "is_archived", "channel_is_archived", "user_not_found", "user_disabled", "cannot_dm_bot"}
-    | {"no_service", "no_service_id", "no_active_hooks", "no_team", "invalid_token"}
+    | {"no_service", "no_service_id", "no_active_hooks", "no_team", "team_disabled", "invalid_token"}
 )
 NOT_ALLOWED = frozenset(
     {

@@ -12,6 +12,7 @@ ok without one; any other 2xx                    Uncertain: it says that it was 
 400 chat not found, PEER_ID_INVALID, …           Reject invalid_recipient; the chat is disabled
 400 with migrate_to_chat_id                      the adapter asks again, with the group's new id
 400 not enough rights, CHAT_WRITE_FORBIDDEN, …   Reject destination_refused: an administrator of the group may mend it
+400 FROZEN_METHOD_INVALID                        Retry, everybody waits: Telegram has frozen the bot
 400 message is too long                          Reject too_large
 400 can't parse entities, any other              Reject rejected
 429 for a group or channel                       Retry, for that room alone, as long as retry_after says: 20 a minute
@@ -27,12 +28,13 @@ from datetime import timedelta
 
 from clarion.channels.chat.over_http import gone, room_busy, taken_as_nothing, without
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent
-from clarion.http.outcome import LONGEST_WAIT
+from clarion.http.outcome import LONGEST_WAIT, locked_out
 from clarion.http.reply import Reply, printable
 
 _GONE = re.compile(
-    r"chat not found|user not found|peer_id_invalid|chat_id_invalid|bot was (?:blocked|kicked)|user is deactivated|"
-    r"chat was deleted|bot is not a member|can't initiate conversation|can't send messages to bots",
+    r"chat not found|user not found|peer_id_invalid|chat_id_invalid|channel_private|bot was (?:blocked|kicked)|"
+    r"user is deactivated|chat was deleted|bot is not a member|can't initiate conversation|can't send messages to bots|"
+    r"user_is_bot",
     re.IGNORECASE,
 )
 _NOT_ALLOWED = re.compile(
@@ -40,6 +42,8 @@ _NOT_ALLOWED = re.compile(
     r"chat_admin_required|voice_messages_forbidden|chat_send_plain_forbidden",
     re.IGNORECASE,
 )
+#: Said as 400, whatever the method.
+_FROZEN = "FROZEN_METHOD_INVALID"
 _TOO_LONG = re.compile(r"message is too long|message_too_long", re.IGNORECASE)
 _MOVED = re.compile(r"-?[1-9][0-9]{0,15}")
 
@@ -70,6 +74,8 @@ def moved_to(reply: Reply) -> str | None:
 
 
 def _refused(words: str, said: str) -> Outcome:
+    if _FROZEN in words:
+        return locked_out(said)
     if _GONE.search(words):
         return gone(said)
     if _NOT_ALLOWED.search(words):

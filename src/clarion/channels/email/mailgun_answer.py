@@ -12,6 +12,8 @@ any other 2xx                               Uncertain: it says that it was taken
 429                                         Retry, everybody waits: until when ``Retry-After`` or the words say
 5xx other than 503                          Uncertain: sending is not idempotent, and users saw such mails go out
 402, "… is not allowed to send"             Retry, everybody waits: the account or its domain; no message is the worse
+… "for test purposes only"                  Reject destination_refused: of a sandbox or an account that is free, only
+                                            authorized recipients are written to; the others wait for nothing
 "to parameter is not a valid address"       Reject invalid_recipient, and the address is dead
 "from parameter is …"                       Reject sender_refused
 any other                                   by the HTTP status: `clarion.http.outcome.of_refusal`
@@ -31,6 +33,7 @@ _ID = re.compile(r"<?([^<>\s@]{1,300}@[^<>\s@]{1,255})>?")
 _RECIPIENT = "to parameter is not a valid address"
 _SENDER = "from parameter is "
 _NOT_ALLOWED = " is not allowed to send"
+_ON_TRIAL = "for test purposes only"
 #: "Domain example.com is not allowed to send: request limit exceeded, try again after Mon, 20 Dec 2021 20:33:21 UTC"
 _AGAIN = re.compile(r"try again after ([A-Za-z]{3}, [0-9]{1,2} [A-Za-z]{3} [0-9]{4} [0-9:]{8} [A-Z+0-9-]{1,5})")
 _PAYMENT = 402
@@ -63,6 +66,8 @@ def _by_words(words: str, said: str) -> Outcome | None:
         return Reject(said, code="invalid_recipient", feedback=Feedback.HARD_BOUNCE)
     if words.startswith(_SENDER):
         return Reject(said, code="sender_refused")
+    if _ON_TRIAL in words:
+        return Reject(said, code="destination_refused")
     return locked_out(said) if _NOT_ALLOWED in words else None
 
 

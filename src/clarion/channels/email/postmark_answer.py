@@ -8,7 +8,9 @@ answer                                     outcome
 2xx with an error code of the table        as the code says
 any other 2xx                              Uncertain: it says that it was taken, and not as what
 5xx other than 503                         Uncertain: sending is not idempotent
-10, 405, 412, 413, 1235, 1236              Retry, everybody waits: the account or its stream; no message is the worse
+10, 405, 413, 422, 1235, 1236, 1480        Retry, everybody waits: the account or its stream; no message is the worse
+412                                        Reject destination_refused: until Postmark has approved the account, it
+                                           sends to the sender's own domain alone
 100                                        Retry: maintenance
 429                                        Retry, everybody waits
 300 about 'To', 406                        Reject invalid_recipient, and the address is dead
@@ -33,11 +35,14 @@ _RATE_LIMITED = 429
 _INVALID = 300
 #: It bounced, complained or was taken off by hand before: Postmark does not send to it.
 _INACTIVE = 406
-#: Not the server's token; out of credit; the account waits for approval, or may not send; no such stream, or another's.
-_LOCKED_OUT = frozenset({10, 405, 412, 413, 1235, 1236})
+#: Not the server's token; out of credit; an account that may not send, or none; no such stream, or another's; not from
+#: this address of ours.
+_LOCKED_OUT = frozenset({10, 405, 413, 422, 1235, 1236, 1480})
+#: The account waits for approval.
+_PENDING = 412
 #: No such sender signature, or one that is not confirmed.
 _SENDER = frozenset({400, 401})
-_KNOWN = _LOCKED_OUT | _SENDER | {_MAINTENANCE, _RATE_LIMITED, _INVALID, _INACTIVE}
+_KNOWN = _LOCKED_OUT | _SENDER | {_MAINTENANCE, _RATE_LIMITED, _INVALID, _INACTIVE, _PENDING}
 
 
 def outcome_of(reply: Reply) -> Outcome:
@@ -64,6 +69,8 @@ def _by_code(code: int | None, words: str, said: str, reply: Reply) -> Outcome |
         return Reject(said, code="invalid_recipient", feedback=Feedback.HARD_BOUNCE)
     if code in _SENDER or (code == _INVALID and "'From'" in words):
         return Reject(said, code="sender_refused")
+    if code == _PENDING:
+        return Reject(said, code="destination_refused")
     return Reject(said) if code == _INVALID else None
 
 

@@ -12,9 +12,12 @@ concurrent_idempotent_requests             Retry: the same mail is being taken j
 5xx other than 503                         Uncertain
 rate_limit_exceeded, 429                   Retry, everybody waits: as long as ``Retry-After`` says, or a little
 daily_quota_exceeded, monthly_…            Retry, everybody waits: as long as ``Retry-After`` says, or a minute
-missing_, invalid_, restricted_api_key     Retry, everybody waits: the account; no message is the worse
+missing_, invalid_, restricted_api_key,    Retry, everybody waits: the account; no message is the worse. A key that is
+validation_error about the API key         none has this name, with 400 or 401
 validation_error about `to`                Reject invalid_recipient, and the address is dead
-invalid_from_address, … about `from`       Reject sender_refused
+invalid_from_address, … about `from`,      Reject sender_refused
+… domain is not verified                   Reject sender_refused: another domain of the account may be
+… only send testing emails                 Reject destination_refused: without a domain, only the owner is written to
 any other                                  by the HTTP status: `clarion.http.outcome.of_refusal`
 """
 
@@ -34,7 +37,8 @@ _OTHER_WORDS = "invalid_idempotent_request"
 _AT_ONCE = "concurrent_idempotent_requests"
 _FROM = "invalid_from_address"
 _VALIDATION = "validation_error"
-_OF_THE_MAIL = frozenset({400, 422})
+_OF_THE_MAIL = frozenset({400, 403, 422})
+_WRONG_KEY, _NOT_VERIFIED, _TESTING = "API key is invalid", "domain is not verified", "only send testing emails"
 
 
 def outcome_of(reply: Reply) -> Outcome:
@@ -51,7 +55,7 @@ def outcome_of(reply: Reply) -> Outcome:
 
 
 def _by_name(name: str, words: str, said: str, reply: Reply) -> Outcome | None:
-    if name in _KEYS:
+    if name in _KEYS or (name == _VALIDATION and _WRONG_KEY in words):
         return locked_out(said)
     if name in _QUOTAS:
         return Retry(said, after=reply.retry_after or LOCKED_OUT, pause_provider=True)
@@ -63,9 +67,11 @@ def _by_name(name: str, words: str, said: str, reply: Reply) -> Outcome | None:
 
 
 def _about_the_mail(name: str, words: str, said: str) -> Outcome | None:
+    if name == _VALIDATION and _TESTING in words:  # it names `from` too
+        return Reject(said, code="destination_refused")
     if name == _VALIDATION and "`to`" in words:
         return Reject(said, code="invalid_recipient", feedback=Feedback.HARD_BOUNCE)
-    if name == _FROM or (name == _VALIDATION and "`from`" in words):
+    if name == _FROM or (name == _VALIDATION and ("`from`" in words or _NOT_VERIFIED in words)):
         return Reject(said, code="sender_refused")
     return None
 

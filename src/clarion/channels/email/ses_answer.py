@@ -14,7 +14,8 @@ TooManyRequestsException, throttling         Retry, everybody waits
 … "Daily message quota exceeded"             Retry, everybody waits for a minute: the day's mails are used up
 LimitExceededException                       Retry, everybody waits for a minute: a limit of the account
 AccountSuspendedException,                   Retry, everybody waits for a minute: the account, until somebody
-SendingPausedException, access               changes it; no message is the worse
+SendingPausedException, access,              changes it; no message is the worse
+MessageRejected: sending paused, suspended
 MailFromDomainNotVerifiedException           Reject sender_refused
 MessageRejected: address not verified        Reject sender_refused
 BadRequestException about an address         Reject invalid_recipient: ours is checked before. SES does not say which
@@ -44,6 +45,7 @@ LIMITED = frozenset({"LimitExceededException"})
 SENDER = frozenset({"MailFromDomainNotVerifiedException"})
 OF_THE_MAIL = frozenset({"MessageRejected", "BadRequestException"})
 _ADDRESS = re.compile(r"illegal address|missing final '@domain'|domain (starts|ends|contains)|local address", re.I)
+_STOPPED = re.compile(r"(sending|account)[^.]{0,30} (paused|suspended)", re.I)
 _TOO_LARGE = re.compile(r"(message|mail|length|size)[^.]{0,60} (too large|exceed)", re.I)
 
 
@@ -63,7 +65,7 @@ def outcome_of(reply: Reply) -> Outcome:
 def _by_name(name: str, words: str, said: str, reply: Reply) -> Outcome | None:
     if name in LIMITED or (name in refusals.THROTTLED and QUOTA in words.lower()):
         return Retry(said, after=reply.retry_after or LOCKED_OUT, pause_provider=True, blameless=True)
-    if name in PAUSED:
+    if name in PAUSED or (name in OF_THE_MAIL and _STOPPED.search(words)):
         return locked_out(said)
     if name in SENDER or (name in OF_THE_MAIL and NOT_VERIFIED in words):
         return Reject(said, code="sender_refused")

@@ -2,7 +2,8 @@
 
 Sources, as of November 2026: RFC 8030 §5 and §8, RFC 8292 §4,
 https://developer.apple.com/documentation/usernotifications/sending-web-push-notifications-in-web-apps-and-browsers,
-https://mozilla-push-service.readthedocs.io/en/latest/http.html.
+https://mozilla-push-service.readthedocs.io/en/latest/http.html,
+https://learn.microsoft.com/en-us/windows/apps/develop/notifications/push-notifications/push-request-response-headers.
 
 answer                                outcome
 ------------------------------------  -----------------------------------------------------------------------
@@ -12,7 +13,8 @@ answer                                outcome
 401                                   Retry, with a new assertion
 403, 400 with VapidPkHashMismatch     Reject sender_refused: the browser subscribed with another key, whose account
                                       may take it. The device stays: an account of the wrong key would disable all
-408, 425, 429, 503                    Retry, for this message alone: as `Retry-After` says
+408, 425, 429, 503; 406, by which     Retry, for this message alone: as `Retry-After` says
+Microsoft's says 429
 any other 2xx, any other 5xx          Uncertain: there is nothing by which a push service would know it again
 anything else                         Reject rejected; redirects are not followed
 """
@@ -27,7 +29,8 @@ from clarion.http.reply import Reply, printable
 
 _GONE = frozenset({404, 410})
 _TAKEN = frozenset({201, 202})
-_LATER = frozenset({408, 425, 429, 503})
+_BUSY = frozenset({406, 429})
+_LATER = frozenset({408, 425, 503}) | _BUSY
 #: Apple's word for a subscription that was made with another key.
 _OTHER_KEY = "VapidPkHashMismatch"
 _LONGEST_ID = 500
@@ -49,7 +52,7 @@ def outcome_of(reply: Reply, endpoint: str, id: str) -> Outcome:
     if status == 403 or (status == 400 and reply.json.get("reason") == _OTHER_KEY):
         return Reject(said, code="sender_refused")
     if status in _LATER:
-        return Retry(said, after=reply.retry_after or (BUSY if status == 429 else None), blameless=True)
+        return Retry(said, after=reply.retry_after or (BUSY if status in _BUSY else None), blameless=True)
     if reply.ok or status >= 500:
         return Uncertain(said, blameless=True)
     return Reject(said)

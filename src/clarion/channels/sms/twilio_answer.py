@@ -12,7 +12,8 @@ any other 2xx                              Uncertain: it says that it was taken,
                                            the same (page 20500)
 20429                                      Retry, everybody waits: such requests are never processed (its page)
 21611                                      Retry, everybody waits: the sender's queue at Twilio is full
-20003, 21609                               Retry, everybody waits: the account or its settings; no message is the worse
+63038                                      Retry, everybody waits for a minute: the messages of a day are used up
+20003, 10001, 21609 …                      Retry, everybody waits: the account or its settings; no message is the worse
 a code about the number, the sender …      Reject, with the reason's code
 any other                                  by the HTTP status: `clarion.http.outcome.of_refusal`
 
@@ -30,7 +31,7 @@ from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.http.outcome import BUSY, locked_out
 from clarion.http.reply import Reply, printable
 
-#: How long everybody waits when a sender's queue is full.
+#: How long everybody waits when a sender's queue is full, or the day.
 _FULL = timedelta(minutes=1)
 
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
@@ -38,8 +39,10 @@ _NEVER_SENT = frozenset({"failed", "undelivered", "canceled"})
 
 _RATE_LIMITED = frozenset({20429})
 _QUEUE_FULL = frozenset({21611})
-#: Not logged in, or an account that may not; a `StatusCallback` that Twilio does not take.
-_LOCKED_OUT = frozenset({20003, 21609})
+_DAY_IS_FULL = frozenset({63038})
+#: Not logged in, or an account that may not; a `StatusCallback` that Twilio does not take; an account that is not
+#: active, for want of money or because it was suspended.
+_LOCKED_OUT = frozenset({20003, 21609, 10001, 20005, 30002, 90010})
 #: Not a number; no mobile one; a premium one; a landline.
 _RECIPIENT = frozenset({21211, 21614, 21268, 21635})
 #: Those that never take a text message. The others may be a mistake of the sender: 21211 is its own number, too.
@@ -49,12 +52,14 @@ _UNSUBSCRIBED = frozenset({21610})
 _GONE = frozenset({30005})
 #: … or the handset is off or out of reach, it is a landline, or its carrier cannot be reached.
 _UNREACHABLE = frozenset({30003, 30006})
-#: The region is off in the account's settings; no route; not verified, and the account is on trial.
-_DESTINATION = frozenset({21408, 21612, 21608})
-#: Not a number; not the account's; not fit for messages; no such messaging service.
-_SENDER = frozenset({21212, 21606, 21401, 21701, 21705})
-_TOO_LONG = frozenset({21617, 21658})
-_KNOWN = _RATE_LIMITED | _QUEUE_FULL | _LOCKED_OUT | _RECIPIENT | _UNSUBSCRIBED | _DESTINATION | _SENDER | _TOO_LONG
+#: The region is off in the account's settings; no route; not verified, or not to the end, and the account is on trial.
+_DESTINATION = frozenset({21408, 21612, 21608, 572005})
+#: Not a number; not the account's, or of another one; not fit for messages, or not there; no such messaging service, or
+#: none with a number, or with one that can write there.
+_SENDER = frozenset({21212, 21401, 21601, 21606, 21616, 21659, 21660, 21701, 21703, 21704, 21705})
+_TOO_LONG = frozenset({21605, 21617, 21658})
+_WAIT = _RATE_LIMITED | _QUEUE_FULL | _DAY_IS_FULL | _LOCKED_OUT
+_KNOWN = _WAIT | _RECIPIENT | _UNSUBSCRIBED | _DESTINATION | _SENDER | _TOO_LONG
 
 
 def outcome_of(reply: Reply) -> Outcome:
@@ -80,7 +85,7 @@ def _taken(reply: Reply, code: int | None, said: str) -> Outcome:
 def _by_code(code: int | None, said: str, reply: Reply) -> Outcome:
     if code in _RATE_LIMITED:
         return Retry(said, after=reply.retry_after or BUSY, pause_provider=True, blameless=True)
-    if code in _QUEUE_FULL:
+    if code in _QUEUE_FULL | _DAY_IS_FULL:
         return Retry(said, after=reply.retry_after or _FULL, pause_provider=True, blameless=True)
     if code in _LOCKED_OUT:
         return locked_out(said)

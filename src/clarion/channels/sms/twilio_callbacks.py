@@ -51,10 +51,17 @@ _MEANINGS: Mapping[str, str] = MappingProxyType(
         "30001": "Twilio's queue for the sender overflowed",
         "30002": "the account is suspended",
         "30003": "the handset cannot be reached",
+        "30004": "the number takes none of such messages",
         "30005": "nobody has this number",
         "30006": "a landline, or a carrier that cannot be reached",
         "30007": "a carrier or Twilio filtered it",
         "30008": "the carrier does not say why",
+        "30022": "faster than the carriers allow the sender's campaign",
+        "30023": "the sender's messages of the day are used up at the carrier",
+        "30032": "the toll-free number of the sender is not verified",
+        "30034": "the sender's number is not registered for the United States (A2P 10DLC)",
+        "30410": "a carrier did not answer in time",
+        "30450": "Twilio took it for fraud with messages to be paid for",
         "30500": "an error inside Twilio",
     }
 )

@@ -7,7 +7,8 @@ answer                                     outcome
 -----------------------------------------  ------------------------------------------------------------------
 0 for each part                            Sent, with the ids of all
 0 for some parts                           Uncertain: the others were not taken
-1, 10                                      Retry, everybody waits: too many at once
+1, 10                                      Retry, everybody waits: too many at once; as long as the words say,
+                                           "… please wait [ 250 ] and retry" (milliseconds)
 4, 8, 9, 11, 14, 23, 32                    Retry, everybody waits: credentials, credit or settings of the account; no
                                            message is the worse
 5                                          Uncertain: an error while it was processed; sending is not idempotent
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from clarion.domain.feedback import Feedback
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
@@ -47,6 +49,7 @@ KNOWN = (
 )
 
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_WAIT = re.compile(r"please wait \[ *([0-9]{1,6}) *\]")
 #: "Invalid parameter: to", "Missing from param"
 _WHICH = re.compile(r"\b(to|from)\b")
 
@@ -70,7 +73,7 @@ def outcome_of(reply: Reply) -> Outcome:
 
 def _by_status(status: str, words: str, said: str, reply: Reply) -> Outcome:
     if status in _BUSY:
-        return Retry(said, after=reply.retry_after or BUSY, pause_provider=True, blameless=True)
+        return Retry(said, after=reply.retry_after or _wait(words) or BUSY, pause_provider=True, blameless=True)
     if status in _LOCKED_OUT:
         return locked_out(said)
     if status in _INTERNAL:
@@ -78,6 +81,11 @@ def _by_status(status: str, words: str, said: str, reply: Reply) -> Outcome:
     if status in _NOT_SUBMITTED:
         return Retry(said)
     return Reject(said, code=_code(status, words), feedback=Feedback.HARD_BOUNCE if status in _GONE else None)
+
+
+def _wait(words: str) -> timedelta | None:
+    found = _WAIT.search(words)
+    return timedelta(milliseconds=int(found[1])) if found and int(found[1]) else None
 
 
 def _code(status: str, words: str) -> str:

@@ -69,6 +69,12 @@ CODES: Mapping[str, tuple[str, Feedback | None]] = MappingProxyType(
         "13": ("its user is too young for it", None),
         "14": ("its carrier carries no such messages to it", None),
         "15": ("its user's credit is used up", None),
+        "16": ("the sender's messages are used up at the carrier", None),
+        "50": ("the sender's company is not registered with the carriers", None),
+        "51": ("the sender is not registered with the carriers", None),
+        "52": ("the carriers do not carry such words", None),
+        "53": ("its user has not agreed to such messages", None),
+        "54": ("a rule of the country", None),
     }
 )
 

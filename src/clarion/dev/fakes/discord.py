@@ -45,6 +45,8 @@ class DiscordFake(ChatFake):
         self._token = token
         #: By channel and nonce: what is asked for again is answered, and not made again.
         self._by_nonce: dict[tuple[str, str], dict[str, object]] = {}
+        #: How many messages a channel takes; then it is full, for so many seconds. None: any number.
+        self.bucket: tuple[int, float] | None = None
 
     def speak(self, router: web.UrlDispatcher) -> None:
         for api in ("/api", "/api/v10"):
@@ -75,12 +77,26 @@ class DiscordFake(ChatFake):
         refusal = self._not_let_in(request) or refusal_of(given, channel, self.rooms)
         if refusal is not None or given is None:
             return _refuse(refusal or UNKNOWN_CHANNEL)
+        if self.bucket is not None and self._left(channel) <= 0:
+            limited = {"message": "You are being rate limited.", "retry_after": self.bucket[1], "global": False}
+            return self._counted(_answer(limited, 429), channel)
         nonce = str(given.get("nonce") or "")
         known = self._by_nonce.get((channel, nonce)) if nonce and given.get("enforce_nonce") else None
         if known is None:
             known = self._message(channel, given, _user(_BOT))
             self._by_nonce[channel, nonce] = known
-        return _answer(known)
+        return self._counted(_answer(known), channel)
+
+    def _left(self, channel: str) -> int:
+        return (self.bucket[0] if self.bucket else 0) - sum(one.room == channel for one in self.taken)
+
+    def _counted(self, answer: web.Response, channel: str) -> web.Response:
+        """With the headers that tell how many more the channel takes (https://docs.discord.com/developers/topics/rate-limits)."""
+        if self.bucket is not None:
+            most, seconds = self.bucket
+            told = {"Limit": most, "Remaining": self._left(channel), "Reset-After": seconds, "Bucket": "fake"}
+            answer.headers.update({f"X-RateLimit-{name}": str(value) for name, value in told.items()})
+        return answer
 
     async def _execute(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
