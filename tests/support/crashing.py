@@ -159,6 +159,16 @@ def _before_reply(strike: Strike) -> None:
     replace(Response, "__call__", make)
 
 
+def _repeat(when: str) -> Callable[[Strike], None]:
+    def install(strike: Strike) -> None:
+        from clarion.api import repeats
+
+        _in_flow(repeats, "_together", "repeat")
+        _at_commit("repeat", when, strike)
+
+    return install
+
+
 def _expand(when: str) -> Callable[[Strike], None]:
     def install(strike: Strike) -> None:
         from clarion.flows.expand import Expand
@@ -347,6 +357,8 @@ POINTS: dict[str, Callable[[Strike], None]] = {
     "accept:before_commit": _accept("before_commit"),
     "accept:after_commit": _accept("after_commit"),
     "accept:before_reply": _before_reply,
+    "repeat:before_commit": _repeat("before_commit"),
+    "repeat:after_commit": _repeat("after_commit"),
     "ingest:before_commit": _ingest("before_commit"),
     "ingest:after_commit": _ingest("after_commit"),
     "expand:page": _page,

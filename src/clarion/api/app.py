@@ -36,6 +36,7 @@ from clarion.api import (
     queues,
     rates,
     recipients,
+    repeats,
     retention,
     runs,
     schedules,
@@ -94,7 +95,7 @@ def build_api(services: Services) -> ASGIApp:
     app = openapi.new_app()
     door = Doorkeeper(services.pool, services.pepper, services.strangers)
     for operation in OPERATIONS:
-        _add(app, operation.path, endpoint(operation, services, door), openapi.route_arguments(operation))
+        _add(app, operation.path, endpoint(repeats.once(operation), services, door), openapi.route_arguments(operation))
     _add(app, callbacks.PATH, callbacks.Desk(services).answer, callbacks.ROUTE)
     leave = unsubscribe.Exit(services)
     for route in unsubscribe.routes():
@@ -106,7 +107,8 @@ def build_api(services: Services) -> ASGIApp:
         app.add_route(path, answer, methods=["HEAD"], include_in_schema=False)
     own_door = ReadersDoor(services.tokens, services.strangers)
     for operation in feed.OWN_OPERATIONS:
-        _add(app, operation.path, endpoint(operation, services, own_door), openapi.route_arguments(operation))
+        own = repeats.once(operation)
+        _add(app, operation.path, endpoint(own, services, own_door), openapi.route_arguments(operation))
     streams = feed_stream.Streams(services)
     for (path, route), answer in zip(feed_stream.routes(), (streams.mint, streams.follow), strict=True):
         _add(app, path, answer, route)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from clarion import clock, ids
 from clarion.api import faults
+from clarion.api.idempotency import Once
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.feed import (
     ChangesQuestion,
@@ -217,6 +218,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         run=mint_token,
         input=TokenAsked,
         answers={201: TokenReply},
+        once=Once.NEVER,
     ),
 )
 #: What recipients do by a token.

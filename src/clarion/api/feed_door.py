@@ -101,7 +101,7 @@ class Origins:
 def _shared(origin: str) -> dict[str, str]:
     return {
         "Access-Control-Allow-Origin": origin,
-        "Access-Control-Expose-Headers": "Retry-After, Link, X-Request-Id",
+        "Access-Control-Expose-Headers": "Retry-After, Link, X-Request-Id, Idempotency-Replayed",
         "Vary": "Origin",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -9,6 +10,20 @@ from starlette.datastructures import Headers
 from clarion.api.problem import Refusal
 
 MAX_LENGTH: Final = 255
+
+
+class Once(Enum):
+    """What keeps a POST that is sent again under its key from being done again."""
+
+    TOGETHER = "together"  #: what it does and its answer are one transaction
+    CLAIMED = "claimed"  #: it reaches past the database: the key is claimed before, the answer kept after
+    ITSELF = "itself"  #: it heeds its key by itself
+    NEVER = "never"  #: it changes nothing, so it is just answered again
+
+    @property
+    def keeps(self) -> bool:
+        """Whether its answer is kept beside what it does."""
+        return self in (Once.TOGETHER, Once.CLAIMED)
 
 
 def key_of(headers: Headers) -> str | None:

@@ -48,6 +48,10 @@ _HEADER_WORDS: Final = {
 }
 
 
+_KEYED: Final = (
+    "1 to 255 printable ASCII characters: the same request again under it within 24 hours changes nothing, and is"
+    " answered as the first was, with `Idempotency-Replayed: true`."
+)
 _OWN: Final = "For recipients: needs a token of theirs, from `mintFeedToken`."
 
 
@@ -154,7 +158,8 @@ def _input(operation: Operation[Any]) -> dict[str, Any]:
     extra: dict[str, Any] = {"parameters": [_path_parameter(name) for name in _path_names(operation.path)]}
     if operation.own:
         extra["security"] = [{"token": []}]
-    for name, description in operation.headers.items():
+    keyed = {"Idempotency-Key": _KEYED} if operation.method == "POST" and operation.once.keeps else {}
+    for name, description in (keyed | dict(operation.headers)).items():
         extra["parameters"].append({"name": name, "in": "header", "description": description, "schema": _TEXT})
     if operation.asks and operation.input is not None:
         schema = operation.input.model_json_schema()

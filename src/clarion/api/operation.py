@@ -128,6 +128,8 @@ class Operation(Generic[I]):
     own: bool = False
     #: Headers that it heeds, with what each does.
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: Of a POST: what its Idempotency-Key does.
+    once: idempotency.Once = idempotency.Once.TOGETHER
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from clarion.api.idempotency import Once
 from clarion.api.operation import Answer, Call, Operation
 from clarion.api.problem import Refusal
 from clarion.api.schema.preview import WorkflowPreviewBody, WorkflowPreviewReply
@@ -103,5 +104,6 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         run=show,
         input=WorkflowPreviewBody,
         answers={200: WorkflowPreviewReply},
+        once=Once.NEVER,
     ),
 )

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from clarion.api.idempotency import Once
 from clarion.api.operation import Answer, Call, Operation
 from clarion.api.schema.retention import Retention, RetentionReply
 from clarion.api.services import Services
@@ -43,5 +44,6 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         run=run,
         input=Retention,
         answers={200: RetentionReply},
+        once=Once.CLAIMED,
     ),
 )

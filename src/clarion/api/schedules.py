@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from clarion.api import faults
+from clarion.api.idempotency import Once
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.problem import Refusal
 from clarion.api.schema.base import Paged
@@ -196,6 +197,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         scope=Scope.SCHEDULES_READ,
         input=PreviewBody,
         answers={200: TimesReply},
+        once=Once.NEVER,
     ),
     _one("getSchedule", "GET", "/{key}", "Show a schedule", get),
     _one(

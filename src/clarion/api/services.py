@@ -136,6 +136,11 @@ class Services:
         return Cursors(self.secret)
 
     @property
+    def vault(self) -> Vault:
+        """What seals secrets that have to be kept."""
+        return Vault(self.secret, *self.old_secrets)
+
+    @property
     def links(self) -> Links:
         """What makes and reads the links by which recipients unsubscribe."""
         return Links(self.secret, *self.old_secrets)
@@ -158,7 +163,7 @@ class Services:
     @property
     def chats(self) -> Chats:
         """What registers chats of recipients."""
-        return Chats(Vault(self.secret, *self.old_secrets))
+        return Chats(self.vault)
 
     @property
     def allowed(self) -> Allowed:
@@ -168,7 +173,7 @@ class Services:
     @property
     def webhooks(self) -> Webhooks:
         """What registers webhooks of recipients, and reads their secrets."""
-        return Webhooks(Vault(self.secret, *self.old_secrets), UrlGuard(self.allow_networks), self.catching)
+        return Webhooks(self.vault, UrlGuard(self.allow_networks), self.catching)
 
     @property
     def published(self) -> Published:

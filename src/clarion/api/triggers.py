@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from clarion import clock, ids
 from clarion.api import events, prefer, progress, trigger_request, watch
+from clarion.api.idempotency import Once
 from clarion.api.operation import Answer, Call, Operation, page, position
 from clarion.api.schema.triggers import AcceptedReply, TriggerBody, TriggerReply, TriggersQuestion, TriggersReply
 from clarion.api.services import Services
@@ -124,6 +125,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         run=accept,
         input=TriggerBody,
         answers={202: AcceptedReply},
+        once=Once.ITSELF,
         headers={
             "Idempotency-Key": "Made from what happened: a call that is sent again with it changes nothing.",
             "Prefer": f"`wait=N`: answer when it has ended, or after N seconds (at most {prefer.LONGEST_S}).",

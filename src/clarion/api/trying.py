@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clarion.api import faults
+from clarion.api.idempotency import Once
 from clarion.api.operation import Answer, Call, Operation
 from clarion.api.providers import find
 from clarion.api.schema.trying import TriedAccountReply, TryAccount
@@ -84,5 +85,6 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         run=try_out,
         input=TryAccount,
         answers={200: TriedAccountReply},
+        once=Once.CLAIMED,
     ),
 )

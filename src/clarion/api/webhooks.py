@@ -7,6 +7,7 @@ from typing import Any
 
 from clarion import ids
 from clarion.api import faults
+from clarion.api.idempotency import Once
 from clarion.api.operation import Answer, Call, Operation
 from clarion.api.schema.webhooks import (
     DisableBody,
@@ -185,5 +186,9 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     _on_one("rotateWebhook", "POST", "/rotate", "Give a webhook a new secret", rotate, input=RotateBody),
     _on_one("enableWebhook", "POST", "/enable", "Post to a webhook again", enable),
     _on_one("disableWebhook", "POST", "/disable", "Post nothing more to a webhook", disable, input=DisableBody),
-    _on_one("testWebhook", "POST", "/test", "Post a test to a webhook now", try_out, answers={200: TriedReply}),
+    _on_one(
+        *("testWebhook", "POST", "/test", "Post a test to a webhook now", try_out),
+        answers={200: TriedReply},
+        once=Once.CLAIMED,
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,9 +79,9 @@ class Remote:
         """One request; *query* without what is None in it."""
         said = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
         given = {**self._headers(), **({"Content-Type": "application/json"} if said else {}), **(headers or {})}
-        # What may have been done already is not asked for again, unless the API would know it again.
-        again = method != "POST" or "Idempotency-Key" in given
-        return self._answered(*self._ask(method, self._target(path, query), said, given, again=again))
+        if method == "POST":  # what may have been done already may be asked for again, since the API knows it again
+            given.setdefault("Idempotency-Key", uuid.uuid4().hex)
+        return self._answered(*self._ask(method, self._target(path, query), said, given, again=True))
 
     def events(self, *path: str) -> Iterator[tuple[str, Any]]:
         """The server-sent events at *path*, name and data, until one is called ``end``; comes again when cut off."""

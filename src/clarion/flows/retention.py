@@ -16,7 +16,17 @@ import structlog
 from clarion import clock
 from clarion.queue import retention as jobs
 from clarion.queue import workers
-from clarion.store import attachments, callbacks, cap_uses, partitions, quarantine, retention, sources, suppressions
+from clarion.store import (
+    answers,
+    attachments,
+    callbacks,
+    cap_uses,
+    partitions,
+    quarantine,
+    retention,
+    sources,
+    suppressions,
+)
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -125,8 +135,8 @@ async def preview(connection: Connection, ages: Ages, *, only: Collection[What] 
 
 
 async def tidy(connection: Connection) -> int:
-    """Fold and remove old counts, and forget workers that ended in silence, what providers told long ago and
-    suppressions that expired; how many rows went."""
+    """Fold and remove old counts, and forget workers that ended in silence, what providers told long ago,
+    suppressions that expired and answers that are kept no longer; how many rows went."""
     gone = 0
     for prune_rows, age in (
         (jobs.prune_tally, _TALLY),
@@ -136,6 +146,7 @@ async def tidy(connection: Connection) -> int:
         (suppressions.prune, timedelta(0)),
         (suppressions.prune_soft, _SOFT),
         (cap_uses.prune, timedelta(0)),
+        (answers.prune, timedelta(0)),
         (_fold_counts, timedelta(0)),
     ):
         rows, _ = await _rows(connection, prune_rows, age, None)

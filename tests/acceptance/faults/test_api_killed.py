@@ -36,6 +36,26 @@ async def _killed(cluster: Cluster, at: str) -> None:
     assert (findings.messages, findings.receipts) == (_CLIENTS, _CLIENTS)
 
 
+async def test_what_another_call_does_is_done_once_as_well(together: Together) -> None:
+    """Clients register webhooks, a new one each time, until they are answered; the API is killed among them."""
+    await together.play(_killed_among_others, ["repeat:before_commit", "repeat:after_commit"])
+
+
+async def _killed_among_others(cluster: Cluster, at: str) -> None:
+    who = [f"client{number:05}" for number in range(16)]
+    await cluster.topic("clients", who)
+    doomed = await cluster.api(Injection(at, nth=5))
+    async with asyncio.TaskGroup() as clients:
+        asking = [clients.create_task(_register(cluster, one)) for one in who]
+        await doomed.until_struck()
+        assert await doomed.ended() == -signal.SIGKILL
+        await cluster.api()
+    first = [task.result() for task in asking]
+    assert [await _register(cluster, one) for one in who] == first, "the same key has the same answer"
+    owners = await cluster.pool.fetch("SELECT recipient_id FROM webhook ORDER BY 1")
+    assert [row["recipient_id"] for row in owners] == who, "nobody has two"
+
+
 async def test_64_identical_requests_at_once_are_one(cluster: Cluster) -> None:
     await _identical(cluster, 3)
 
@@ -87,3 +107,19 @@ async def _ask(cluster: Cluster, number: int) -> str:
             return answer
         assert (status, answer) == (409, "idempotency_in_flight") or status == 503, (status, answer)
     raise AssertionError(f"client {number} was never answered\n{cluster.log()}")
+
+
+async def _register(cluster: Cluster, who: str) -> str:
+    """Register a webhook under a key until it is there; its secret."""
+    deadline = asyncio.get_running_loop().time() + 60
+    path, body = f"/v1/recipients/{who}/webhooks", {"url": "https://hooks.invalid/"}
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            reply = await cluster.post(path, body, idempotency_key=who)
+        except OSError:
+            await asyncio.sleep(0.05)  # nobody is there, or was killed before it could answer
+            continue
+        if reply.status == 201:
+            return str(reply.json["secret"])
+        assert reply.code == "idempotency_in_flight" or reply.status == 503, reply
+    raise AssertionError(f"{who} was never answered\n{cluster.log()}")
