@@ -35,6 +35,9 @@ class Tortured(ABC):
     names_messages: bool = True
     #: So many triggers of each workflow bring `EACH` messages.
     triggers: int = 1
+    #: Messages that are intended together. Short: what is on its way when the worker dies stays unknown, and answers
+    #: nothing.
+    list_size: int = 4
 
     def __init__(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.kind = kind

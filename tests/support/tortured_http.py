@@ -78,6 +78,8 @@ class TorturedCase(Tortured):
         self._ours = ours
         self.channel = ours.channel
         self.names_messages = case.names_messages
+        if case.together > 1:
+            self.list_size = 2  # a list is one request, and there are to be many
 
     @asynccontextmanager
     async def running(self, folder: Path) -> AsyncIterator[None]:

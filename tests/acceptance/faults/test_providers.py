@@ -78,8 +78,12 @@ async def test_ledger_and_database_agree_after_bad_days(
             spoilt = server.spoil(chance)
             began = clock.monotonic()
             settings = load_settings(
-                # Short lists: what is on its way when the worker dies stays unknown, and is no answer to anything.
-                {"project": project, "worker.poll_interval": "50ms", "worker.lease": "3s", "worker.intent_size": 4},
+                {
+                    "project": project,
+                    "worker.poll_interval": "50ms",
+                    "worker.lease": "3s",
+                    "worker.intent_size": server.list_size,
+                },
                 server.env(),
             )
             for trouble in (server.away(), contextlib.nullcontext()):
