@@ -165,6 +165,21 @@ async def test_from_agrees_with_what_receivers_check(
     assert (found.level.value, says in found.says) == (level, True), found
 
 
+@pytest.mark.parametrize(
+    ("adkim", "level", "says", "agrees"),
+    [("r", "ok", "as DNS has it", "ok"), ("s", "warn", "a signature of the very same domain", "fail")],
+)
+async def test_what_a_domain_above_signs_counts_unless_dmarc_is_strict(
+    tmp_path: Path, adkim: str, level: str, says: str, agrees: str
+) -> None:
+    news = f"news.{FROM}"
+    more = {f"_dmarc.{FROM}": txt(f"v=DMARC1; p=reject; aspf=s; adkim={adkim}")}
+    found = await examine(tmp_path, {**GOOD, **more}, CLARION_EMAIL_FROM_DOMAINS=f"{FROM},{news}")
+    signed = found[f"DKIM of {news}, by clarion1 of {FROM}"]
+    assert (signed.level.value, says in signed.says) == (level, True), signed
+    assert (found[f"From {news}"].level.value, found[f"From {FROM}"].level.value) == (agrees, "ok")
+
+
 async def test_what_dns_says_that_receivers_do_not_take(tmp_path: Path) -> None:
     more = {f"_dmarc.{FROM}": txt("v=DMARC1; p=none", "v=DMARC1; p=reject"), BACK: {**GOOD[BACK], "MX": ["0 ."]}}
     found = await examine(tmp_path, {**GOOD, **more})

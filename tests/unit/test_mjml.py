@@ -177,6 +177,11 @@ def column(body: str) -> str:
         (page("<mj-include path='https://x.example/a.mjml' />"), ":7: only files of layouts/ are included"),
         (page("<mj-include path='round.mjml' />"), "layouts/round.mjml:2: includes itself: round → round"),
         (f"---\nsubject: x\nlayout: nowhere\n---\n{column('')}", ":3:9: there is no layout `nowhere`"),
+        (page(column("<mj-text>x</mj-text>\n<mj-button href='https://x.example/?\"q\"'>x</mj-button>")),
+         ":9: a value of `mj-button` has double quotes within: write &quot; for them"),
+        (page("", '<mj-style inline="inline">.a { color: red }\na:hover { color: blue }</mj-style>'),
+         ":6: `:hover` cannot be put into elements: write it in an mj-style without `inline`"),
+        (page("", '<mj-style inline="inline">@media print { .a { color: red } }</mj-style>'), ":5: `@media` cannot be"),
         ("---\nsubject: x\ncss: inline\n---\n<mjml><mj-body></mj-body></mjml>", ":3:6: MJML says by itself"),
         (page(column("<mj-text>" + "<b>" * 3_000 + "</b>" * 3_000 + "</mj-text>")), ":8: elements are nested deeper"),
     ],
@@ -219,7 +224,9 @@ HTML = {
     '<p class="a">Dear {{ recipient.name }}</p>\n<table>{% for line in payload.lines %}<tr class="{{ line.name }}">'
     '<td class="b" title="{{ line.name }}">{{ line.name }}</td></tr>{% endfor %}</table>\n',
     "layouts/page.html": "<!DOCTYPE html><html><head><title>{{ workflow.key }}</title><style>.a { color: red }\n"
-    ".b { padding: 1px } @media (max-width: 400px) { .a { color: blue } }</style></head>"
+    ".b { padding: 1px } @media (max-width: 400px) { .a { color: blue } } a:hover { color: green }\n"
+    ".c::before { content: 'x' }</style>"
+    '<style media="print">.a { color: black }</style><style media="screen">.b { margin: 2px }</style></head>'
     "<body>{{ content }}<p>{{ payload.shop }}</p></body></html>\n",
     "templates/hello/email.txt": None,
 }
@@ -232,10 +239,14 @@ def test_styles_are_put_into_the_elements_that_they_are_for(tmp_path: Path) -> N
     html = rendered(project.workflows[0].bundle).html
     assert html is not None
     assert '<p class="a" style="color: red;">Dear Ada &lt;3</p>' in html
-    cells = re.findall(r'<td class="b"[^>]*style="padding: 1px;?">([^<]*)</td>', html)
+    cells = re.findall(r'<td class="b"[^>]*style="padding: 1px;\s*margin: 2px;?">([^<]*)</td>', html)
     assert cells == ["Tea &lt;b&gt;", "Pot"]
     assert "@media (max-width: 400px)" in html
     assert ".b {" not in html
+    for stays in ("a:hover { color: green", ".c::before", '<style media="print">.a { color: black }</style>'):
+        assert stays in html
+    assert "color: black" not in html.replace(".a { color: black }", "")
+    assert html.count("<style") == 2, "none is empty"
     assert "<title>hello</title>" in html
     assert html.index("<p>Shop &amp; Sons</p>") > html.index("</table>")
 
@@ -257,6 +268,7 @@ def test_what_mail_programs_make_of_it_is_a_warning(tmp_path: Path) -> None:
         '<img src="/a.png">\n<img src="https://x.example/a.png" alt="">\n<script>x</script>\n'
         '<link rel="stylesheet" href="https://x.example/a.css">\n'
         '<a href="shop/">x</a> <a href="{{ payload.url }}">y</a>\n'
+        '<a href="HTTPS://X.EXAMPLE/">x</a> <a href="sms:+31612345678">y</a> <a href="Tel:+31612345678">z</a>\n'
     )
     project, mistakes = loaded(tmp_path, {"templates/hello/email.html": HEAD + html})
     assert project is not None

@@ -177,6 +177,14 @@ def test_what_is_no_bounce_does_nothing(raw: bytes, said: Said) -> None:
         ("From: MAILER-DAEMON@mx.example", "<ann@example.org>:\r\n550 5.1.1 no such user\r\n", Feedback.HARD_BOUNCE),
         ("From: Mail <postmaster@mx.example>", "Sorry:\r\n ann@example.org: user unknown", Feedback.SOFT_BOUNCE),
         ("From: a@b.example\r\nX-Failed-Recipients: ann@example.org", "It went wrong.", Feedback.SOFT_BOUNCE),
+        # As Exim writes it where it makes no report:
+        (
+            "From: Mail Delivery System <Mailer-Daemon@mx.example>\r\nX-Failed-Recipients: ann@example.org\r\n"
+            "Auto-Submitted: auto-replied",
+            "A message that you sent could not be delivered to one or more of its\r\nrecipients. This is a permanent "
+            "error.\r\n\r\n  ann@example.org\r\n    host mx [192.0.2.1]\r\n    550 5.1.1 No such user here\r\n",
+            Feedback.HARD_BOUNCE,
+        ),
     ],
 )
 def test_a_bounce_in_words_alone_is_known_where_it_is_unmistakable(head: str, body: str, feedback: Feedback) -> None:

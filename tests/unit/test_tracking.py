@@ -52,6 +52,19 @@ def test_links_lead_by_way_of_us_and_a_picture_stands_at_the_end() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("https://x.example/?a=1&timestamp=2&copy=3&region=eu", "https://x.example/?a=1&timestamp=2&copy=3&region=eu"),
+        ("https://x.example/?a=1&amp;timestamp=2&#38;b=3&#x26;c", "https://x.example/?a=1&timestamp=2&b=3&c"),
+        ("https://x.example/?&copy;=&copy&notit;&nothing;&", "https://x.example/?©=©&notit;&nothing;&"),
+        ("https://x.example/ü?q=%20+a%2Bb;c", "https://x.example/ü?q=%20+a%2Bb;c"),
+    ],
+)
+def test_a_link_leads_where_a_browser_would_have_gone(written: str, url: str) -> None:
+    assert led_to(marked(f'<a href="{written}">x</a>', frozenset({Kind.CLICKED}))) == [url]
+
+
+@pytest.mark.parametrize(
     "link",
     [
         *('href="mailto:a@b.example"', 'href="#top"', 'href="/path"', 'href="tel:+31612345678"', 'href=""'),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from html import unescape
 from typing import Any, Final
 from uuid import UUID
 
 from clarion.domain.content import EmailContent
 from clarion.domain.engagement import CLICKS_PATH, OPENS_PATH, Kind, Trace, Traces
 from clarion.domain.workflow import Workflow
+from clarion.templates.html_scan import decode_attribute
 
 #: What stands for all categories, and all that have none.
 EVERY: Final = "*"
@@ -73,7 +73,7 @@ class Tracking:
 
     def _link(self, address: str, tenant_id: UUID, message_id: UUID) -> str:
         """The link that leads to *address* by way of us; itself where it is ours, or too long."""
-        url = unescape(address)
+        url = decode_attribute(address)
         if url.startswith(self._own) or not url.isprintable():
             return address
         token = self._traces.token(Trace(tenant_id=tenant_id, message_id=message_id, url=url))

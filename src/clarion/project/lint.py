@@ -15,7 +15,8 @@ CLIPPED = 102 * 1024
 _TAKEN_OUT = frozenset(("script", "form", "iframe", "object", "embed", "audio", "video"))
 _ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
 _SOURCE = re.compile(
-    r"""\b(?:src|href)\s*=\s*["']?\s*(?P<url>(?!(?:https?:|mailto:|tel:|cid:|data:|#|\{)|["'>\s])[^"'>\s]+)"""
+    r"""\b(?:src|href)\s*=\s*["']?\s*(?P<url>(?!(?:https?:|mailto:|tel:|sms:|cid:|data:|#|\{)|["'>\s])[^"'>\s]+)""",
+    re.IGNORECASE,
 )
 _SHEET = re.compile(r"""\brel\s*=\s*["']?stylesheet""", re.IGNORECASE)
 

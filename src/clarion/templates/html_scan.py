@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from html.entities import html5
 from typing import NamedTuple
 
 _NAME = re.compile(r"[a-zA-Z][^\s/>]*")
@@ -18,6 +19,7 @@ _ATTRIBUTE = re.compile(r"([^\s=/\"'>][^\s=/>]*)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|[^
 #: Their content is no HTML.
 _RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}
 #: Longer than any code point: Python refuses to read numbers of thousands of digits.
+_REFERENCE = re.compile(r"&(?:#[xX]?[0-9a-fA-F]+;?|([a-zA-Z][a-zA-Z0-9]*)([;=]?))")
 _ENDLESS_NUMBER = re.compile(r"&#(?:\d{10,}|[xX][0-9a-fA-F]{10,});?")
 
 
@@ -73,7 +75,7 @@ def attributes(source: str) -> dict[str, str]:
         value = match[2] or ""
         if value[:1] in ('"', "'"):
             value = value[1:-1] if len(value) > 1 and value[-1] == value[0] else value
-        found.setdefault(match[1].lower(), decode(value))
+        found.setdefault(match[1].lower(), decode_attribute(value))
     return found
 
 
@@ -88,6 +90,22 @@ def decode(text: str) -> str:
     if "&" not in text:
         return text
     return unescape(_ENDLESS_NUMBER.sub("\ufffd", text) if "&#" in text else text)
+
+
+def decode_attribute(value: str) -> str:
+    """The *value* of an attribute with its entities as characters.
+
+    Otherwise than among words, a name that no semicolon ends is none where a letter, a digit or ``=`` follows (WHATWG
+    HTML §13.2.5.73): ``?a=1&timestamp=2`` is an address with a ``timestamp`` and has no multiplication sign in it.
+    """
+    return _REFERENCE.sub(_referred, value) if "&" in value else value
+
+
+def _referred(found: re.Match[str]) -> str:
+    name, end = found.groups()
+    if name is None:
+        return decode(found[0])
+    return found[0] if end == "=" else html5.get(name + end, found[0])
 
 
 def _after_comment(html: str, start: int) -> int:

@@ -39,6 +39,13 @@ _BARREN = frozenset(
 #: Where an `mj-raw` would be put before all else that is there.
 _HOISTING = frozenset(("mj-column", "mj-hero", "mj-wrapper"))
 _DEEPEST = 60
+#: A value in single quotes that has double ones within, which the compiler puts around it.
+_QUOTES = re.compile(r"""=\s*'[^']*"[^']*'""")
+#: What the compiler does not put into elements, and takes out: states, and rules with conditions.
+_STAYING = re.compile(
+    r"@\w+|::?(?:hover|active|focus(?:-\w+)?|visited|link|target|checked|before|after|first-l\w+|placeholder)\b"
+)
+_INLINE = re.compile(r"""\binline\s*=\s*["']?inline\b""", re.IGNORECASE)
 _POSITION = re.compile(r" in root template(?: at position (\d+):\d+)?")
 _CODE = "template_syntax"
 
@@ -125,6 +132,8 @@ class _Structure:
             yield self._fault(element.start, f"`{name}` stands outside of <mjml>")
         elif parent in _BRANCHING | _BARREN and not name.startswith("mj"):
             yield self._fault(element.start, f"`{name}` cannot stand right inside `{parent}`: put it into an mj-text")
+        elif _QUOTES.search(element.attributes):
+            yield self._fault(element.start, f"a value of `{name}` has double quotes within: write &quot; for them")
         elif len(self._open) >= _DEEPEST:
             yield self._fault(element.start, f"elements are nested deeper than {_DEEPEST}")
         elif not element.alone:
@@ -143,6 +152,9 @@ class _Structure:
     def _words(self, words: Stretch) -> Iterator[TemplateFault]:
         parent = self._open[-1].name if self._open else ""
         text = self._marked.text[words.start : words.end]
+        if parent == "mj-style" and _INLINE.search(self._open[-1].attributes) and (stays := _STAYING.search(text)):
+            detail = f"`{stays[0]}` cannot be put into elements: write it in an mj-style without `inline`"
+            yield self._fault(words.start + stays.start(), detail)
         if text.strip() and (not parent or parent in _BRANCHING | _BARREN):
             at = words.start + len(text) - len(text.lstrip())
             yield self._fault(at, f"words cannot stand right inside `{parent or 'the file'}`: put them into an mj-text")

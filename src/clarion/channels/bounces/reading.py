@@ -86,9 +86,9 @@ def understand(mail: Part) -> News:
             return of_delivery_status(part.content)
         if part.kind == "message/feedback-report":
             return of_feedback_report(part.content)
-    if _is_answer(mail):
-        return News(said=Said.ANSWER)
-    if "x-failed-recipients" not in mail.fields and not _DAEMON.search(mail.fields.get("from", "")[:1_000]):
+    if "x-failed-recipients" in mail.fields:  # Exim writes it, and calls what it sends back an automatic reply
+        return _by_words(mail, parts)
+    if _is_answer(mail) or not _DAEMON.search(mail.fields.get("from", "")[:1_000]):
         return News(said=Said.ANSWER)
     return _by_words(mail, parts)
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from clarion.channels.email.dkim import Signer
 from clarion.channels.email.settings import SmtpSettings, is_loopback
 from clarion.cli.checkup.dmarc import Dmarc, aligned, read_dmarc
 from clarion.cli.checkup.dns import Dns, is_for_examples
@@ -47,13 +48,16 @@ async def check_names(settings: Settings, nameserver: str | None = None) -> Asyn
     way = _way(settings)
     if way is None:
         return
+    told: set[str] = set()
     domains = sorted({*mail_domains(settings) - {"*"}, *settings.email.dkim})
     asked = [domain for domain in domains if not is_for_examples(domain)]
     try:
         dns = Dns(nameserver)
         for domain in asked:
             async for finding in _of_domain(dns, domain, settings, way):
-                yield finding
+                if finding.what not in told:  # several domains may have mails come back to the same one
+                    told.add(finding.what)
+                    yield finding
         if way.bounces is not None and way.smtp is not None and not is_for_examples(way.bounces):
             yield await _mail_servers(dns, way.bounces)
     except (Unavailable, ConfigError) as error:
@@ -84,12 +88,13 @@ async def _of_domain(dns: Dns, domain: str, settings: Settings, way: _Way) -> As
         addresses = [] if local else await _addresses(dns, host)
         spf = await read_spf(dns, envelope, addresses)
         yield _spf(envelope, spf, host, addresses)
-    keys = settings.email.dkim.get(domain, ())
+    dmarc = await read_dmarc(dns, domain)
+    strict = dmarc is not None and dmarc.strict_dkim
+    keys = Signer(settings.email.dkim).keys_for(domain)
     signed = False
-    async for finding, good in signatures(dns, domain, keys, by_account=way.smtp is None):
+    async for finding, good in signatures(dns, domain, keys, strict=strict, by_account=way.smtp is None):
         signed = signed or good
         yield finding
-    dmarc = await read_dmarc(dns, domain)
     yield _dmarc(domain, dmarc)
     if dmarc is not None and dmarc.records == 1 and way.smtp is not None:
         yield from_agrees(domain, envelope, dmarc, spf=spf, signed=signed)
@@ -111,7 +116,9 @@ def _spf(domain: str, spf: Spf, host: str, addresses: list[str]) -> Finding:
         return fail(what, says, f'add to DNS: {domain}. TXT "v=spf1 {term} ~all"')
     if spf.broken:
         how = f"mend the record: {spf.record}"
-        if spf.lookups > MOST_LOOKUPS:
+        if spf.records > 1:
+            how = f"make one record of them; the first is {spf.record}"
+        elif spf.lookups > MOST_LOOKUPS:
             how = f"take out what is not needed, or name networks (ip4:, ip6:) instead: {spf.record}"
         return fail(what, "; ".join(spf.broken), how)
     missing = sorted(set(addresses) - spf.covered)
@@ -153,7 +160,7 @@ def _dmarc(domain: str, dmarc: Dmarc | None) -> Finding:
 
 
 def from_agrees(domain: str, envelope: str, dmarc: Dmarc, *, spf: Spf | None, signed: bool) -> Finding:
-    """Whether a mail from *domain* passes DMARC: by SPF for *envelope*, or by a signature of its own domain."""
+    """Whether a mail from *domain* passes DMARC: by SPF for *envelope*, or by a signature that counts for it."""
     what = f"From {domain}"
     by_spf = spf is not None and spf.record is not None and not spf.broken
     reasons = list(_reasons(domain, envelope, dmarc, by_spf=by_spf, signed=signed))
@@ -175,7 +182,7 @@ def _reasons(domain: str, envelope: str, dmarc: Dmarc, *, by_spf: bool, signed: 
         kind = "must be the very same (aspf=s)" if dmarc.strict_spf else "is of another organisation"
         yield f"SPF is of {envelope}, which {kind}"
     if not signed:
-        yield "Clarion signs with no key of its own domain that DNS knows"
+        yield "no key that DNS knows and that counts for it signs it"
 
 
 async def _mail_servers(dns: Dns, domain: str) -> Finding:

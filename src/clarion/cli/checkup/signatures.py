@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from clarion.channels.email.dkim_key import DkimKey
 from clarion.cli.checkup.dns import Dns
@@ -13,9 +14,12 @@ _PUBLIC = re.compile(r"(?:^|;)\s*p\s*=([^;]*)")
 
 
 async def signatures(
-    dns: Dns, domain: str, keys: Sequence[DkimKey], *, by_account: bool
+    dns: Dns, domain: str, keys: Sequence[DkimKey], *, strict: bool, by_account: bool
 ) -> AsyncIterator[tuple[Finding, bool]]:
-    """A finding on each key of *domain*, and whether mails are signed by it as receivers want. Raises `Unavailable`."""
+    """A finding on each of the *keys* that sign mails from *domain*, and whether receivers take them for its own.
+
+    They may be of a domain above it, which counts unless its record of DMARC is *strict*. Raises `Unavailable`.
+    """
     if not keys:
         if by_account:
             says = "no key in the settings: the provider signs, by the records that it asked for"
@@ -25,7 +29,14 @@ async def signatures(
             how = f"make a key with `clarion dkim create {domain} FILE`, unless your mail server signs"
             yield warn(f"DKIM of {domain}", says, how), False
     for key in keys:
-        yield await _of_key(dns, key)
+        finding, good = await _of_key(dns, key)
+        if key.domain != domain:
+            finding = replace(finding, what=f"DKIM of {domain}, by {key.selector} of {key.domain}")
+            if good and strict:
+                says = f"its DMARC record wants a signature of the very same domain (adkim=s), not of {key.domain}"
+                how = f"make a key of its own with `clarion dkim create {domain} FILE`"
+                finding, good = warn(finding.what, says, how), False
+        yield finding, good
 
 
 async def _of_key(dns: Dns, key: DkimKey) -> tuple[Finding, bool]:

@@ -30,6 +30,8 @@ class Spf:
 
     #: The record itself; None where there is none.
     record: str | None = None
+    #: How many there are; with more than one none counts.
+    records: int = 0
     #: What makes receivers ignore the record, each as a sentence.
     broken: list[str] = field(default_factory=list)
     #: What is allowed, and unwise.
@@ -46,8 +48,8 @@ class Spf:
 
 async def read_spf(dns: Dns, domain: str, addresses: list[str]) -> Spf:
     """What the record of *domain* says, and which of *addresses* it covers. Raises `Unavailable`."""
-    found = Spf()
     records = [text for text in await dns.texts(domain) if _is_spf(text)]
+    found = Spf(records=len(records))
     if len(records) > 1:
         found.broken.append(f"{domain} has {len(records)} SPF records, so that none counts")
     if records:
