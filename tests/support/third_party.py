@@ -8,6 +8,7 @@ import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +18,44 @@ from tests.support.provider_case import PROMPT, Case
 from tests.support.providers import text_message
 
 from clarion.channels.base import Provider, Sms
+from clarion.channels.kinds import GROUP
 from clarion.dev.fakes.serving import Fake
 from clarion.http.client import Client, Patience
 from clarion.project.providers import read_accounts
 
+#: An entry point of this group names a `Case`, and is called as its kind is.
+CASES_GROUP = "clarion.provider_cases"
 TOKEN = "5ecre7" + "cafe" * 6
 PAGE = (ROOT / "docs/how-to/write-a-provider.md").read_text()
 
 
 @contextmanager
 def installed() -> Iterator[Path]:
-    """The package of the page, where Python finds it: its module, and the entry point that offers it."""
-    (points,) = (tomllib.loads(text) for text in blocks(PAGE, "toml") if "entry-points" in text)
-    offered: Mapping[str, Mapping[str, str]] = points["project"]["entry-points"]
-    ((group, ((name, value),)),) = ((group, one.items()) for group, one in offered.items())
-    module = value.partition(":")[0]
+    """The package of the page, where Python finds it: its modules, and the entry points that offer them."""
+    tables = [tomllib.loads(text) for text in blocks(PAGE, "toml") if "entry-points" in text]
+    points = {group: one for table in tables for group, one in table["project"]["entry-points"].items()}
+    module, case = (points[group]["carrier"].partition(":")[0] for group in (GROUP, CASES_GROUP))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / f"{module}.py").write_text(blocks(PAGE, "python")[0])
+        (root / f"{case}.py").write_text(f"from {__name__} import CarrierCase as CarrierCase\n")
         info = root / f"{module}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value}\n")
+        lines = [f"[{group}]\ncarrier = {one['carrier']}\n" for group, one in points.items()]
+        (info / "entry_points.txt").write_text("\n".join(lines))
         sys.path.insert(0, folder)
         try:
             yield root
         finally:
             sys.path.remove(folder)
-            sys.modules.pop(module, None)
+            for name in (module, case):
+                sys.modules.pop(name, None)
+
+
+def offered() -> dict[str, type[Case]]:
+    """The cases of packages that are installed beside this repository, by the kinds that they are of."""
+    return {point.name: point.load() for point in entry_points(group=CASES_GROUP)}
 
 
 class CarrierFake(Fake):

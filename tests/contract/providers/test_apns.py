@@ -83,7 +83,7 @@ async def test_a_message_says_what_it_was_given(fake: ApnsFake) -> None:
         "image": "https://cdn.example/a.png",
         "orderId": "12345",
         "clarion_id": ids.show(ids.Prefix.MESSAGE, item.message_id),
-        "aps": {"alert": {"title": "Grüße", "body": "It is ready 😀"}, "mutable-content": 1},
+        "aps": {"alert": {"title": "Grüße", "body": "It is ready 😀"}, "sound": "default", "mutable-content": 1},
     }
 
 
@@ -92,6 +92,8 @@ async def test_what_comes_twice_is_one_on_the_screen_and_the_unimportant_spares_
     low = Push(message_id=ids.new(), to=apple_token(), content=plain.content, ttl=timedelta(0), priority=Priority.LOW)
     assert all(isinstance(one, Sent) for one in await _send(fake, plain, long, low))
     by_token = {taken.token: taken.headers for taken in fake.taken}
+    sounds = {taken.token: taken.payload["aps"].get("sound") for taken in fake.taken}  # type: ignore[attr-defined]
+    assert sounds == {plain.to: "default", long.to: "default", low.to: None}
     assert by_token[plain.to]["apns-collapse-id"] == ids.show(ids.Prefix.MESSAGE, plain.message_id)
     assert len(by_token[long.to]["apns-collapse-id"]) == 64
     assert by_token[low.to]["apns-priority"] == "5"

@@ -65,6 +65,7 @@ async def test_a_message_says_what_it_was_given_and_goes_packed() -> None:
             "data": {"url": "shop://1", "a": "b", "clarion_id": ids.show(ids.Prefix.MESSAGE, item.message_id)},
             "ttl": 3_600,
             "priority": "high",
+            "sound": "default",
             "tag": ids.show(ids.Prefix.MESSAGE, item.message_id),
             "collapseId": sha256("order-é".encode()).hexdigest(),
             "channelId": "orders",

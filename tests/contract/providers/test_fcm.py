@@ -73,6 +73,8 @@ async def test_a_message_says_what_it_was_given(fake: FcmFake) -> None:
     }
     apns: Any = message["apns"]
     assert (apns["headers"]["apns-collapse-id"], apns["headers"]["apns-priority"]) == ("order-1", "10")
+    assert apns["payload"] == {"aps": {"sound": "default", "mutable-content": 1}}, "else it is not fetched"
+    assert apns["fcm_options"] == {"image": "https://cdn.example/a.png"}
     assert began + 3_600 <= int(apns["headers"]["apns-expiration"]) <= int(clock.now().timestamp()) + 3_600
     assert message["webpush"] == {
         "headers": {"TTL": "3600", "Urgency": "normal", "Topic": "order-1"},
@@ -90,6 +92,7 @@ async def test_what_comes_twice_is_one_on_the_screen(fake: FcmFake) -> None:
     assert "fcm_options" not in by_token[item.to]["webpush"], "nor addresses of an application"
     id = ids.show(ids.Prefix.MESSAGE, plain.message_id)
     assert by_token[plain.to]["apns"]["headers"]["apns-collapse-id"] == id
+    assert by_token[plain.to]["apns"]["payload"] == {"aps": {"sound": "default"}}
     assert by_token[plain.to]["android"]["notification"] == {"tag": id}
 
 
@@ -101,6 +104,7 @@ async def test_what_may_wait_does_on_every_system_and_android_shows_it_where_the
     assert (message["android"]["priority"], message["webpush"]["headers"]["Urgency"]) == ("NORMAL", "low")
     headers = message["apns"]["headers"]
     assert (headers["apns-priority"], headers["apns-collapse-id"]) == ("5", sha256("Grüße".encode()).hexdigest())
+    assert set(message["apns"]) == {"headers"}, "nor does it make a sound"
     assert message["android"]["notification"]["channel_id"] == "news.weekly"
 
 

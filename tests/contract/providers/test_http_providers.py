@@ -21,7 +21,7 @@ from tests.support.endpoint import Answer, EndpointServer, cut, hang, raw, statu
 from tests.support.providers import SHORT, Case
 from tests.support.push import PUSH_CASES
 from tests.support.smtp_certificate import make_certificate, server_context
-from tests.support.third_party import CarrierCase
+from tests.support.third_party import CarrierCase, offered
 
 from clarion import clock
 from clarion.channels.base import Provider
@@ -31,7 +31,10 @@ from clarion.http.outcome import LONGEST_WAIT
 from clarion.http.progress import MOST_READ
 
 ANSWER = How.ANSWER
-CASES: Mapping[str, type[Case]] = {**providers.CASES, **PUSH_CASES, **CHAT_CASES, "third party": CarrierCase}
+CASES: Mapping[str, type[Case]] = {
+    **{**providers.CASES, **PUSH_CASES, **CHAT_CASES},
+    **{"third party": CarrierCase, **offered()},
+}
 
 
 @pytest.fixture(params=sorted(CASES))

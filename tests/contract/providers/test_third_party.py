@@ -9,7 +9,7 @@ from tests.support.command import clarion
 from tests.support.docs import blocks
 from tests.support.house import open_house
 from tests.support.project import build
-from tests.support.third_party import PAGE, TOKEN, CarrierFake, installed
+from tests.support.third_party import PAGE, TOKEN, CarrierCase, CarrierFake, installed, offered
 
 from clarion.config import load_settings
 
@@ -35,6 +35,11 @@ async def test_a_message_goes_by_it(database: str, tmp_path: Path) -> None:
 
 def _hex(id: str) -> str:
     return id.partition("_")[2]
+
+
+def test_a_package_may_bring_its_case_for_the_suite() -> None:
+    with installed():
+        assert offered()["carrier"] is CarrierCase
 
 
 async def test_its_settings_are_checked_as_all_are(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Apns(Provider[Push]):
         await self._http.close()
 
     async def _send(self, item: Push) -> Outcome:
-        payload, used = payload_of(item.content, item.message_id), ""
+        payload, used = payload_of(item.content, item.message_id, item.priority), ""
         if why := too_large(payload):
             return Reject(why, code="too_large")
 

@@ -4,6 +4,8 @@ Sources, as of November 2026:
 https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns,
 https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification.
 
+A device makes a sound, or trembles, only where a message says so: all do that are not of a low priority.
+
 What a device is given twice (see `on_uncertain`) is shown once: unless there is a collapse key, the message's id is
 what APNs collapses by.
 """
@@ -25,17 +27,27 @@ from clarion.domain.workflow import Priority
 #: Of the payload, in octets; and of what is collapsed by.
 MOST_BYTES = 4_096
 _AT_ONCE, _SPARING = "10", "5"
+#: The device's own.
+SOUND = "default"
 
 
-def payload_of(content: PushContent, message_id: UUID) -> bytes:
+def payload_of(content: PushContent, message_id: UUID, priority: Priority = Priority.NORMAL) -> bytes:
     """What the device is given."""
     id = ids.show(ids.Prefix.MESSAGE, message_id)
-    aps: dict[str, object] = {"alert": {"title": content.title, "body": content.body}}
+    aps = {"alert": {"title": content.title, "body": content.body}, **manner_of(content, priority)}
     said: dict[str, object] = {"url": content.url} if content.url else {}
-    if content.image:  # the application's extension fetches it
-        aps["mutable-content"] = 1
+    if content.image:
         said["image"] = content.image
     return orjson.dumps({**said, **content.data, "clarion_id": id, "aps": aps})
+
+
+def manner_of(content: PushContent, priority: Priority) -> dict[str, object]:
+    """How the device shows it: with a sound, and what comes with a picture after the application's extension has
+    fetched that."""
+    return {
+        **({} if priority is Priority.LOW else {"sound": SOUND}),
+        **({"mutable-content": 1} if content.image else {}),
+    }
 
 
 def too_large(payload: bytes) -> str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from clarion import ids
 from clarion.channels.base import Push
-from clarion.channels.push.apns_message import collapse_id
+from clarion.channels.push.apns_message import SOUND, collapse_id
 from clarion.domain.workflow import Priority
 
 _PRIORITY = {
@@ -35,6 +35,8 @@ def message_of(item: Push, channel_id: str | None = None) -> dict[str, object]:
         "priority": _PRIORITY[item.priority],
         "tag": id,
     }
+    if item.priority is not Priority.LOW:  # else Apple's devices make none
+        message["sound"] = SOUND
     if content.collapse_key:
         message["collapseId"] = collapse_id(content.collapse_key)
     if channel_id:

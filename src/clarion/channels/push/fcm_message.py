@@ -1,6 +1,7 @@
 """A push message as FCM takes it: pure functions.
 
-Written from https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages as of November 2026.
+Written from https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages and
+https://firebase.google.com/docs/cloud-messaging/ios/send-image as of November 2026.
 
 What a device is given twice (see `on_uncertain`) is shown once: the message's id is its tag on Android and in browsers,
 and, unless there is a collapse key, what Apple's service collapses by. The application is told it as ``clarion_id``.
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from clarion import ids
 from clarion.channels.base import Push
 from clarion.channels.push import webpush_message
-from clarion.channels.push.apns_message import collapse_id, priority_of
+from clarion.channels.push.apns_message import collapse_id, manner_of, priority_of
 from clarion.domain.workflow import Priority
 
 #: What a push service of browsers takes as a topic (RFC 8030 §5.4).
@@ -47,7 +48,7 @@ def message_of(item: Push, now: datetime, channel_id: str | None = None) -> dict
         "notification": notification,
         "data": data,
         "android": {**collapse, "ttl": f"{seconds}s", "priority": _android(item.priority), "notification": shown},
-        "apns": {"headers": apns},
+        "apns": {"headers": apns, **_apple(item)},
         "webpush": _webpush(item, id, seconds),
     }
 
@@ -55,6 +56,15 @@ def message_of(item: Push, now: datetime, channel_id: str | None = None) -> dict
 def _android(priority: Priority) -> str:
     """Whether the device is woken for it: what is shown is, unless somebody says that it may wait."""
     return "NORMAL" if priority is Priority.LOW else "HIGH"
+
+
+def _apple(item: Push) -> dict[str, object]:
+    """What Apple's devices are told beside the words, and the picture where an extension of Firebase's looks for it."""
+    manner, image = manner_of(item.content, item.priority), item.content.image
+    return {
+        **({"payload": {"aps": manner}} if manner else {}),
+        **({"fcm_options": {"image": image}} if image else {}),
+    }
 
 
 def _webpush(item: Push, id: str, seconds: int) -> dict[str, object]:
