@@ -92,7 +92,7 @@ async def test_what_comes_twice_is_one_on_the_screen_and_the_unimportant_spares_
     low = Push(message_id=ids.new(), to=apple_token(), content=plain.content, ttl=timedelta(0), priority=Priority.LOW)
     assert all(isinstance(one, Sent) for one in await _send(fake, plain, long, low))
     by_token = {taken.token: taken.headers for taken in fake.taken}
-    sounds = {taken.token: taken.payload["aps"].get("sound") for taken in fake.taken}  # type: ignore[attr-defined]
+    sounds = {taken.token: taken.payload["aps"].get("sound") for taken in fake.taken}  # type: ignore[index]
     assert sounds == {plain.to: "default", long.to: "default", low.to: None}
     assert by_token[plain.to]["apns-collapse-id"] == ids.show(ids.Prefix.MESSAGE, plain.message_id)
     assert len(by_token[long.to]["apns-collapse-id"]) == 64

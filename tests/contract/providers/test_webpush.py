@@ -16,7 +16,7 @@ import pywebpush
 from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid02
 from tests.support.command import clarion
-from tests.support.endpoint import EndpointServer, status
+from tests.support.endpoint import Answer, EndpointServer, status
 from tests.support.providers import push_message
 from tests.support.push import SUBJECT, VAPID_KEY, subscribed, webpush_account
 
@@ -27,6 +27,7 @@ from clarion.channels.push.encryption import MOST_BODY, MOST_BYTES, encrypt
 from clarion.channels.push.subscription import decode, parse_subscription
 from clarion.channels.push.vapid import Vapid, load_key, new_key, private_text, public_text
 from clarion.channels.push.webpush import WebPush
+from clarion.channels.push.webpush_account import WEBPUSH
 from clarion.dev.fakes.faults import Fault, How
 from clarion.dev.fakes.pushes import PushesFake
 from clarion.dev.fakes.webpush import WebPushFake
@@ -198,8 +199,9 @@ async def test_no_reason_repeats_an_endpoint(fake: WebPushFake) -> None:
     assert "no such thing as ••••" in outcome.reason
 
 
-async def test_an_assertion_that_was_refused_is_made_anew(fake: WebPushFake) -> None:
-    async with EndpointServer(answer=status(401)) as server:
+@pytest.mark.parametrize("answer", [status(401), status(403, body=b'{"reason": "BadJwtToken"}')])
+async def test_an_assertion_that_was_refused_is_made_anew(fake: WebPushFake, answer: Answer) -> None:
+    async with EndpointServer(answer=answer) as server:
         token = subscribed(fake).replace(fake.url, f"http://127.0.0.1:{server.port}")
         provider = WebPush(webpush_account(base_url=f"http://127.0.0.1:{server.port}"))
         outcomes = [(await provider.send([push_message(token)]))[0] for _ in range(2)]
@@ -207,6 +209,29 @@ async def test_an_assertion_that_was_refused_is_made_anew(fake: WebPushFake) -> 
         assert all(isinstance(one, Retry) and not one.pause_provider for one in outcomes)
         first, second = (one.headers["authorization"] for one in server.posted)
         assert first != second
+
+
+@pytest.mark.parametrize(
+    ("subject", "good"),
+    [
+        *((SUBJECT, True), ("https://shop.example", True), ("https://shop.example/contact?x=1", True)),
+        *(("mailto:ops@localhost", False), ("mailto:ops@printer.local", False), ("https://localhost/", False)),
+        *(
+            ("mailto: ops@shop.example", False),
+            ("mailto:<ops@shop.example>", False),
+            ("https://", False),
+            ("ops", False),
+        ),
+    ],
+)
+def test_who_is_named_as_the_sender_can_be_reached(subject: str, good: bool) -> None:
+    """Apple refuses everything that is signed for anybody else."""
+    (option,) = (one for one in WEBPUSH.options if one.key == "subject")
+    if good:
+        assert option.read(subject) == subject
+        return
+    with pytest.raises(Invalid):
+        option.read(subject)
 
 
 @pytest.mark.parametrize(

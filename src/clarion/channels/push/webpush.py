@@ -24,7 +24,7 @@ from clarion.channels.base import Provider, Push
 from clarion.channels.push.encryption import encrypt
 from clarion.channels.push.subscription import Subscription, parse_subscription
 from clarion.channels.push.vapid import Vapid, load_key
-from clarion.channels.push.webpush_answer import outcome_of, without_answer
+from clarion.channels.push.webpush_answer import is_unproven, outcome_of, without_answer
 from clarion.channels.push.webpush_message import headers_of, payload_of, too_large
 from clarion.domain.outcome import Outcome, Reject
 from clarion.errors import Invalid
@@ -93,7 +93,7 @@ class WebPush(Provider[Push]):
             service.using -= 1
         if not isinstance(answer, Reply):
             return without_answer(answer)
-        if answer.status == 401:
+        if is_unproven(answer):
             self._vapid.forget(to.origin)
         return outcome_of(answer, to.endpoint, ids.show(ids.Prefix.MESSAGE, item.message_id))
 

@@ -13,7 +13,10 @@ from clarion.channels.options import read_connections, read_fake
 from clarion.domain.content import PushContent
 from clarion.errors import Invalid
 
-_MAILTO = re.compile(r"mailto:[^\s@<>]+@[^\s@<>]+")
+#: Apple refuses what is signed for anybody who cannot be written to: the host has a dot, and is none of this network.
+_MAILTO = re.compile(r"mailto:[^\s@<>]+@(?P<host>[^\s@<>/?#]+)")
+_PAGE = re.compile(r"https://(?P<host>[^\s@<>/?#:]+)[^\s<>]*")
+_NOWHERE = re.compile(r"[^.]*|.*\.(?:local|localhost|internal)", re.IGNORECASE)
 
 
 def _private_key(text: str) -> str:
@@ -24,8 +27,11 @@ def _private_key(text: str) -> str:
 
 
 def _subject(text: str) -> str:
-    if not _MAILTO.fullmatch(one_line(text)) and not text.startswith("https://"):
+    found = _MAILTO.fullmatch(one_line(text)) or _PAGE.fullmatch(text)
+    if found is None:
         raise Invalid("expected mailto: and an address of yours, or an address that begins with https://")
+    if _NOWHERE.fullmatch(found["host"]):
+        raise Invalid("its host is not one of the internet: Apple's push service refuses who cannot be reached there")
     return text
 
 

@@ -10,7 +10,7 @@ answer                                outcome
 201, 202                              Sent, under the address of the message where one is given, else an id
 404, 410                              Reject unregistered; the device is disabled
 413                                   Reject too_large
-401                                   Retry, with a new assertion
+401, 403 with BadJwtToken             Retry, with a new assertion
 403, 400 with VapidPkHashMismatch     Reject sender_refused: the browser subscribed with another key, whose account
                                       may take it. The device stays: an account of the wrong key would disable all
 408, 425, 429, 503; 406, by which     Retry, for this message alone: as `Retry-After` says
@@ -33,6 +33,8 @@ _BUSY = frozenset({406, 429})
 _LATER = frozenset({408, 425, 503}) | _BUSY
 #: Apple's word for a subscription that was made with another key.
 _OTHER_KEY = "VapidPkHashMismatch"
+#: … and for an assertion that is none: too old, or for somebody who cannot be written to.
+_NO_PROOF = "BadJwtToken"
 _LONGEST_ID = 500
 
 
@@ -47,7 +49,7 @@ def outcome_of(reply: Reply, endpoint: str, id: str) -> Outcome:
         return Reject(said, code="unregistered", feedback=Feedback.DEAD_TOKEN)
     if status == 413:
         return Reject(said, code="too_large")
-    if status == 401:
+    if is_unproven(reply):
         return Retry(said, blameless=True)
     if status == 403 or (status == 400 and reply.json.get("reason") == _OTHER_KEY):
         return Reject(said, code="sender_refused")
@@ -56,6 +58,11 @@ def outcome_of(reply: Reply, endpoint: str, id: str) -> Outcome:
     if reply.ok or status >= 500:
         return Uncertain(said, blameless=True)
     return Reject(said)
+
+
+def is_unproven(reply: Reply) -> bool:
+    """Whether the assertion was not accepted, whoever the browser subscribed with."""
+    return reply.status == 401 or (reply.status == 403 and reply.json.get("reason") == _NO_PROOF)
 
 
 def without_answer(why: Retry | Reject | Uncertain) -> Outcome:

@@ -62,7 +62,12 @@ class CaughtWebPush(webpush.WebPushFake):
     def account(self) -> Mapping[str, str]:
         """What an account at it is to be."""
         pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        return {"base_url": self.url, "private_key": pem, "subject": "mailto:caught@localhost", "elsewhere": "caught"}
+        return {
+            "base_url": self.url,
+            "private_key": pem,
+            "subject": "mailto:caught@clarion.example",
+            "elsewhere": "caught",
+        }
 
     @property
     def token(self) -> str:
