@@ -121,7 +121,7 @@ def build_handlers(
     offers = offers_of(settings)
     given: dict[str, Any] = {"worker": worker, "slots": slots, "turns": turns}
     given |= {"hearing": hearing, "suppressed": suppressed}
-    routed = partial(_routed, stack, settings, pool, contexts, balancing, **given)
+    routed = partial(_routed, stack, settings, pool, contexts, balancing, wake, **given)
     compose = compose_email(settings.email.sender or "", offers, tracking_of(settings))
     around = _around_mail(stack, settings, pool)
     email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations, around=around)
@@ -170,6 +170,7 @@ def _routed(
     pool: Pool,
     contexts: Contexts,
     balancing: list[Balance],
+    wake: Callable[[str], None],
     *,
     channel: Channel,
     compose: Compose[Any],
@@ -208,7 +209,7 @@ def _routed(
     if balance.is_asked:
         balancing.append(balance)
     own = balance if balance.is_asked else None
-    return DeliverRouted(delivers, routes, known, takes=takes, balance=own, **usual, **given)
+    return DeliverRouted(delivers, routes, known, takes=takes, balance=own, wake=wake, **usual, **given)
 
 
 def _around_mail(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Callable[[Provider[Any]], Provider[Any]]:

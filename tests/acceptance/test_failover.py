@@ -10,14 +10,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.clock import pass_time_for_jobs
 from tests.support.command import Program
-from tests.support.two_accounts import A, B, two_accounts
+from tests.support.two_accounts import A, B, Two, two_accounts
 from tests.support.wait import wait_until
 
 from clarion.app import open_worker
 from clarion.config import load_settings
 from clarion.dev.fakes.faults import Fault, How
 from clarion.flows import balance
+from clarion.flows.rates import provider_pace
+from clarion.queue import limits
 
 AWAY = Fault(how=How.ANSWER, status=503)
 NOT_LET_IN = Fault(how=How.ANSWER, status=401, body='{"code": 20003, "message": "Authenticate", "status": 401}')
@@ -113,6 +116,45 @@ async def test_a_lone_account_that_is_away_is_probed_and_no_message_dies_of_it(d
         assert done["by_channel"]["sms"]["sent"] == 3
         assert two.b.asked == 0
         await two.house.check()
+
+
+async def test_what_waits_for_paused_accounts_says_so_and_goes_when_one_is_resumed(
+    database: str, tmp_path: Path
+) -> None:
+    """Nobody knows how long an operator takes: it waits, says for what, and looks again within the minute."""
+    async with two_accounts(database, tmp_path, CLARION_WORKER_POLL_INTERVAL="50ms") as two:
+        async with two.house.api.pool.acquire() as connection:
+            for label in (A, B):
+                await limits.close(connection, provider_pace(label), "by hand")
+        trigger = await two.trigger(1)
+        why = f"{A}: it is paused: by hand; {B}: it is paused: by hand"
+
+        async def says_why() -> bool:
+            return [one["reason"] for one in (await two.house.messages(trigger)).values()] == [why]
+
+        await wait_until(says_why, 30, "the message says what it waits for")
+        await wait_until(lambda: _has_looked(two, 1), 30, "it waits")
+        await pass_time_for_jobs(two.house.api.pool, timedelta(seconds=75))
+        await wait_until(lambda: _has_looked(two, 2), 30, "it looked again")
+        assert (two.a.asked, two.b.asked) == (0, 0)
+        async with two.house.api.pool.acquire() as connection:
+            await limits.lift(connection, provider_pace(B))
+        await pass_time_for_jobs(two.house.api.pool, timedelta(seconds=75))
+        done = await two.house.finished(trigger)
+        assert done["by_channel"]["sms"]["sent"] == 1
+        (message,) = (await two.house.messages(trigger)).values()
+        assert (message["reason"], message["attempts"]) == (None, 1), "a wait spends no attempt"
+        told = [(one["kind"], one["detail"]) for one in await two.timeline(trigger) if one["kind"] != "attempt"]
+        assert told[1:] == [
+            ("held_back", why),
+            ("routed", f"not {A}: it is paused: by hand"),
+        ], "that it waits is said once"
+        await two.house.check()
+
+
+async def _has_looked(two: Two, times: int) -> bool:
+    looked = "SELECT fence >= $1 AND state = 0 AND run_at > now() FROM job WHERE queue = 'sms'"
+    return bool(await two.house.api.pool.fetchval(looked, times))
 
 
 async def test_where_nobody_can_know_it_goes_nowhere_else(database: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from clarion.domain.breaker import Limits, State, Tally
 from clarion.domain.outcome import Outcome, Retry, Sent, Uncertain
+from clarion.flows import accounts
 from clarion.flows.accounts import Accounts
 from clarion.queue import breakers
 from clarion.store.database import Pool, open_pool
@@ -77,6 +78,28 @@ async def test_of_many_that_want_to_probe_one_may(pool: Pool) -> None:
         assert late.after.state is State.HALF_OPEN, "the first one comes too late"
         well = await breakers.probed(connection, A, 2, None, LIMITS)
         assert well.after.state is State.CLOSED
+
+
+async def test_what_failed_long_ago_or_before_it_was_resumed_is_not_held_against_it(
+    pool: Pool, workers: list[Accounts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that had no chance to tell, because nothing was sent any more, must not tell of it an hour later."""
+    one, two = workers
+    monkeypatch.setattr(accounts, "_TOLD_EVERY_S", 3600.0)  # the second list of each is kept to itself
+    await end(pool, one, *[BAD] * 3)
+    await end(pool, one, *[BAD] * 30)
+    async with pool.acquire() as connection:
+        await breakers.reset(connection, A)
+    monkeypatch.setattr(accounts, "_TOLD_EVERY_S", 0.0)
+    assert await usable(pool, one) == {A, B}, "somebody has mended it and resumed it"
+    monkeypatch.setattr(accounts, "_TOLD_EVERY_S", 3600.0)
+    await end(pool, two, *[BAD] * 3)
+    await end(pool, two, *[BAD] * 30)
+    two._accounts[A].tally_at -= LIMITS.window.total_seconds() + 1
+    monkeypatch.setattr(accounts, "_TOLD_EVERY_S", 0.0)
+    assert await usable(pool, two) == {A, B}, "that was in another window"
+    await end(pool, two, *[BAD] * 10)
+    assert await usable(pool, two) == {B}, "and this is now"
 
 
 async def test_while_all_is_well_nothing_is_written(pool: Pool, workers: list[Accounts]) -> None:

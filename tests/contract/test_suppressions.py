@@ -179,6 +179,11 @@ async def test_a_complaint_holds_where_the_message_does_not_move(scene: Scene) -
     await scene.tell(report(id, "delivered", feedback="complaint", key="complaint"))
     assert await scene.outcomes() == {"applied": 1, "ignored": 1}
     assert [one["reason"] for one in await listed(scene.api)] == ["complaint"]
+    await scene.tell(
+        report(id, "delivered", feedback="unsubscribe", key="unsubscribe", reason="by its list-unsubscribe")
+    )
+    noted = [("delivered", None), ("complained", None), ("unsubscribed", "by its list-unsubscribe")]
+    assert await scene.timeline(id) == noted, "who looks at the message sees what its recipient said of it"
 
 
 async def test_what_was_not_sent_there_says_nothing_of_an_address(scene: Scene) -> None:

@@ -53,7 +53,7 @@ def test_calls_that_go_well_keep_it_closed_and_an_old_window_is_forgotten() -> N
 def test_what_is_slow_opens_it_too() -> None:
     breaker = count(Breaker.new(NOW), Tally(calls=4, slow=2), NOW, LIMITS)
     assert breaker.state is State.OPEN
-    assert breaker.reason == "2 of 4 calls took longer than 3 s"
+    assert breaker.reason == "2 of 4 messages took longer than 3 s, with the batch of each"
 
 
 def test_it_is_open_for_longer_each_time_up_to_the_longest() -> None:

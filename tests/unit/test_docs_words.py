@@ -14,7 +14,7 @@ from clarion.channels.account import LARGEST_CALLBACK
 from clarion.channels.email import resend_callbacks
 from clarion.channels.kinds import kinds
 from clarion.channels.options import OLDEST
-from clarion.domain.callback import TOLD, Fate
+from clarion.domain.callback import SAID, TOLD, Fate
 from clarion.domain.duration import parse_duration
 from clarion.domain.status import MOVES, OPEN, RETRYABLE, Status, mermaid
 from clarion.domain.workflow import Channel
@@ -80,7 +80,7 @@ def test_a_timeline_holds_what_is_told() -> None:
                 written |= texts(call.args[3])
             if name == "_entry" and path.name == "messages.py":
                 written |= texts(call.args[1]) - {"created", "attempt"}
-    written |= set(TOLD.values())
+    written |= {*TOLD.values(), *SAID.values()}
     assert {cells[0] for cells in rows(section(STATUSES, "In a timeline"))} == written
 
 

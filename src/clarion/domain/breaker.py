@@ -142,7 +142,8 @@ def _too_bad(counted: Tally, limits: Limits) -> str | None:
     if counted.failures >= limits.failures * counted.calls:
         return f"{counted.failures} of {counted.calls} calls failed{said}"
     if counted.failures + counted.slow >= limits.failures * counted.calls:
-        return f"{counted.slow} of {counted.calls} calls took longer than {limits.slow.total_seconds():g} s{said}"
+        long = f"{limits.slow.total_seconds():g} s"
+        return f"{counted.slow} of {counted.calls} messages took longer than {long}, with the batch of each{said}"
     return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from clarion.domain.feedback import Feedback
 from clarion.domain.status import MOVES, OPEN, Status
 
 #: So long it is waited for our own record of an attempt. It is there as soon as the database has it, and after a crash
@@ -33,6 +34,8 @@ TOLD: Mapping[Status, str] = {
     Status.BOUNCED: "bounced",
     Status.FAILED: "failed",
 }
+#: What recipients said through their provider, with what stands in the timeline: they had the message by then.
+SAID: Mapping[Feedback | None, str] = {Feedback.COMPLAINT: "complained", Feedback.UNSUBSCRIBE: "unsubscribed"}
 #: What bad news says that says nothing more.
 _UNSAID: Mapping[Status, str] = {
     Status.BOUNCED: "the provider says that it was returned",

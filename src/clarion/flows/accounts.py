@@ -8,20 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
 from clarion import clock
-from clarion.domain import breaker as rules
 from clarion.domain.breaker import Limits, State, Tally
 from clarion.domain.outcome import Outcome, Retry, Uncertain
 from clarion.domain.route import Fitness
+from clarion.flows.account import KnownAccount, OnTheWay, add, fitness_of, is_doubted, tally_of, was_closed
 from clarion.flows.rates import provider_pace
 from clarion.queue import breakers, limits
 from clarion.queue.breakers import Moved, Seen
-from clarion.queue.limits import Pace, Refused, Reserved
+from clarion.queue.limits import Refused, Reserved
 from clarion.store.database import Connection
 
 log = structlog.get_logger()
@@ -32,38 +31,8 @@ _KNOWN_FOR_S = 0.1
 _LIMITS_KNOWN_FOR_S, _AT_ONCE = 1.0, timedelta(seconds=0.1)
 #: Calls are told to the breaker no more often than this.
 _TOLD_EVERY_S = 0.25
-#: While a probe is on its way, messages look again after so long.
-_PROBING = timedelta(seconds=2)
 #: A place is waited for so long; and where a list takes longer than that while all places are taken, not at all.
 _PATIENCE_S = 1.0
-
-
-@dataclass(slots=True, eq=False)
-class OnTheWay:
-    """A list of messages that an account has in hand."""
-
-    size: int
-    #: On the monotonic clock.
-    began: float
-    #: Whether the breaker was told of it already, because it takes long.
-    counted: bool = False
-
-
-@dataclass(slots=True)
-class _Account:
-    places: asyncio.Semaphore
-    lists: list[OnTheWay] = field(default_factory=list)
-    #: What the breaker was not told yet, and when it was told last.
-    tally: Tally = field(default_factory=Tally)
-    told_at: float = float("-inf")
-    paused: Refused | None = None
-    #: The rate of its own that it keeps to, and until when (monotonic) that has no place for more.
-    limit: Pace | None = None
-    spent_until: float = float("-inf")
-    seen: Seen | None = None
-    #: On the monotonic clock: when these two were asked for.
-    paused_at: float = 0.0
-    seen_at: float = 0.0
 
 
 class Accounts:
@@ -72,27 +41,29 @@ class Accounts:
     def __init__(self, labels: Iterable[str], *, limits: Limits, places: int) -> None:
         """*places*: how many lists may be on their way to one account at the same time."""
         self.limits = limits
-        self._accounts = {label: _Account(asyncio.Semaphore(places)) for label in labels}
+        self._accounts = {label: KnownAccount(asyncio.Semaphore(places)) for label in labels}
         #: On the monotonic clock: until then nothing is asked again.
         self._known_until = self._limits_known_until = float("-inf")
 
     async def look(self, connection: Connection) -> dict[str, Fitness]:
         """Which accounts may be used now. Asks the database a few times a second at most."""
         now = clock.monotonic()
-        for label, account in self._accounts.items():
-            late = [one for one in account.lists if not one.counted and self._is_slow(now - one.began)]
-            for one in late:
-                one.counted = True
-                account.tally += Tally(calls=one.size, slow=one.size)
-            if self._must_tell(account):
-                await self.tell(connection, label)
         if now >= self._known_until:
             self._known_until = now + _KNOWN_FOR_S
             paused = await limits.paused(connection, [provider_pace(label) for label in self._accounts])
             seen = await breakers.states(connection, list(self._accounts))
             for label, account in self._accounts.items():
+                if was_closed(account.seen, seen.get(label)):  # what was counted before says nothing any more
+                    account.tally = Tally()
                 account.paused, account.seen = paused.get(provider_pace(label)), seen.get(label)
                 account.paused_at = account.seen_at = now
+        for label, account in self._accounts.items():
+            late = [one for one in account.lists if not one.counted and self._is_slow(now - one.began)]
+            for one in late:
+                one.counted = True
+                add(account, Tally(calls=one.size, slow=one.size))
+            if self._must_tell(account):
+                await self.tell(connection, label)
         if now >= self._limits_known_until and len(self._accounts) > 1:  # of one alone the gate keeps the limit
             self._limits_known_until = now + _LIMITS_KNOWN_FOR_S
             found = await limits.find(connection, [provider_pace(label) for label in self._accounts])
@@ -118,7 +89,7 @@ class Accounts:
 
     def fitness(self) -> dict[str, Fitness]:
         """Which accounts may be used, as far as is known without asking."""
-        return {label: _fitness(account, clock.monotonic()) for label, account in self._accounts.items()}
+        return {label: fitness_of(account, clock.monotonic()) for label, account in self._accounts.items()}
 
     def needs_probe(self, label: str) -> bool:
         """Whether it may be used by a single message alone, which somebody must have claimed as a probe."""
@@ -173,7 +144,7 @@ class Accounts:
         """Count how a list went; whether there is anything in it that the breaker should be told."""
         account = self._accounts[label]
         if not one.counted:
-            account.tally += _tally_of(outcomes, slow=self._is_slow(clock.monotonic() - one.began))
+            add(account, tally_of(outcomes, slow=self._is_slow(clock.monotonic() - one.began)))
         return self._must_tell(account)
 
     async def tell(self, connection: Connection, label: str) -> None:
@@ -185,11 +156,13 @@ class Accounts:
     def _is_slow(self, seconds: float) -> bool:
         return seconds > self.limits.slow.total_seconds()
 
-    def _must_tell(self, account: _Account) -> bool:
+    def _must_tell(self, account: KnownAccount) -> bool:
         """Whether there is any use in telling, and it was not told just now."""
+        if clock.monotonic() - account.tally_at > self.limits.window.total_seconds():
+            account.tally = Tally()  # nothing was sent since: by now the account may be well
         if not account.tally.calls or clock.monotonic() - account.told_at < _TOLD_EVERY_S:
             return False
-        if account.tally.is_well and not _is_doubted(account.seen, self.limits):
+        if account.tally.is_well and not is_doubted(account.seen, self.limits):
             account.tally = Tally()
             return False
         return True
@@ -212,32 +185,6 @@ def tell(label: str, moved: Moved) -> None:
         log.info("breaker.half_open", provider=label, probe=after.probe)
     else:
         log.info("breaker.closed", provider=label)
-
-
-def _fitness(account: _Account, now: float) -> Fitness:
-    passed = timedelta(seconds=now - account.paused_at)
-    if account.paused is not None and account.paused.wait > passed:
-        return Fitness(f"it is paused: {account.paused.reason}", account.paused.wait - passed)
-    if account.spent_until > now:
-        return Fitness("its limit has no place for more now", timedelta(seconds=account.spent_until - now))
-    seen, passed = account.seen, timedelta(seconds=now - account.seen_at)
-    if seen is None or seen.breaker.state is State.CLOSED or rules.may_probe(seen.breaker, seen.now + passed):
-        return Fitness()
-    if seen.breaker.state is State.HALF_OPEN:
-        return Fitness("a probe is on its way", min(_PROBING, seen.wait))
-    return Fitness(f"its breaker is open: {seen.breaker.reason}", max(seen.wait - passed, timedelta(0)))
-
-
-def _is_doubted(seen: Seen | None, limits: Limits) -> bool:
-    """Whether something bad is known of the present window: then calls that go well count as well."""
-    return seen is not None and not seen.breaker.counted.is_well and seen.now - seen.breaker.window_at < limits.window
-
-
-def _tally_of(outcomes: Sequence[Outcome], *, slow: bool) -> Tally:
-    bad = [one for one in outcomes if isinstance(one, Uncertain | Retry) and not one.blameless]
-    well = len(outcomes) - len(bad)
-    reason = bad[-1].reason if bad else None
-    return Tally(calls=len(outcomes), failures=len(bad), slow=well if slow else 0, reason=reason)
 
 
 async def _entered(places: asyncio.Semaphore) -> bool:

@@ -17,7 +17,7 @@ import structlog
 
 from clarion import clock, ids
 from clarion.channels.base import Report
-from clarion.domain.callback import TOLD, Fate, Finding, Handed, Known, after_report
+from clarion.domain.callback import SAID, TOLD, Fate, Finding, Handed, Known, after_report
 from clarion.domain.feedback import Feedback
 from clarion.domain.status import Status
 from clarion.domain.suppression import SoftRule
@@ -65,6 +65,11 @@ class _State:
     #: The provider's id, where none was known.
     proof: str | None = None
     notes: list[Note] = field(default_factory=list)
+    #: What was said of it that moves nothing.
+    heard: list[Note] = field(default_factory=list)
+
+    def note_of(self, kind: str, detail: str | None) -> Note:
+        return Note(id=self.row["id"], tenant_id=self.row["tenant_id"], kind=kind, detail=detail)
 
 
 async def take(
@@ -89,15 +94,8 @@ async def take(
         if key in new:
             first.setdefault(key, place)
     places, now = list(first.values()), clock.now()
-    fresh, states = await apply(
-        connection,
-        [all_told[place] for place in places],
-        [now] * len(places),
-        now=now,
-        slot=slot,
-        hearing=hearing,
-        soft=soft,
-    )
+    told, came_at = [all_told[place] for place in places], [now] * len(places)
+    fresh, states = await apply(connection, told, came_at, now=now, slot=slot, hearing=hearing, soft=soft)
     jobs = []
     for place, one in zip(places, fresh, strict=True):
         found[place] = one
@@ -164,10 +162,10 @@ def _decide(report: Report, state: _State | None, handed: Handed | None, came_at
         if not handed.proven or state.status is Status.UNKNOWN:
             state.proof = _proof(report)
         state.status, state.reason = finding.status, finding.reason
-        kind = TOLD[finding.status]
-        state.notes.append(
-            Note(id=report.message_id, tenant_id=state.row["tenant_id"], kind=kind, detail=finding.reason)
-        )
+        state.notes.append(state.note_of(TOLD[finding.status], finding.reason))
+    said = SAID.get(report.feedback) if finding.fate in (Fate.APPLIED, Fate.IGNORED) else None
+    if state is not None and said is not None:
+        state.heard.append(state.note_of(said, why))
     return finding
 
 
@@ -185,6 +183,7 @@ async def _write(connection: Connection, states: dict[UUID, _State], *, slot: in
     ]
     notes = [note for state in changed.values() for note in state.notes]
     moved = await callbacks.move(connection, moves, notes, slot=slot)
+    await callbacks.note(connection, [note for state in states.values() for note in state.heard])
     if hearing is not None and hearing.anybody:
         heard = [(changed[id].row["tenant_id"], id, changed[id].status) for id in moved]
         await hearing.messages(connection, heard)

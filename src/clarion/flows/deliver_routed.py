@@ -7,7 +7,7 @@ account may hold up, and what one that failed a message means for it: another, w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -23,7 +23,8 @@ from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.domain.route import Fitness, Route, Try, elsewhere
 from clarion.domain.status import Status
 from clarion.domain.verdict import goes_elsewhere
-from clarion.flows.accounts import Accounts, OnTheWay
+from clarion.flows.account import OnTheWay
+from clarion.flows.accounts import Accounts
 from clarion.flows.balance import Balance
 from clarion.flows.batch import Batch
 from clarion.flows.compose import Rows
@@ -58,12 +59,15 @@ class DeliverRouted(Deliver[Item]):
         *,
         takes: Mapping[str, str] | None = None,
         balance: Balance | None = None,
+        wake: Callable[[str], None] = lambda _: None,
         **given: Any,
     ) -> None:
         """*delivers* hand over, by the label of their account, the usual one first; *takes*: whose tokens each account
-        takes, where messages go to devices; *given* is what `Deliver` takes.
+        takes, where messages go to devices; *wake* is told the queue whose jobs are due at once; *given* is what
+        `Deliver` takes.
         """
         super().__init__(**given)
+        self._wake = wake
         self._delivers = delivers
         self._accounts = accounts
         self._balance = balance
@@ -147,6 +151,8 @@ class DeliverRouted(Deliver[Item]):
             endings = await spare(self._pool, batch, endings, self._suppressed)
             also = self._ask_later(part, dict(zip(numbers, outcomes, strict=True)))
             await record_surely(self._pool, endings, slot=slot, hearing=self._hearing, soft=soft, also=also)
+            if any(ending.verdict.event == "failed_over" for ending in endings):
+                self._wake(self._channel.value)
             await deliver._waits.heed(items, outcomes)
             if any(isinstance(outcome, Retry) and outcome.pause_provider for outcome in outcomes):
                 self._accounts.ask_again()
@@ -216,6 +222,9 @@ class DeliverRouted(Deliver[Item]):
             PutOff(job=job, after=max(why.wait, _SOON) * (1 + 0.2 * self._chance()), error=why.reason, spent=False)
             for job, why in jobs.items()
         ]
+        long = {job: why.reason for job, why in jobs.items() if why.reason is not None and why.wait > LATER}
+        # Of what is over in a moment nothing is said: a probe, a place, a limit.
+        await routing.hold_back(connection, {job.id: (job.tenant_id, storable(why)) for job, why in long.items()})
         await settle.put_off(connection, waiting, slot=slot)
 
     async def _note(self, connection: Connection, batch: Batch[Item], reasons: Mapping[UUID, str]) -> None:

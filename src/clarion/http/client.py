@@ -89,7 +89,8 @@ class Client:
         progress = Progress()
         async with self._at_once:
             if self._silent >= _MOST_SILENT and clock.monotonic() < self._silent_at + _REST.total_seconds():
-                return Retry(f"not tried: {self._silent} requests got no answer", after=_REST, pause_provider=True)
+                why = f"not tried: the last {self._silent} requests got no answer, so it has a rest"
+                return Retry(why, after=_REST, pause_provider=True)
             given = headers() if callable(headers) else headers
             try:
                 async with asyncio.timeout(self._patience.total.total_seconds()):

@@ -85,11 +85,15 @@ async def move(connection: Connection, moves: Sequence[Move], notes: Sequence[No
     columns = zip(*((m.id, m.expected.value, m.status.value, m.reason, m.provider_id) for m in moves), strict=True)
     ids, *rest = (list(column) for column in columns)
     moved = {row["id"] for row in await connection.fetch(_SQL["move"], ids, ids[0], ids[-1], *rest, slot)}
-    made = [note for note in notes if note.id in moved]
-    if made:
-        told = zip(*((n.id, n.tenant_id, n.kind, n.detail) for n in made), strict=True)
-        await connection.execute(_SQL["note"], *(list(column) for column in told))
+    await note(connection, [note for note in notes if note.id in moved])
     return moved
+
+
+async def note(connection: Connection, notes: Sequence[Note]) -> None:
+    """Add *notes* to the timelines, in their order."""
+    if notes:
+        told = zip(*((n.id, n.tenant_id, n.kind, n.detail) for n in notes), strict=True)
+        await connection.execute(_SQL["note"], *(list(column) for column in told))
 
 
 async def fold(connection: Connection, limit: int) -> int:

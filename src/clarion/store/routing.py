@@ -35,6 +35,16 @@ async def explain(connection: Connection, reasons: Mapping[UUID, str]) -> None:
     await connection.execute(_SQL["explain"], ids, ids[0], ids[-1], [reasons[id] for id in ids])
 
 
+async def hold_back(connection: Connection, why: Mapping[UUID, tuple[UUID, str]]) -> None:
+    """`explain` why each of these messages, by its tenant, waits, and note it in the timeline when it begins to."""
+    if not why:
+        return
+    await explain(connection, {id: reason for id, (_, reason) in why.items()})
+    ids = sorted(why)
+    tenant_ids, reasons = [why[id][0] for id in ids], [why[id][1] for id in ids]
+    await connection.execute(_SQL["hold_back"], ids, tenant_ids, reasons, ids[0], ids[-1])
+
+
 async def tenant_names(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:
     """The names of these tenants."""
     return {row["id"]: row["name"] for row in await connection.fetch(_SQL["tenants"], list(ids))}
