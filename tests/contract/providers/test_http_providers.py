@@ -216,6 +216,7 @@ async def test_too_many_requests_make_everybody_wait(case: Case, given: str | No
     outcome = await _outcome(case)
     assert isinstance(outcome, Retry)
     assert outcome.pause_provider is not case.is_theirs
+    assert outcome.blameless, "who is only busy opens no breaker"
     assert outcome.after is not None
     if waits is None:
         assert timedelta(0) < outcome.after <= timedelta(minutes=1)

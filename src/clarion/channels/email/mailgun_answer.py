@@ -48,7 +48,7 @@ def outcome_of(reply: Reply, now: datetime) -> Outcome:
         id = bare_id(reply.json.get("id"))
         return Sent(id) if id else _by_words(words, said) or Uncertain(f"{said}; it has no id of a message")
     if reply.status == _BUSY:
-        return Retry(said, after=reply.retry_after or _again(reply, now) or BUSY, pause_provider=True)
+        return Retry(said, after=reply.retry_after or _again(reply, now) or BUSY, pause_provider=True, blameless=True)
     if reply.status == _PAYMENT:
         return locked_out(said)
     known = _by_words(words, said) if 400 <= reply.status < 500 else None

@@ -62,7 +62,7 @@ def _by_code(code: int | None, words: str, said: str, reply: Reply) -> Outcome |
     if code in _LOCKED_OUT:
         return locked_out(said)
     if code == _RATE_LIMITED:
-        return Retry(said, after=reply.retry_after or BUSY, pause_provider=True)
+        return Retry(said, after=reply.retry_after or BUSY, pause_provider=True, blameless=True)
     if code == _MAINTENANCE:
         return Retry(said, after=reply.retry_after, pause_provider=reply.retry_after is not None)
     if code == _INACTIVE or (code == _INVALID and "'To'" in words):

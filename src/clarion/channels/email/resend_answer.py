@@ -58,7 +58,7 @@ def _by_name(name: str, words: str, said: str, reply: Reply) -> Outcome | None:
     if name in _KEYS or (name == _VALIDATION and _WRONG_KEY in words):
         return locked_out(said)
     if name in _QUOTAS:
-        return Retry(said, after=reply.retry_after or LOCKED_OUT, pause_provider=True)
+        return Retry(said, after=reply.retry_after or LOCKED_OUT, pause_provider=True, blameless=True)
     if name == _OTHER_WORDS:
         return Uncertain(said)
     if name == _AT_ONCE:

@@ -42,7 +42,7 @@ def outcome_of(reply: Reply, now: datetime) -> Outcome:
         id = reply.headers.get("x-message-id", "")
         return Sent(id) if _ID.fullmatch(id) else _by_field(field, said) or Uncertain(f"{said}; it has no id of a mail")
     if reply.status == _BUSY:
-        return Retry(said, after=reply.retry_after or _reset(reply, now) or BUSY, pause_provider=True)
+        return Retry(said, after=reply.retry_after or _reset(reply, now) or BUSY, pause_provider=True, blameless=True)
     if reply.status == _WRONG_REGION:
         return locked_out(said)
     known = _by_field(field, said) if reply.status in _OF_THE_MAIL else None
