@@ -37,6 +37,7 @@ from clarion.wires import DATABASE, refuse
 
 if TYPE_CHECKING:
     from clarion.api.server import ApiServer
+    from clarion.worker.metrics import Meter
     from clarion.worker.service import Worker
 
 
@@ -147,7 +148,8 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
     known = marks, destinations, endpoints = Marks(), Destinations(), Endpoints()
     balancing: list[Balance] = []
     given = (settings, pool, notifier.ring, name, bindings, hearing, handover)
-    handlers = build_handlers(stack, *given, *known, balancing)
+    meter = _meter(stack, settings)
+    handlers = build_handlers(stack, *given, *known, balancing, *([meter.around] if meter else []))
     wanted = meant(settings.worker.queues) or tuple(handlers)
     if unknown := sorted(set(wanted) - set(handlers)):
         raise ConfigError(f"There are no queues called {', '.join(unknown)}: there are {', '.join(sorted(handlers))}.")
@@ -178,7 +180,10 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         taken = replace(paces.get(queue, pace), at_once=settings.concurrency.get(queue))
         gate = Gate(pool, rates, limited[queue], most=taken.claim, missing=marks.missing, apart=queue == WEBHOOK)
         called = notifier.subscribe(queue)
-        consumers.append(Consumer(pool, queue, handlers[queue], worker=name, pace=taken, called=called, gate=gate))
+        does = handlers[queue]
+        if meter is not None:
+            gate.asked, does = meter.asked, {kind: meter.timed(queue, one) for kind, one in does.items()}
+        consumers.append(Consumer(pool, queue, does, worker=name, pace=taken, called=called, gate=gate))
     handover.takers = {consumer.queue: consumer for consumer in consumers if consumer.queue in tuple(Channel)}
     presence = Presence(pool, name, host=socket.gethostname(), pid=os.getpid(), queues=wanted)
     stack.push_async_callback(presence.leave)
@@ -197,6 +202,17 @@ async def _build_worker(stack: AsyncExitStack, settings: Settings, pool: Pool, n
         sources,
         doors,
     )
+
+
+def _meter(stack: AsyncExitStack, settings: Settings) -> Meter | None:
+    """What counts the work of this process, where somebody is to ask."""
+    if not settings.worker.metrics_port:
+        return None
+    from clarion.worker.metrics import Exposed, Meter
+
+    meter = Meter()
+    stack.callback(Exposed(meter, settings.worker.metrics_host, settings.worker.metrics_port).close)
+    return meter
 
 
 def pepper(settings: Settings) -> bytes:

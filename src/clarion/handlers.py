@@ -77,6 +77,8 @@ from clarion.seals import offers_of, return_paths_of, tracking_of, vault_of, web
 from clarion.store.database import Pool
 from clarion.turns import Turns
 
+#: Puts what counts around a provider of a channel.
+Metered = Callable[[Channel, Provider[Any]], Provider[Any]]
 #: The channels on which where a message goes says whose account reaches it.
 _MANY_KINDS = (Channel.PUSH, Channel.CHAT)
 
@@ -94,6 +96,7 @@ def build_handlers(
     destinations: Destinations,
     endpoints: Endpoints,
     balancing: list[Balance],
+    metered: Metered = lambda _, provider: provider,
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Who does what: by queue, then by kind of job."""
     slots, published = Slots(), Published(default_locale=settings.default_locale)
@@ -121,7 +124,7 @@ def build_handlers(
     offers = offers_of(settings)
     given: dict[str, Any] = {"worker": worker, "slots": slots, "turns": turns}
     given |= {"hearing": hearing, "suppressed": suppressed}
-    routed = partial(_routed, stack, settings, pool, contexts, balancing, wake, **given)
+    routed = partial(_routed, stack, settings, pool, contexts, balancing, wake, metered, **given)
     compose = compose_email(settings.email.sender or "", offers, tracking_of(settings))
     around = _around_mail(stack, settings, pool)
     email = routed(channel=Channel.EMAIL, compose=compose, destinations=destinations, around=around)
@@ -129,7 +132,7 @@ def build_handlers(
     push = routed(channel=Channel.PUSH, compose=compose_push, reach=reach_devices)
     asked = push.askable if isinstance(push, DeliverRouted) else {}
     chat = routed(channel=Channel.CHAT, compose=compose_chat, reach=Chats(vault_of(settings)).reach)
-    webhook = _webhooks(stack, settings, pool, contexts, endpoints=endpoints, **given)
+    webhook = _webhooks(stack, settings, pool, contexts, metered, endpoints=endpoints, **given)
     in_app = DeliverInApp(pool, contexts, slots=slots, hearing=hearing, wake=wake)
     own = settings.publish
     sinks = Sinks(partial(broker_url, settings), endpoints=settings.webhooks, allowed=own.allow_networks)
@@ -171,6 +174,7 @@ def _routed(
     contexts: Contexts,
     balancing: list[Balance],
     wake: Callable[[str], None],
+    metered: Metered,
     *,
     channel: Channel,
     compose: Compose[Any],
@@ -196,10 +200,10 @@ def _routed(
             turns=turns,
         )
         stack.push_async_callback(provider.close)
-        delivers[account.label] = deliver(provider=around(Sandboxed(provider)))
+        delivers[account.label] = deliver(provider=around(Sandboxed(metered(channel, provider))))
     if not delivers:
         stack.push_async_callback((provider := _without_accounts(settings, channel, turns)).close)
-        return deliver(provider=around(Sandboxed(provider)))
+        return deliver(provider=around(Sandboxed(metered(channel, provider))))
     # One list more than the senders have, for the one that is kept for urgent jobs.
     known = Accounts(delivers, limits=breaker_limits(settings), places=settings.worker.senders + 1)
     usual = {"pool": pool, "contexts": contexts, "provider": provider, "compose": compose, "channel": channel}
@@ -221,10 +225,10 @@ def _around_mail(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Calla
 
 
 def _webhooks(
-    stack: AsyncExitStack, settings: Settings, pool: Pool, contexts: Contexts, **given: Any
+    stack: AsyncExitStack, settings: Settings, pool: Pool, contexts: Contexts, metered: Metered, **given: Any
 ) -> DeliverWebhooks:
     """What delivers to webhooks: each is a server of its own, so there is no account that carries them."""
-    provider = Sandboxed(posting(catching_of(settings), settings.webhook.allow_networks))
+    provider = Sandboxed(metered(Channel.WEBHOOK, posting(catching_of(settings), settings.webhook.allow_networks)))
     stack.push_async_callback(provider.close)
     return DeliverWebhooks(
         *(pool, contexts, provider, compose_webhook(webhooks_of(settings))),

@@ -128,6 +128,8 @@ async def test_the_metric_has_one_state_for_each(api: Api) -> None:
     text = bytes((await api.call("GET", "/metrics")).body).decode()
     assert 'clarion_provider_state{provider="main",state="open"} 1.0' in text
     assert 'clarion_provider_state{provider="main",state="well"} 0.0' in text
+    assert 'clarion_provider_breaker_open{provider="main"} 1.0' in text
+    assert 'clarion_provider_breaker_open{provider="spare"} 0.0' in text
     assert 'clarion_provider_state{provider="spare",state="well"} 1.0' in text
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from tests.support.docs import DOCS, PAGES, ROOT, SOURCE, blocks, page, repository_files, rows
 from tests.support.project import build
 
@@ -13,6 +14,7 @@ from clarion.api.metrics import Metrics
 from clarion.project.binding_file import read_binding
 from clarion.project.load import load_project
 from clarion.project.setting import every_setting
+from clarion.worker.metrics import Meter
 
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -57,7 +59,14 @@ def test_every_setting_and_metric_that_is_named_is_there(name: str) -> None:
     assert set(re.findall(r"\bCLARION_[A-Z_]*[A-Z]\b", text)) <= variables
     dotted = set(re.findall(rf"`((?:{groups})\.[a-z_]+)`", text)) - _EVENTS - {"email.html", "email.txt"}
     assert dotted <= {setting.name for setting in settings}
-    assert set(re.findall(r"\b(clarion_(?:queue|http|build)_\w+)\b", text)) <= _metrics()
+    named = set(re.findall(r"\b(clarion_(?:queue|http|build|jobs?|provider)_\w+)\b", text))
+    assert named <= _metrics() | _of_workers()
+
+
+def test_every_metric_is_on_its_page() -> None:
+    known = {name for name in _metrics() | _of_workers() if not name.endswith("_created")}
+    told = set(re.findall(r"^\| `(clarion_\w+)`", page("reference/metrics.md"), re.MULTILINE))
+    assert {name.removesuffix("_total") for name in told} == {name.removesuffix("_total") for name in known}
 
 
 def test_the_index_names_every_page() -> None:
@@ -153,8 +162,13 @@ def _anchors(text: str) -> set[str]:
     return {heading.replace(" ", "-") for heading in plain}
 
 
+def _of_workers() -> set[str]:
+    shown = generate_latest(Meter().registry).decode()
+    return set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
+
+
 def _metrics() -> set[str]:
-    shown = bytes(Metrics().response([], []).body).decode()
+    shown = bytes(Metrics().response([], [], []).body).decode()
     names = set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
     return names | {name.removesuffix("_total") for name in names}
 

@@ -48,7 +48,8 @@ async def measure(services: Services, call: Call[None]) -> Response:
         theirs = await sources.list_(connection, call.tenant_id, SILENT_AFTER)
         accounts = await providers.standings(connection, services.accounts)
         asked = await providers.destinations_of(connection)
-        return services.metrics.response(await counts.all_counts(connection), theirs, accounts, asked)
+        ended = await counts.totals(connection)
+        return services.metrics.response(await counts.all_counts(connection), ended, theirs, accounts, asked)
 
 
 async def _checks(services: Services) -> dict[str, str]:

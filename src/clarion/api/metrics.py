@@ -70,15 +70,18 @@ class Metrics:
     def response(
         self,
         queues: Sequence[QueueCounts],
+        ended: Sequence[Mapping[str, Any]],
         sources: Sequence[Mapping[str, Any]],
         accounts: Sequence[Standing] = (),
         destinations: Mapping[tuple[str, bool], int] | None = None,
     ) -> Response:
-        """All of it, with how *queues*, *sources* (rows of `clarion.store.sources.list_`) and *accounts* stand now, and
-        how many *destinations* asked for patience: by account, and by whether they are left alone.
+        """All of it, with how *queues*, *sources* (rows of `clarion.store.sources.list_`) and *accounts* stand now, how
+        many jobs have *ended* (rows of `clarion.queue.counts.totals`), and how many *destinations* asked for patience:
+        by account, and by whether they are left alone.
         """
         now = CollectorRegistry()
         now.register(_Queues(queues))
+        now.register(_Ended(ended))
         now.register(_Sources(sources))
         now.register(_Providers(accounts))
         now.register(_Destinations(destinations or {}))
@@ -105,6 +108,20 @@ class _Queues:
         return (depth, oldest, paused)
 
 
+class _Ended:
+    """What became of jobs since the beginning, whoever worked on them: transactions that settle them count."""
+
+    def __init__(self, queues: Sequence[Mapping[str, Any]]) -> None:
+        self._queues = queues
+
+    def collect(self) -> Iterable[Metric]:
+        jobs = CounterMetricFamily("clarion_jobs", "Jobs, by what became of a try.", labels=("queue", "outcome"))
+        for row in self._queues:
+            for outcome in ("done", "retried", "buried"):
+                jobs.add_metric((row["queue"], outcome), row[outcome])
+        return (jobs,)
+
+
 class _Providers:
     """How accounts at providers stand, as of one look."""
 
@@ -115,10 +132,17 @@ class _Providers:
         states = GaugeMetricFamily(
             "clarion_provider_state", "1 for the state that the account is in.", labels=("provider", "state")
         )
+        breakers = GaugeMetricFamily(
+            "clarion_provider_breaker_open",
+            "1 while nothing but a probe goes through it.",
+            labels=("provider",),
+        )
         for one in self._accounts:
             for condition in Condition:
                 states.add_metric((one.account.name, condition.value), float(one.condition is condition))
-        return (states,)
+            is_open = one.condition in (Condition.OPEN, Condition.HALF_OPEN)
+            breakers.add_metric((one.account.name,), float(is_open))
+        return (states, breakers)
 
 
 class _Destinations:

@@ -56,6 +56,10 @@ class Worker(Group):
         30 * SECOND, "how long a stopping worker may finish what it has begun", ge=0 * SECOND, le=HOUR
     )
     expand_page: int = a(1_000, "recipients that one step of an expansion reads", ge=10, le=10_000)
+    metrics_port: int = a(
+        0, "port of each worker's own metrics, or the first free one behind it; 0 is none", ge=0, le=65_535
+    )
+    metrics_host: str = a("127.0.0.1", "address that the metrics of workers are at; nobody is asked for a key there")
 
 
 class Api(Group):

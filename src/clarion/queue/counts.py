@@ -7,9 +7,10 @@ is always exact, and found by one look into the index for each priority and lane
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clarion import sql
 from clarion.queue.job import LANES, Connection
@@ -86,6 +87,11 @@ async def counts(connection: Connection, queue: str) -> QueueCounts:
 async def all_counts(connection: Connection) -> list[QueueCounts]:
     """How every queue stands, by name."""
     return [await counts(connection, queue) for queue in await queues(connection)]
+
+
+async def totals(connection: Connection) -> Sequence[Mapping[str, Any]]:
+    """How many jobs of each queue (`queue`) were ever `done`, `retried` and `buried`: these only grow."""
+    return await connection.fetch(_SQL["totals"])
 
 
 async def paced(connection: Connection) -> dict[str, Count]:

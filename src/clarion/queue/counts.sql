@@ -76,6 +76,12 @@ SELECT
     EXISTS (SELECT FROM queue WHERE name = $1 AND paused_at IS NOT NULL) AS paused
 FROM rates
 
+-- name: totals
+-- What the tally says and what it said before it was pruned, which moves from the one to the other in one transaction.
+SELECT queue, sum(done)::bigint AS done, sum(retried)::bigint AS retried, sum(buried)::bigint AS buried
+FROM (SELECT queue, done, retried, buried FROM job_tally UNION ALL SELECT queue, done, retried, buried FROM job_total) AS t
+GROUP BY queue ORDER BY queue
+
 -- name: paced
 -- Due jobs of each pace, counted up to $1 in each queue and priority; paces are found by skipping from one to the next.
 WITH RECURSIVE place AS (

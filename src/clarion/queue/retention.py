@@ -46,7 +46,8 @@ async def prune_buried(connection: Connection, older_than: timedelta, limit: int
 
 
 async def prune_tally(connection: Connection, older_than: timedelta, limit: int = BATCH) -> int:
-    """Delete at most *limit* rows of the tally; how many went. This ends the time over which `counts` counts."""
+    """Delete at most *limit* rows of the tally; how many went. This ends the time over which `counts` counts;
+    `totals` stay what they are."""
     return await _delete(connection, "prune_tally", older_than, limit)
 
 

@@ -46,7 +46,7 @@ WITH RECURSIVE name AS (
 SELECT count(*) FROM gone
 
 -- name: prune_tally
--- A row is named by its ctid; it is locked, so it stays where it is.
+-- A row is named by its ctid; it is locked, so it stays where it is. What it said is kept in the total of its queue.
 WITH RECURSIVE name AS (
     (SELECT queue FROM job_tally ORDER BY queue LIMIT 1)
     UNION ALL
@@ -59,7 +59,12 @@ WITH RECURSIVE name AS (
             SELECT ctid FROM job_tally WHERE queue = name.queue AND minute < now() - $1::interval
             ORDER BY minute LIMIT $2 FOR UPDATE SKIP LOCKED
         ) AS old LIMIT $2
-    )) RETURNING 1
+    )) RETURNING queue, done, retried, buried
+), total AS (
+    INSERT INTO job_total AS t (queue, done, retried, buried)
+    SELECT queue, sum(done), sum(retried), sum(buried) FROM gone GROUP BY queue ORDER BY queue
+    ON CONFLICT (queue) DO UPDATE
+    SET done = t.done + excluded.done, retried = t.retried + excluded.retried, buried = t.buried + excluded.buried
 )
 SELECT count(*) FROM gone
 

@@ -56,6 +56,8 @@ class Gate:
         self._lanes: dict[str, int] = {}
         self._tasks: dict[str | None, asyncio.Task[None]] = {}
         self._start: Start | None = None
+        #: Hears what the limits answer, by the name of the first of them.
+        self.asked: Callable[[str, Reserved | Refused], None] = _unheard
         self._looked = float("-inf")
         self._found = False
 
@@ -156,9 +158,11 @@ class Gate:
 
             async def reserve(count: int, urgent: bool) -> Reserved | Refused:
                 async with self._pool.acquire() as connection:
-                    return await limits.reserve(
+                    answer = await limits.reserve(
                         connection, names[0], count, also=names[1:], horizon=HORIZON, urgent=urgent
                     )
+                self.asked(names[0], answer)
+                return answer
 
             rate = self._rates.slowest(self._names)
             room = Room(reserve, out=self._out, back=self._back, call=self._call, most=self._most, rate=rate)
@@ -172,3 +176,7 @@ class Gate:
         del self._rooms[pace], self._tasks[pace]
         if pace is not None:
             self._lanes.pop(pace, None)
+
+
+def _unheard(_: str, __: Reserved | Refused) -> None:
+    """Nobody counts."""
