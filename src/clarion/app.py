@@ -72,7 +72,9 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
     from clarion.channels.kinds import kinds
     from clarion.channels.open_provider import open_callbacks
     from clarion.flows.bindings import Bindings
+    from clarion.flows.caps import Caps
     from clarion.flows.hearing import Hearing
+    from clarion.flows.verified import Verified
     from clarion.inbox.live import Live
 
     async with AsyncExitStack() as stack:
@@ -97,6 +99,8 @@ async def open_api(settings: Settings, url: str) -> AsyncIterator[ApiServer]:
             carriers=carriers_of(settings),
             public_url=settings.public_url or "",
             critical=settings.suppression.critical_categories,
+            caps=Caps(by_category=settings.caps, critical=settings.suppression.critical_categories),
+            verified=Verified(categories=settings.suppression.verified_categories),
             old_secrets=[one.get_secret_value().encode() for one in settings.suppression.old_secrets],
             soft=soft_rule(settings),
             machine_within=settings.tracking.machine_within,

@@ -49,6 +49,14 @@ async def test_a_recipient_is_put_shown_replaced_and_forgotten(api: Api) -> None
     assert (await api.call("GET", path)).status == 404
 
 
+async def test_an_id_may_be_said_again_and_not_otherwise(api: Api) -> None:
+    said = {"id": "again", "name": "Ada"}
+    assert (await api.call("PUT", "/v1/recipients/again", said)).status == 201
+    refused = await api.call("PUT", "/v1/recipients/other", said)
+    assert (refused.status, refused.json["code"], refused.json["errors"][0]["pointer"]) == (422, "id_differs", "/id")
+    assert (await api.call("GET", "/v1/recipients/other")).status == 404
+
+
 async def test_a_bulk_call_answers_for_each_item_and_stores_the_good_ones(api: Api) -> None:
     items: list[object] = [
         {"id": "a", "email": "a@example.com"},

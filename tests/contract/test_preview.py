@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,16 @@ from tests.support.command import clarion
 from tests.support.postgres import Databases
 from tests.support.project import build
 
+from clarion import clock, ids
+from clarion.domain.cap import parse_caps
+from clarion.domain.workflow import Workflow
 from clarion.flows.apply import apply
+from clarion.flows.caps import Caps
+from clarion.flows.rates import provider_pace
+from clarion.flows.verified import Verified
 from clarion.project.load import load_project
+from clarion.queue import control, limits
+from clarion.store import cap_uses
 
 TITLE = "---\ntitle: Order {{ payload.order }}\n---\n"
 CARD = (
@@ -35,6 +44,14 @@ FILES = {
     "templates/ready/push.txt": TITLE + "{{ payload.text }}",
     "templates/ready/chat.txt": TITLE[:-4] + CARD + "---\nReady.",
     "templates/ready/in_app.txt": TITLE + "Ready.",
+    "workflows/code.yaml": (
+        "category: security\ncap: 2 in 1d and 1 in 1d on email\nrate: 1/s\n"
+        "steps:\n  - channel: email\n  - channel: in_app\n  - channel: sms\n  - channel: push\n"
+    ),
+    "templates/code/email.txt": "---\nsubject: Code\n---\nFor {{ recipient.email }}",
+    "templates/code/sms.txt": "Code",
+    "templates/code/in_app.txt": "---\ntitle: Code\n---\nCode",
+    "templates/code/push.txt": "---\ntitle: Code\n---\nCode",
 }
 PAYLOAD = {"order": 7, "text": "Olá “x”" + "a" * 70}
 
@@ -44,6 +61,7 @@ async def api(databases: Databases, tmp_path_factory: pytest.TempPathFactory) ->
     project, mistakes = load_project(build(tmp_path_factory.mktemp("project"), FILES))
     assert project is not None, mistakes
     carried: Any = {"carriers": {"sms": ["twilio:main"], "chat": ["telegram:bot"]}, "accounts": [telegram_account()]}
+    carried |= {"caps": Caps(), "verified": Verified(categories=["security"])}
     async with databases.migrated() as url, open_api(url, public_url="https://notify.example", **carried) as api:
         async with api.pool.acquire() as connection:
             await apply(connection, api.tenants["one"], project.workflows)
@@ -133,6 +151,64 @@ async def test_who_would_not_get_it_and_why(api: Api) -> None:
     assert "suppressed" not in str(reply.json) and "Secret" not in str(reply.json)
     all_of_it = str(await look(api, recipient=body["recipient"]))
     assert "suppressed" in all_of_it and "Secret" in all_of_it
+
+
+async def test_what_would_be_held_back_and_why(api: Api) -> None:
+    await api.call("PUT", "/v1/recipients/cleo", {"email": "cleo@example.com", "phone": "+31612345670"})
+    await api.call("PUT", "/v1/recipients/cleo/devices/c1", {"token": "cAfe02-phone:" + "a" * 30})
+
+    async def held(key: str | None = None) -> dict[str, tuple[str, str | None, list[str]]]:
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        reply = await api.call("POST", "/v1/workflows/code/preview", {"recipient": "cleo"}, headers=headers)
+        assert reply.status == 200, reply
+        return {one["step"]: (one["outcome"], one["reason"], one["warnings"]) for one in reply.json["steps"]}
+
+    # Nothing is verified; and of the two that a cap lets through the feed's is one.
+    assert await held() == {
+        "email": ("skipped", "no verified address for email", []),
+        "in_app": ("sent", None, []),
+        "sms": ("skipped", "no verified address for sms", []),
+        "push": ("sent", None, []),
+    }
+    for address in ("cleo@home.example", "+31612345671"):
+        said = {"address": address, "verified": True}
+        assert (await api.call("POST", "/v1/recipients/cleo/addresses", said)).status == 201
+    found = await held()
+    assert [outcome for outcome, _, _ in found.values()] == ["sent", "sent", "skipped", "skipped"]
+    assert found["push"][1] == "frequency cap: 2 in 1d"
+    reply = await api.call("POST", "/v1/workflows/code/preview", {"recipient": "cleo"})
+    assert reply.json["steps"][0]["to"] == ["cleo@home.example"]
+    assert reply.json["steps"][0]["content"]["text"].strip() == "For cleo@home.example"
+
+    # One mail has been sent today; and text messages wait, for two reasons.
+    code = Workflow(
+        key="code", steps=(), expires_after=timedelta(hours=1), caps=parse_caps("2 in 1d and 1 in 1d on email")
+    )
+    async with api.pool.acquire() as connection:
+        for scope, cap in Caps().of(code):
+            wanted = {(api.tenants["one"], "cleo"): [ids.new()]}
+            await cap_uses.use(connection, scope, cap, wanted, clock.now())
+        await limits.pause(connection, provider_pace("twilio:main"), timedelta(hours=1), "too many")
+        await control.pause(connection, "push")
+    found = await held()
+    assert (found["email"][1], found["in_app"][0]) == ("frequency cap: 1 in 1d on email", "sent")
+    assert found["sms"][1] == found["push"][1] == "frequency cap: 2 in 1d"
+    steps = await look(api, recipient={"phone": "+31612345670", "name": "Cleo"})
+    assert "provider:twilio:main is paused, so that it waits: too many" in steps["sms"]["warnings"]
+    ann = await look(api, recipient="ann")
+    assert "the queue push is paused: it waits until somebody resumes it" in ann["push"]["warnings"]
+
+    # Who may not see queues is told of none, and who may not read people of nobody's addresses.
+    narrow = await api.new_key("one", ["triggers:write"])
+    body = {"recipient": {"email": "cleo@example.com"}}
+    reply = await api.call("POST", "/v1/workflows/code/preview", body, headers={"authorization": f"Bearer {narrow}"})
+    mail = reply.json["steps"][0]
+    assert (mail["outcome"], mail["to"]) == ("sent", ["cleo@example.com"])
+    assert mail["warnings"] == ["only a verified address gets it: whether this one is, for email, was not looked up"]
+    assert "paused" not in str(reply.json)
+    async with api.pool.acquire() as connection:
+        await limits.lift(connection, provider_pace("twilio:main"))
+        await control.resume(connection, "push")
 
 
 async def test_what_is_more_than_one_provider_or_a_webhook_takes(api: Api) -> None:

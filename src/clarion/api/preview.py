@@ -19,7 +19,7 @@ from clarion.domain.recipient import Recipient
 from clarion.domain.scope import Scope
 
 if TYPE_CHECKING:
-    from clarion.flows.preview import Shown
+    from clarion.flows.preview_words import Shown
 
 
 async def show(services: Services, call: Call[WorkflowPreviewBody]) -> Answer:
@@ -42,6 +42,7 @@ async def show(services: Services, call: Call[WorkflowPreviewBody]) -> Answer:
         channels=body.channels,
         knows_people=knows_people,
         knows_suppressions=call.may(Scope.SUPPRESSIONS_READ),
+        knows_limits=call.may(Scope.QUEUES_READ),
     )
     async with services.connection() as connection:
         found = await preview(
@@ -51,7 +52,13 @@ async def show(services: Services, call: Call[WorkflowPreviewBody]) -> Answer:
             published=services.published,
             public_url=services.public_url,
             critical=services.critical,
-            ways=Ways(kinds=services.kinds, accounts=services.accounts, carriers=services.carriers),
+            ways=Ways(
+                kinds=services.kinds,
+                accounts=services.accounts,
+                carriers=services.carriers,
+                caps=services.caps,
+                verified=services.verified,
+            ),
         )
     steps = [_step(one) for one in found.steps]
     return Answer(content={"workflow": asked.workflow, "version": found.version, "steps": steps})

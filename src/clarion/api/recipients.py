@@ -17,6 +17,7 @@ from clarion.api.schema.recipients import (
     BulkRecipient,
     BulkRecipients,
     BulkReply,
+    PutRecipient,
     RecipientFields,
     RecipientReply,
 )
@@ -41,9 +42,12 @@ async def get(services: Services, call: Call[None]) -> Answer:
     return Answer(content=_shown(stored))
 
 
-async def put(services: Services, call: Call[RecipientFields]) -> Answer:
+async def put(services: Services, call: Call[PutRecipient]) -> Answer:
     """Make the recipient be what the body says: what it leaves out is emptied."""
     id = call.path["id"]
+    if call.input.id not in (None, id):
+        text = f"the path is that of {id}: leave `id` out, or say the same; an id cannot be changed"
+        raise faults.invalid([Fault("/id", text, "id_differs")])
     async with services.transaction() as connection:
         created = await recipients.put_many(connection, call.tenant_id, [_recipient(id, call.input)])
         stored = await recipients.get(connection, call.tenant_id, id)
@@ -175,7 +179,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         summary="Create or replace a recipient",
         scope=Scope.RECIPIENTS_WRITE,
         run=put,
-        input=RecipientFields,
+        input=PutRecipient,
         answers={200: RecipientReply, 201: RecipientReply},
     ),
     Operation(

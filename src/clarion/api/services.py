@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
     from clarion.channels.account import Account, Kind
     from clarion.channels.base import Callbacks, Provider
+    from clarion.flows.caps import Caps
     from clarion.flows.hearing import Hearing
     from clarion.flows.published import Published
     from clarion.flows.rates import Carriers
+    from clarion.flows.verified import Verified
     from clarion.inbox.live import Live
     from clarion.store.database import Connection, Pool
 
@@ -104,6 +106,9 @@ class Services:
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     #: The categories that nobody can unsubscribe from, and when soft bounces suppress an address.
     critical: Collection[str] = ()
+    #: What previews say of frequency caps and of verified addresses; None: nothing.
+    caps: Caps | None = None
+    verified: Verified | None = None
     soft: SoftRule = field(default_factory=SoftRule)
     #: So soon after a mail was sent, whoever opens it or follows a link counts as a machine.
     machine_within: timedelta = timedelta(seconds=3)

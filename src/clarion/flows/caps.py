@@ -65,7 +65,7 @@ async def over(connection: Connection, uses: Iterable[Use], now: datetime) -> di
     for use in sorted(uses, key=lambda use: use.sandbox):  # so that it takes no place in the same statement either
         by_scope[use.scope, use.cap].append(use)
     refused: dict[UUID, str] = {}
-    for scope, cap in sorted(by_scope, key=_order):
+    for scope, cap in in_order(by_scope):
         wanted: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
         for use in by_scope[scope, cap]:
             if use.message_id not in refused:
@@ -75,6 +75,6 @@ async def over(connection: Connection, uses: Iterable[Use], now: datetime) -> di
     return refused
 
 
-def _order(scoped: tuple[str, Cap]) -> tuple[bool, str]:
-    scope, cap = scoped
-    return cap.channel is None, scope
+def in_order(caps: Iterable[tuple[str, Cap]]) -> list[tuple[str, Cap]]:
+    """*caps* in the order in which they are decided."""
+    return sorted(caps, key=lambda scoped: (scoped[1].channel is None, scoped[0]))

@@ -20,10 +20,12 @@ from clarion.domain.recipient import Recipient
 from clarion.domain.suppression import CHANNELS, is_critical, mailbox_of, stopping
 from clarion.domain.verdict import suppressed
 from clarion.domain.workflow import Channel
+from clarion.flows.caps import Caps
 from clarion.flows.contexts import Context
 from clarion.flows.rates import Carriers
 from clarion.flows.readdress import BOUNCED, next_addresses
 from clarion.flows.unreached import reaching, why_no_account
+from clarion.flows.verified import Verified
 from clarion.store import suppressions
 from clarion.store.database import Connection
 
@@ -56,6 +58,9 @@ class Ways:
     accounts: Sequence[Account] = ()
     #: By queue, the labels of the accounts that carry its messages; a queue that is not there is not known.
     carriers: Carriers = field(default_factory=dict)
+    #: Frequency caps, and which workflows ask for verified addresses; None: this is not looked at.
+    caps: Caps | None = None
+    verified: Verified | None = None
 
     def warnings(self, channel: Channel, places: Sequence[Place], content: Content) -> Iterator[str]:
         """What speaks against *content* arriving in *places*, or, where the channel has none, at its address."""

@@ -28,6 +28,12 @@ async def use(
     return {id for key, some in wanted.items() for id in some if id not in counted[key]}
 
 
+async def count(connection: Connection, scope: str, cap: Cap, whose: tuple[UUID, str], now: datetime) -> int:
+    """How many messages count against *cap* now, of the tenant and recipient *whose* they are. Locks nothing."""
+    used: int = await connection.fetchval(_SQL["count"], scope, *whose, ids.first_at(now - cap.per))
+    return used
+
+
 async def prune(connection: Connection, older_than: timedelta, limit: int) -> int:
     """Forget at most *limit* recipients' counts whose last message is out of its window for *older_than*; how many."""
     gone: int = await connection.fetchval(_SQL["prune"], older_than, limit)

@@ -16,6 +16,14 @@ SET until = excluded.until, message_ids = (
 )
 RETURNING tenant_id, recipient_id, message_ids
 
+-- name: count
+-- $1 scope, $2 tenant, $3 recipient, $4 ids from before the window: how many count, as `use` sees them.
+SELECT count(*) FROM cap_use c, unnest(c.message_ids) AS used (id)
+WHERE c.scope = $1 AND c.tenant_id = $2 AND c.recipient_id = $3 AND used.id > $4::uuid AND NOT EXISTS (
+    SELECT FROM message m JOIN trigger t ON t.id = m.trigger_id
+    WHERE m.id = used.id AND (m.status IN ('failed', 'cancelled', 'expired', 'skipped') OR t.sandbox)
+)
+
 -- name: prune
 WITH gone AS (
     DELETE FROM cap_use WHERE (tenant_id, scope, recipient_id) IN (

@@ -50,8 +50,9 @@ class PreviewStep(Reply):
     step: str
     channel: str | None = Field(description="Null for a delay.")
     outcome: Literal["sent", "skipped", "failed", "waits"] = Field(
-        description="`skipped`, `failed`: as the message would be, also for a suppressed address where the key has "
-        "`suppressions:read`. Words are shown all the same where they can be made."
+        description="`skipped`, `failed`: as the message would be now, also above a frequency cap, without a verified "
+        "address where one is wanted, and for a suppressed one where the key has `suppressions:read`. Words are shown "
+        "all the same where they can be made."
     )
     reason: str | None = Field(description="Why it is skipped or fails; of a delay, how long or until when it waits.")
     failed: str | None = Field(description="Why there are no words, also of a step that would be skipped.")
@@ -61,7 +62,8 @@ class PreviewStep(Reply):
         description="Of a text message its segments, of a push message and a webhook its bytes."
     )
     warnings: list[str] = Field(
-        description="What may be not as meant, and what one provider or account does not carry."
+        description="What may be not as meant, what one provider or account does not carry, and, where the key has "
+        "`queues:read`, what it would wait for."
     )
 
 

@@ -48,6 +48,12 @@ class RecipientFields(Request):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
 
 
+class PutRecipient(RecipientFields):
+    """A recipient, who is named in the path."""
+
+    id: Identifier | None = Field(None, description="May be said again; must be the one in the path.")
+
+
 class BulkRecipient(RecipientFields):
     """A recipient with its id."""
 
