@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -218,24 +218,22 @@ async def test_many_go_over_one_connection_as_many_at_once_as_the_server_says(fa
     assert len(fake.access) == 1, "one token of access is for all"
 
 
-def test_access_is_renewed_before_it_runs_out_and_no_sooner_than_is_allowed() -> None:
+def test_access_is_renewed_before_it_runs_out_and_all_processes_have_the_same() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    access, now = ApnsAccess(pem, key_id=KEY_ID, team_id=TEAM_ID), clock.now()
-    first = access.token(now)
+    access, other = (ApnsAccess(pem, key_id=KEY_ID, team_id=TEAM_ID) for _ in range(2))
+    begun = datetime(2026, 11, 26, 16, 30, tzinfo=UTC)
+    first = access.token(begun)
     assert jwt.get_unverified_header(first) == {"alg": "ES256", "kid": KEY_ID, "typ": "JWT"}
-    claims = jwt.decode(first, key.public_key(), algorithms=["ES256"])
-    assert claims == {"iss": TEAM_ID, "iat": int(now.timestamp())}
-    assert access.token(now + timedelta(minutes=39)) == first
-    second = access.token(now + timedelta(minutes=40))
+    claims = jwt.decode(first, key.public_key(), algorithms=["ES256"], options={"verify_iat": False})
+    assert claims == {"iss": TEAM_ID, "iat": int(begun.timestamp())}
+    assert {one.token(begun + timedelta(minutes=29, seconds=59)) for one in (access, other)} == {first}
+    second = access.token(begun + timedelta(minutes=30))
     assert second != first
-    access.refused(first, now + timedelta(minutes=70))
-    assert access.token(now + timedelta(minutes=70)) == second, "another had been made meanwhile"
-    access.refused(second, now + timedelta(minutes=50))
-    assert access.token(now + timedelta(minutes=50)) == second, "APNs takes none that comes sooner"
-    access.refused(second, now + timedelta(minutes=62))
-    assert access.token(now + timedelta(minutes=62)) != second
-    assert access.token(now - timedelta(hours=2)) != second, "the clock was put back"
+    assert other.token(begun + timedelta(minutes=31)) == second, "none is told which is the new one"
+    assert access.token(begun) == first, "the clock was put back"
+    foreign = ApnsAccess(pem, key_id=KEY_ID, team_id="OTHERTEAM1")
+    assert foreign.token(begun) != first
 
 
 async def test_the_fake_obeys_commands_over_http(fake: ApnsFake) -> None:

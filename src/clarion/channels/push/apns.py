@@ -16,7 +16,7 @@ from clarion import clock
 from clarion.channels.account import Account
 from clarion.channels.base import Provider, Push
 from clarion.channels.push.apns_access import ApnsAccess
-from clarion.channels.push.apns_answer import STALE, outcome_of, reason_of
+from clarion.channels.push.apns_answer import outcome_of
 from clarion.channels.push.apns_message import headers_of, payload_of, too_large
 from clarion.domain.outcome import Outcome, Reject
 from clarion.errors import Invalid
@@ -46,23 +46,17 @@ class Apns(Provider[Push]):
         await self._http.close()
 
     async def _send(self, item: Push) -> Outcome:
-        payload, used = payload_of(item.content, item.message_id, item.priority), ""
+        payload = payload_of(item.content, item.message_id, item.priority)
         if why := too_large(payload):
             return Reject(why, code="too_large")
 
         def headers() -> Mapping[str, str]:
-            nonlocal used
             now = clock.now()
-            used = self._access.token(now)
-            return {**headers_of(item, self._topic, now), "authorization": f"bearer {used}"}
+            return {**headers_of(item, self._topic, now), "authorization": f"bearer {self._access.token(now)}"}
 
         try:
             to = parse_url(f"{self._base}/3/device/{item.to}")
         except Invalid as error:
             return Reject(f"the token is none: {error.message}", code="invalid_recipient")
         answer = await self._http.post(to, payload, headers)
-        if not isinstance(answer, Reply):
-            return answer
-        if reason_of(answer) in STALE:
-            self._access.refused(used, clock.now())
-        return outcome_of(answer, item.to)
+        return outcome_of(answer, item.to) if isinstance(answer, Reply) else answer

@@ -34,21 +34,13 @@ _NOT_OURS = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
 _TOO_LARGE = "PayloadTooLarge"
 _OF_ONE_DEVICE = "TooManyRequests"
 _LATER = frozenset({"Shutdown", "IdleTimeout"})
-#: The token of access was not accepted.
-STALE = frozenset({"ExpiredProviderToken", "InvalidProviderToken"})
-_ACCOUNT = STALE | {
-    "BadCertificate",
-    "BadCertificateEnvironment",
-    "BadEnvironmentKeyIdInToken",
-    "BadTopic",
-    "Forbidden",
-    "InvalidPushType",
-    "MissingProviderToken",
-    "MissingTopic",
-    "TooManyProviderTokenUpdates",
-    "TopicDisallowed",
-    "UnrelatedKeyIdInToken",
-}
+_ACCOUNT = frozenset(
+    {
+        *("BadCertificate", "BadCertificateEnvironment", "BadEnvironmentKeyIdInToken", "BadTopic"),
+        *("ExpiredProviderToken", "Forbidden", "InvalidProviderToken", "InvalidPushType", "MissingProviderToken"),
+        *("MissingTopic", "TooManyProviderTokenUpdates", "TopicDisallowed", "UnrelatedKeyIdInToken"),
+    }
+)
 #: Reasons that are judged by themselves, whatever the HTTP status is.
 KNOWN = _GONE | _NOT_OURS | _LATER | _ACCOUNT | {_TOO_LARGE, _OF_ONE_DEVICE}
 
