@@ -28,6 +28,7 @@ SHARED = {
     "resumeQueue",
     "setQueueRate",
     "liftQueueRate",
+    *(f"{move}TenantQuota" for move in ("get", "set", "lift")),
     *(f"{move}{kind}Rate" for move in ("set", "lift") for kind in ("Tenant", "Category", "Provider")),
     "redriveQueue",
     "cleanQueue",

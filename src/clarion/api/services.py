@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from clarion.api.allowance import Allowance
 from clarion.api.gate import CALLBACKS, FAILED_KEYS, READS, Gate, Quota, Strangers, Tellers, Visitors
 from clarion.api.metrics import Metrics
 from clarion.api.paging import Cursors
@@ -78,6 +79,8 @@ class Services:
     #: How much each tenant may ask, and how often an address may come without a key that opens.
     gate: Gate = field(default_factory=lambda: Gate(Quota()))
     strangers: Strangers = field(default_factory=lambda: Strangers(FAILED_KEYS))
+    #: Which tenants may trigger more.
+    allowance: Allowance = field(default_factory=Allowance)
     #: Accounts at providers, as the settings have them.
     accounts: Sequence[Account] = ()
     #: Opens one of them as workers do, to try it; None: nothing can be tried.

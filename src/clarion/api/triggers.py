@@ -26,6 +26,8 @@ from clarion.store.database import Connection
 async def accept(services: Services, call: Call[TriggerBody]) -> Answer:
     """Store the trigger; when this is answered it is on disk."""
     request, duplicates = await trigger_request.read(services, call, clock.now())
+    if not request.sandbox:
+        await _check_quota(services, call.tenant_id, request)
     async with services.connection() as connection:
         accepted = await trigger.trigger(
             connection,
@@ -54,6 +56,19 @@ async def accept(services: Services, call: Call[TriggerBody]) -> Answer:
         status=202,
         headers=headers,
     )
+
+
+async def _check_quota(services: Services, tenant_id: UUID, request: trigger.Request) -> None:
+    """Raise `Refusal` (429) when the tenant may not trigger this now; one that was accepted before may come again."""
+    count = len(request.recipient_ids) + len(request.inline)
+    refusal = await services.allowance.refusal(services.pool, tenant_id, count, list(request.topics))
+    if refusal is None:
+        return
+    if request.idempotency_key is not None:
+        async with services.connection() as connection:
+            if await triggers.by_idempotency_key(connection, tenant_id, request.idempotency_key) is not None:
+                return
+    raise refusal
 
 
 async def list_all(services: Services, call: Call[TriggersQuestion]) -> Answer:

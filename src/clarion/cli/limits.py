@@ -57,6 +57,33 @@ def lift(system: Remote, name: _Name) -> None:
     system.call("DELETE", *path)
 
 
+@app.command()
+@talks
+def quota(
+    system: Remote,
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="Whose.")],
+    waiting: Annotated[
+        int | None, typer.Option("--waiting", min=0, help="So many messages may wait before triggers are refused.")
+    ] = None,
+    recipients: Annotated[
+        int | None, typer.Option("--recipients", min=0, help="So many recipients a day (UTC) may be named.")
+    ] = None,
+    lifted: Annotated[bool, typer.Option("--lift", help="Bound it by nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Show how much a tenant may have waiting and reach a day, or set it: what is not said is not bounded then."""
+    from clarion.cli.table import Column, write_one
+
+    path = ("tenants", tenant, "quota")
+    if lifted:
+        system.call("DELETE", *path)
+    elif waiting is not None or recipients is not None:
+        system.call("PUT", *path, body={"max_waiting": waiting, "recipients_a_day": recipients})
+    names = {"max_waiting": "may wait", "waiting": "waiting", "recipients_a_day": "a day", "recipients_today": "today"}
+    columns = [Column("tenant", "tenant"), *(Column(title, name) for name, title in names.items())]
+    write_one(system.get(*path), columns, as_json=json)
+
+
 def _domain(name: str) -> tuple[str, ...]:
     """Where the API has a domain that asked an account for patience, as the list names it."""
     label, slash, domain = name.partition(":")[2].rpartition("/")
