@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from tests.support.sse import Stream, follow
 from tests.support.wait import wait_until
 
 from clarion import clock, ids
+from clarion.api import server
 from clarion.api.services import FeedLimits
 from clarion.domain.feed_name import feed_name
 from clarion.ids import Prefix
@@ -215,6 +217,27 @@ async def test_nobody_takes_all_the_room(api: Api) -> None:
     await wait_until(lambda: not len(api.services.live))  # whoever is gone takes no room
     async with follow(api.port, "/v1/feed/events", mine) as again:
         assert again.reply.status == 200
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux tells who reads nothing")
+async def test_who_reads_nothing_any_more_is_cut_off(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "STALLED_S", 0.3)
+    async with open_api(database) as api:
+        await api.call("PUT", "/v1/recipients/ana", {})
+        token = await new_token(api)
+        with socket.socket() as tab:
+            tab.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            tab.connect(("127.0.0.1", api.port))
+            head = f"GET /v1/feed/events HTTP/1.1\r\nHost: x\r\nAuthorization: {token['authorization']}\r\n\r\n"
+            tab.sendall(head.encode())
+            await wait_until(lambda: len(api.services.live))
+            async with follow(api.port, "/v1/feed/events", token) as other:
+                await other.event()
+                await put_in(api, 99)
+                assert len((await other.event()).data["items"]) == 99
+                await wait_until(lambda: len(api.services.live) == 1)
+                await put_in(api, 1)
+                await other.event()  # who reads is told on
 
 
 async def test_a_stream_ends_with_its_token_and_with_the_process(api: Api) -> None:

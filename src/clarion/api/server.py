@@ -19,6 +19,9 @@ from clarion.api.problem import Refusal
 
 #: How long a connection may take to say its first request's headers, or the rest of any headers it began.
 HEADERS_TIMEOUT_S: Final = 15.0
+#: A client that takes nothing of what is sent to it for so long is cut off, and so is one that is gone without a word:
+#: it would hold its place among streams for ever.
+STALLED_S: float = 120.0
 #: Bytes read while headers are still incomplete; the exact limit is checked when they are.
 _UNFINISHED_HEADERS: Final = 64 * 1024
 
@@ -146,4 +149,6 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=2048)
     listener.setblocking(False)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what is accepted has it from the listener
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_S * 1000))
     return listener
