@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.clock import pass_time_for_jobs
 from tests.support.command import Program
+from tests.support.providers import twilio_account
 from tests.support.two_accounts import A, B, Two, two_accounts
 from tests.support.wait import wait_until
 
@@ -19,6 +20,7 @@ from clarion.app import open_worker
 from clarion.config import load_settings
 from clarion.dev.fakes.faults import Fault, How
 from clarion.flows import balance
+from clarion.flows.providers import resume
 from clarion.flows.rates import provider_pace
 from clarion.queue import limits
 
@@ -121,7 +123,7 @@ async def test_a_lone_account_that_is_away_is_probed_and_no_message_dies_of_it(d
 async def test_what_waits_for_paused_accounts_says_so_and_goes_when_one_is_resumed(
     database: str, tmp_path: Path
 ) -> None:
-    """Nobody knows how long an operator takes: it waits, says for what, and looks again within the minute."""
+    """Nobody knows how long an operator takes: it waits, says for what, looks again, and goes at once when it may."""
     async with two_accounts(database, tmp_path, CLARION_WORKER_POLL_INTERVAL="50ms") as two:
         async with two.house.api.pool.acquire() as connection:
             for label in (A, B):
@@ -138,8 +140,7 @@ async def test_what_waits_for_paused_accounts_says_so_and_goes_when_one_is_resum
         await wait_until(lambda: _has_looked(two, 2), 30, "it looked again")
         assert (two.a.asked, two.b.asked) == (0, 0)
         async with two.house.api.pool.acquire() as connection:
-            await limits.lift(connection, provider_pace(B))
-        await pass_time_for_jobs(two.house.api.pool, timedelta(seconds=75))
+            await resume(connection, twilio_account("b"))
         done = await two.house.finished(trigger)
         assert done["by_channel"]["sms"]["sent"] == 1
         (message,) = (await two.house.messages(trigger)).values()

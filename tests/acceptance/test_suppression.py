@@ -253,5 +253,13 @@ async def test_on_the_command_line(house: House, tmp_path: Path) -> None:
     assert (await run("remove", "nobody@example.com")).code == 3
     bad = tmp_path / "bad.csv"
     bad.write_text("mail\nx@example.com\n")
-    assert (await run("import", bad)).code == 2
+    refused = await run("import", bad)
+    assert (refused.code, "bad.csv:1: there is no column `address`" in refused.err) == (2, True)
+    assert "and has `mail`" in refused.err
+    bad.write_text(
+        "\ufeffAddress;Reason\nx@example.com;complaint\nX@example.com;complaint\n"
+    )  # as a spreadsheet writes
+    twice = await run("import", bad, "--json")
+    assert (twice.code, twice.json) == (1, {"created": 1, "updated": 0, "invalid": 1})
+    assert f"{bad}:3: {bad}:2 says the same of this address" in twice.err
     assert (await run("export", "--format", "xml")).code == 2

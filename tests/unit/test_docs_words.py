@@ -20,6 +20,7 @@ from clarion.domain.status import MOVES, OPEN, RETRYABLE, Status, mermaid
 from clarion.domain.workflow import Channel
 from clarion.flows import retention
 from clarion.flows.verify import SAYS
+from clarion.store.routing import HELD_BACK
 
 STATUSES = page("reference/statuses.md")
 EVENTS = page("reference/events-in-logs.md")
@@ -80,7 +81,7 @@ def test_a_timeline_holds_what_is_told() -> None:
                 written |= texts(call.args[3])
             if name == "_entry" and path.name == "messages.py":
                 written |= texts(call.args[1]) - {"created", "attempt"}
-    written |= {*TOLD.values(), *SAID.values()}
+    written |= {*TOLD.values(), *SAID.values(), HELD_BACK}
     assert {cells[0] for cells in rows(section(STATUSES, "In a timeline"))} == written
 
 

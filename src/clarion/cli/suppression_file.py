@@ -60,13 +60,17 @@ def _wild(text: str) -> str:
 
 
 def _from_csv(source: TextIO, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    rows = csv.DictReader(source, restkey="")
-    if "address" not in (rows.fieldnames or ()):
-        raise Invalid(f"{file}:1: there is no column `address`: the first line names the columns.")
+    head = source.readline()
+    apart = ";" if ";" in head and "," not in head else ","  # as spreadsheets write where a comma is in numbers
+    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=apart), [])]
+    if "address" not in names:
+        has = f", and has {', '.join(f'`{name}`' for name in names)}" if any(names) else ""
+        raise Invalid(f"{file}:1: there is no column `address`: the first line names the columns{has}.")
+    rows = csv.DictReader(source, names, restkey="", delimiter=apart)
     for row in rows:
         if "" in row or None in row.values():
-            raise Invalid(f"{file}:{rows.line_num}: it has not as many columns as the first line.")
-        yield rows.line_num, {name: _wild(row[name]) for name in FIELDS if row.get(name)}
+            raise Invalid(f"{file}:{rows.line_num + 1}: it has not as many columns as the first line.")
+        yield rows.line_num + 1, {name: _wild(row[name]) for name in FIELDS if row.get(name)}
 
 
 def _from_ndjson(source: TextIO, file: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -165,7 +165,8 @@ def _add(system: Any, items: Sequence[dict[str, Any]], places: Sequence[str], *,
             for place, result in zip(places[seen:], answer["results"], strict=False):
                 for fault in result.get("errors") or ():
                     what = fault["pointer"].split("/", 3)[3:]
-                    wrong.append(f"{place}: {': '.join([*what, fault['detail']])}")
+                    said = _placed(fault["detail"], places[seen:])
+                    wrong.append(f"{place}: {': '.join([*what, said])}")
             seen += len(chunk)
             bar.at(seen, len(items))
     write_one(done, [Column(name, name) for name in done], as_json=as_json)
@@ -175,6 +176,13 @@ def _add(system: Any, items: Sequence[dict[str, Any]], places: Sequence[str], *,
         print(f"and {len(wrong) - _SHOWN:,} more", file=sys.stderr)
     if wrong:
         raise typer.Exit(1)
+
+
+def _placed(said: str, places: Sequence[str]) -> str:
+    """*said* with the place in words of another item that it speaks of by its number."""
+    import re
+
+    return re.sub(r"^/suppressions/(\d+)", lambda found: places[int(found[1])], said)
 
 
 def _columns() -> list[Column]:

@@ -18,7 +18,7 @@ from clarion.queue.limits import Pace, Refused
 #: While a probe is on its way, messages look again after so long.
 _PROBING = timedelta(seconds=2)
 #: Whoever waits for an account looks again after so long, however long it is away: it may be resumed by hand any time.
-_LOOK_AGAIN = timedelta(minutes=1)
+LOOK_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +71,7 @@ def was_closed(before: Seen | None, now: Seen | None) -> bool:
 def fitness_of(account: KnownAccount, now: float) -> Fitness:
     """Whether it may be used, as far as is known; *now* is monotonic."""
     fitness = _whole_fitness(account, now)
-    return fitness if fitness.wait <= _LOOK_AGAIN else fitness._replace(wait=_LOOK_AGAIN)
+    return fitness if fitness.wait <= LOOK_AGAIN else fitness._replace(wait=LOOK_AGAIN)
 
 
 def _whole_fitness(account: KnownAccount, now: float) -> Fitness:

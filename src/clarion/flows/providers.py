@@ -10,15 +10,21 @@ from enum import StrEnum
 
 from clarion.channels.account import Account
 from clarion.domain.breaker import State
+from clarion.flows.account import LOOK_AGAIN
 from clarion.flows.accounts import tell
 from clarion.flows.balance import Move, moves
 from clarion.flows.rates import DESTINATION, account_of, destination_pace, provider_pace
 from clarion.queue import breakers, destinations, limits
 from clarion.queue.breakers import Seen
+from clarion.queue.hurry import hurry_waiting
 from clarion.queue.limits import Refused
 from clarion.store.database import Connection
 
 _BY_HAND = "an operator has paused it"
+#: By then every worker knows that an account is resumed.
+_NOTICED = timedelta(seconds=0.3)
+#: Of those that wait for an account so many go at once when it is resumed; the others when they look again.
+_HURRIED = 20_000
 
 
 class Condition(StrEnum):
@@ -76,10 +82,18 @@ async def pause(connection: Connection, account: Account) -> None:
 
 
 async def resume(connection: Connection, account: Account) -> None:
-    """Use *account* again, whatever is known of it and of the domains behind it."""
+    """Use *account* again, whatever is known of it and of the domains behind it. The caller wakes its queue."""
     await limits.lift(connection, provider_pace(account.label))
     await destinations.free(connection, destination_pace(account.label, ""))
     tell(account.label, await breakers.reset(connection, account.label))
+    await hurry_waiting(
+        connection,
+        account.kind.channel,
+        f"{account.label}: ",  # as `choose` has it
+        within=2 * LOOK_AGAIN,
+        after=_NOTICED,
+        most=_HURRIED,
+    )
 
 
 def _standing(account: Account, paused: Refused | None, seen: Seen | None) -> Standing:

@@ -111,6 +111,5 @@ async def mark(connection: Connection, jobs: Mapping[UUID, Job], rows: Rows, hel
     if held:
         async with connection.transaction():
             await settle.mark(connection, {jobs[id]: one.pace for id, one in held.items()})
-            tenants = [rows[id]["tenant_id"] for id in held]
-            reasons = [storable(one.reason) for one in held.values()]
-            await routing.note(connection, tenants, list(held), "held_back", reasons)
+            why = {id: (rows[id]["tenant_id"], storable(one.reason)) for id, one in held.items()}
+            await routing.hold_back(connection, why)

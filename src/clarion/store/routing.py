@@ -12,6 +12,9 @@ from clarion.store.database import Connection
 
 _SQL = sql.load(__file__)
 
+#: What stands in the timeline of a message that waits for an account or a domain.
+HELD_BACK = "held_back"
+
 
 async def tried(connection: Connection, ids: Collection[UUID]) -> dict[UUID, list[Try]]:
     """The attempts at each of these messages, first to last."""
@@ -42,7 +45,7 @@ async def hold_back(connection: Connection, why: Mapping[UUID, tuple[UUID, str]]
     await explain(connection, {id: reason for id, (_, reason) in why.items()})
     ids = sorted(why)
     tenant_ids, reasons = [why[id][0] for id in ids], [why[id][1] for id in ids]
-    await connection.execute(_SQL["hold_back"], ids, tenant_ids, reasons, ids[0], ids[-1])
+    await connection.execute(_SQL["hold_back"], ids, tenant_ids, reasons, ids[0], ids[-1], HELD_BACK)
 
 
 async def tenant_names(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:

@@ -19,16 +19,16 @@ FROM (
 WHERE m.id = n.id AND m.id BETWEEN (SELECT $2::uuid) AND (SELECT $3::uuid)
 
 -- name: hold_back
--- $1 ids, $2 their tenants, $3 why, $4-$5 the bounds of the ids. Where this is the last that the timeline says, once is enough.
+-- $1 ids, $2 their tenants, $3 why, $4-$5 the bounds of the ids, $6 the kind. Where this is the last that the timeline says, once is enough.
 INSERT INTO message_event (message_id, tenant_id, kind, detail)
-SELECT n.id, n.tenant_id, 'held_back', n.detail
+SELECT n.id, n.tenant_id, $6::text, n.detail
 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (id, tenant_id, detail)
 LEFT JOIN LATERAL (
     SELECT e.kind FROM message_event e
     WHERE e.message_id = n.id AND e.message_id BETWEEN (SELECT $4::uuid) AND (SELECT $5::uuid)
     ORDER BY e.at DESC LIMIT 1
 ) AS last ON true
-WHERE last.kind IS DISTINCT FROM 'held_back'
+WHERE last.kind IS DISTINCT FROM $6::text
 
 -- name: tenants
 SELECT id, name FROM tenant WHERE id = ANY ($1::uuid[])

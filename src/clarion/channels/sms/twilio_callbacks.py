@@ -100,7 +100,10 @@ class TwilioCallbacks(Callbacks):
         expected = [signature(self._token, url, signed) for url in _with_and_without_port(callback.url)]
         matches = [hmac.compare_digest(given, one.encode()) for one in expected]
         if True not in matches:
-            raise Forged("the signature of Twilio is missing or does not match")
+            raise Forged(
+                "the signature of Twilio is missing or does not match: is auth_token the account's primary one, and"
+                " public_url the address that Twilio calls?"
+            )
         if is_form:
             return dict(signed)
         hashes = parse_qs(urlsplit(callback.url).query).get("bodySHA256", [""])
