@@ -1,7 +1,8 @@
 """What would cross a network in the clear: the addresses among the settings that are not of this machine.
 
-One place decides it: from here a process is not started, and from here `clarion doctor` tells of it. Nothing is
-connected to, and no name is looked up: what is not ``localhost`` or a loopback address is another machine.
+One place decides it: from here a process is not started, a command tells no key, and `clarion doctor` tells of it.
+Nothing is connected to. What is not ``localhost``, a loopback address or a name that leads to nothing but these is
+another machine; a name is only looked up where it would be refused otherwise.
 
 Not here is what cannot be in the clear at all: an IMAP server on another machine is spoken to by STARTTLS or not at
 all, providers by HTTPS, and no password goes to a mail server unencrypted, whatever is set.
@@ -69,7 +70,7 @@ def refuse(settings: Settings, *, only: str | None = None) -> None:
 
 
 def database_wire(address: str, environ: Mapping[str, str] | None = None) -> DatabaseWire | None:
-    """How the database at *address* is spoken to, as asyncpg reads it; None where it is on this machine."""
+    """How the database at *address* is spoken to, as asyncpg reads it; None where it is on this machine, as written."""
     environ = os.environ if environ is None else environ
     url = urlsplit(address)
     asked = {name: values[-1] for name, values in parse_qs(url.query).items()}
@@ -78,7 +79,7 @@ def database_wire(address: str, environ: Mapping[str, str] | None = None) -> Dat
     if not written and "service" in asked:  # a file says where that is
         written = f"service {asked['service']}"
     hosts = [unquote(_host(one)) for one in (written or environ.get("PGHOST", "")).split(",")]
-    far = tuple(host for host in hosts if host and not host.startswith("/") and not _is_here(host))
+    far = tuple(host for host in hosts if host and not host.startswith("/") and not _says_here(host))
     mode = asked.get("sslmode") or environ.get("PGSSLMODE") or _USUAL
     return DatabaseWire(hosts=far, mode=mode.replace("_", "-")) if far else None
 
@@ -87,7 +88,7 @@ def broker_in_the_clear(server: str) -> bool:
     """Whether the one server of a broker at *server* would be spoken to in the clear, over a network."""
     from clarion.brokers.encryption import is_encrypted  # brings `ssl` with it
 
-    return not is_encrypted(server) and not _is_here(urlsplit(server).hostname or "localhost")
+    return not is_encrypted(server) and not is_here(urlsplit(server).hostname or "localhost")
 
 
 def servers_of(address: str) -> Sequence[str]:
@@ -99,10 +100,10 @@ def _database(settings: Settings, environ: Mapping[str, str] | None) -> Iterator
     if settings.database_url is None:
         return
     wire = database_wire(settings.database_url.get_secret_value(), environ)
-    if wire is not None and wire.mode not in _SURE:
-        says = (
-            f"sslmode={wire.mode}: messages and the password may cross the network to {_all(wire.hosts)} in the clear"
-        )
+    if wire is None or wire.mode in _SURE:
+        return
+    if far := [host for host in wire.hosts if not is_here(host)]:
+        says = f"sslmode={wire.mode}: messages and the password may cross the network to {_all(far)} in the clear"
         how = "put ?sslmode=verify-full behind its address, and sslrootcert=… if its authority is your own"
         yield Clear(setting=DATABASE, says=says, how=how)
 
@@ -119,7 +120,7 @@ def _mail(settings: Settings) -> Iterator[Clear]:
     if settings.smtp_url is not None:
         servers = {"smtp_url": parse_smtp_url(settings.smtp_url.get_secret_value())} | servers
     for setting, server in servers.items():
-        if server.tls in (Tls.IF_OFFERED, Tls.NEVER) and not _is_here(server.host):
+        if server.tls in (Tls.IF_OFFERED, Tls.NEVER) and not is_here(server.host):
             may = "may cross" if server.tls is Tls.IF_OFFERED else "cross"
             says = f"starttls={server.tls.value}: mails {may} the network to {server.host} in the clear"
             yield Clear(setting=setting, says=says, how="write starttls=required, or smtps://")
@@ -140,10 +141,31 @@ def _brokers(settings: Settings) -> Iterator[Clear]:
             yield Clear(setting=setting, says=says, how=f"use {use}")
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether *host* is this machine: as written, or since its name leads to loopback addresses alone."""
+    return _says_here(host) or _leads_here(host)
+
+
+def _says_here(host: str) -> bool:
     from clarion.channels.email.settings import is_loopback
 
     return is_loopback(host)
+
+
+def _leads_here(name: str) -> bool:
+    found = _addresses(name)
+    return bool(found) and all(_says_here(address) for address in found)
+
+
+def _addresses(name: str) -> Sequence[str]:
+    """What *name* leads to; nothing where nobody knows it."""
+    import socket
+
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ()
+    return [str(address[0]) for *_, address in found]
 
 
 def _host(text: str) -> str:

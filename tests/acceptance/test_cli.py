@@ -215,8 +215,12 @@ async def test_tenants_have_workflows_and_keys_of_their_own(house: House) -> Non
     assert "no recipient" in (await clarion("preview", "booking-confirmed", "--to", "ada", *asked)).err
     shared = await clarion("queues", "email", "--pause", *asked)
     assert (shared.code, "lacks the scope system:write" in shared.err) == (4, True), "it is everybody's"
+    star = (await house.well("keys", "create", "star", "--tenant", "acme", "--scope", "*", "--json")).json
+    assert star["scopes"] == made["scopes"] and "system:write" not in star["scopes"]
+    named = ("keys", "create", "named", "--tenant", "acme", "--scope", "*", "--scope", "system:write", "--json")
+    assert set((await house.well(*named)).json["scopes"]) == {*made["scopes"], "system:write"}
     own = [one["name"] for one in (await house.well("keys", "list", "--tenant", "acme", "--json")).lines]
-    assert own == ["app"]
+    assert own == ["app", "star", "named"]
     typo = await house.run("apply", "--tenant", "amce")
     assert typo.code == 3
     assert "did you mean `acme`?" in typo.err

@@ -40,6 +40,23 @@ async def test_a_command_that_needs_the_database_alone_names_that(place: dict[st
     assert "database_url: " in done.err and "amqp_url" not in done.err
 
 
+@pytest.mark.parametrize("command", [("keys", "list"), ("apply",), ("verify",), ("tenants", "list")])
+async def test_such_a_command_may_be_told_that_it_may(command: tuple[str, ...], place: dict[str, str]) -> None:
+    done = await clarion(*command, "--insecure", settings=place | FAR)
+    assert (done.code, "db.invalid/x cannot be reached" in done.err) == (5, True), done.err
+
+
+@pytest.mark.parametrize("command", [("queues",), ("prune", "--what", "timers"), ("limits", "list")])
+async def test_no_key_goes_to_another_machine_in_the_clear(command: tuple[str, ...], place: dict[str, str]) -> None:
+    far = ("--url", "http://api.invalid:8000", "--api-key", "clk_live_hidden")
+    done = await clarion(*command, *far, settings=place)
+    assert done.code == 2 and "in the clear" in done.err and "https://" in done.err, done.err
+    assert "hidden" not in done.err
+    for said in ([*far, "--insecure"], ["--url", "https://api.invalid:8000", *far[2:]]):
+        assert (await clarion(*command, *said, settings=place)).code == 5
+    assert (await clarion(*command, *far, settings=place | {"CLARION_INSECURE": "true"})).code == 5
+
+
 async def test_doctor_says_the_same_and_sends_no_password(place: dict[str, str]) -> None:
     code, findings = await examine(place | {name: FAR[name] for name in ("CLARION_DATABASE_URL", "CLARION_AMQP_URL")})
     assert code == 1

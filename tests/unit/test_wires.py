@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from clarion import wires
 from clarion.config import load_settings
 from clarion.errors import ConfigError
 from clarion.wires import in_the_clear, refuse
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """What names lead to, instead of what the machine's own look-up says."""
+    known: dict[str, list[str]] = {}
+    monkeypatch.setattr(wires, "_addresses", lambda name: known.get(name, []))
+    return known
 
 
 def _named(environ: dict[str, str], postgres: dict[str, str] | None = None) -> list[str]:
@@ -51,6 +60,28 @@ def _named(environ: dict[str, str], postgres: dict[str, str] | None = None) -> l
 )
 def test_a_database(url: str, clear: bool) -> None:
     assert _named({"database_url": url}) == (["database_url"] if clear else [])
+
+
+def test_a_name_that_leads_to_this_machine_alone_is_this_machine(names: dict[str, list[str]]) -> None:
+    names |= {"db.local": ["127.0.0.1", "::1"], "mixed.local": ["127.0.0.1", "10.0.0.1"], "far.local": ["10.0.0.1"]}
+    for host, clear in {"db.local": False, "mixed.local": True, "far.local": True, "nobody.local": True}.items():
+        for setting, url in {
+            "database_url": "postgresql://u@{}/x",
+            "redis_url": "redis://{}",
+            "smtp_url": "smtp://{}?starttls=never",
+        }.items():
+            assert _named({setting: url.format(host)}) == ([setting] if clear else []), (host, setting)
+    (both,) = in_the_clear(load_settings({}, {"CLARION_DATABASE_URL": "postgresql://u@db.local,far.local/x"}), {})
+    assert "far.local" in both.says and "db.local" not in both.says
+
+
+def test_nobody_is_asked_for_a_name_where_all_is_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "_addresses", lambda name: pytest.fail(f"asked for {name}"))
+    assert _named({"database_url": "postgresql://u@db.example/x?sslmode=require", "redis_url": "rediss://x"}) == []
+
+
+def test_names_are_looked_up_by_the_system() -> None:
+    assert wires.is_here("localhost") and not wires.is_here("no.such.name.invalid")
 
 
 def test_what_postgresql_reads_from_the_environment_counts() -> None:

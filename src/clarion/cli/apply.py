@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from clarion.cli.options import DataDir, Json, Project, Tenant
+from clarion.cli.options import DataDir, Insecure, Json, Project, Tenant
 
 
-def apply(tenant: Tenant = None, project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+def apply(
+    tenant: Tenant = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    insecure: Insecure = None,
+    json: Json = False,
+) -> None:
     """Publish the project folder.
 
     Each workflow that changed gets a new version; what is on its way keeps its own. Bindings and
@@ -21,7 +27,7 @@ def apply(tenant: Tenant = None, project: Project = None, data_dir: DataDir = No
     from clarion.cli.tenants import tenant_of
     from clarion.config import load_settings, wants_colour
 
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    settings = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
     found, mistakes = read_project(settings)
     for mistake in mistakes:
         print(mistake, file=sys.stderr)

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from clarion.cli.notes import is_quiet
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -20,7 +22,7 @@ class Bar:
     def __init__(self, what: str, *, quiet: bool = False) -> None:
         """*what* is counted, e.g. ``mails``; *quiet* shows nothing."""
         self._what = what
-        self._quiet = quiet
+        self._quiet = quiet or is_quiet()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._said_at = 0.0

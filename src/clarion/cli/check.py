@@ -23,8 +23,8 @@ def check(project: Project = None, json: Json = False) -> None:
     one stands in the way; warnings do not.
     """
     import json as writer
-    import sys
 
+    from clarion.cli.notes import note
     from clarion.project.mistake import any_error
 
     found, mistakes = _read(project)
@@ -35,7 +35,7 @@ def check(project: Project = None, json: Json = False) -> None:
     counts = [_counted(len(found.workflows), "workflow")]
     counts += [_counted(len(found.bindings), "binding")] if found.bindings else []
     counts += [_counted(len(found.schedules), "schedule")] if found.schedules else []
-    print(f"{', '.join(counts)}, {_counted(len(mistakes), 'warning')}.", file=sys.stderr)
+    note(f"{', '.join(counts)}, {_counted(len(mistakes), 'warning')}.")
 
 
 def _read(project: Path | None) -> tuple[Found | None, list[Mistake]]:

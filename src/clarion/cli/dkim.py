@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clarion.cli.notes import note
 from clarion.cli.options import Json, Project
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ def create(
 
     The file is readable by its owner alone. Nothing is signed before the settings name it.
     """
-    import sys
-
     from clarion.channels.email.dkim_key import DkimKey, check_selector, new_private_key
     from clarion.channels.email.settings import usual_domain
 
@@ -49,23 +48,21 @@ def create(
     _show([{"file": str(file), **_record(made)}], as_json=json)
     if not json:
         prefix = "ed25519_" if ed25519 else ""
-        print("\nOnce DNS has it, clarion.toml may name the key:\n", file=sys.stderr)
-        print(f'[email.dkim."{domain}"]', file=sys.stderr)
-        print(f'{prefix}selector = "{selector}"', file=sys.stderr)
-        print(f'{prefix}key_file = "{file.absolute()}"', file=sys.stderr)
+        note("\nOnce DNS has it, clarion.toml may name the key:\n")
+        note(f'[email.dkim."{domain}"]')
+        note(f'{prefix}selector = "{selector}"')
+        note(f'{prefix}key_file = "{file.absolute()}"')
 
 
 @app.command()
 def records(project: Project = None, json: Json = False) -> None:
     """Show what DNS must say of the keys in the settings."""
-    import sys
-
     from clarion.config import load_settings
 
     settings = load_settings({"project": project})
     found = [_record(key) for keys in settings.email.dkim.values() for key in keys]
     if not found and not json:
-        print("Nothing is signed: add a table [email.dkim.DOMAIN] to clarion.toml.", file=sys.stderr)
+        note("Nothing is signed: add a table [email.dkim.DOMAIN] to clarion.toml.")
     _show(found, as_json=json)
 
 

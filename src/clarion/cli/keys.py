@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import DataDir, Json, Project, Tenant
+from clarion.cli.options import DataDir, Insecure, Json, Project, Tenant
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,12 +30,13 @@ def create(
     tenant: Tenant = None,
     project: Project = None,
     data_dir: DataDir = None,
+    insecure: Insecure = None,
     json: Json = False,
 ) -> None:
     """Make a key. It is shown this once: only what proves it is kept.
 
-    Without --scope it may do everything; one of another tenant than `default` all but what reaches over all tenants
-    (system:write).
+    Without --scope it may do everything, as with *. Of another tenant than `default`, both mean all but what reaches
+    over all tenants (system:write): that has to be named.
     """
     import asyncio
 
@@ -46,12 +47,14 @@ def create(
     from clarion.config import load_settings
     from clarion.domain import key as keys
     from clarion.domain.duration import parse_duration
-    from clarion.domain.scope import OWN
+    from clarion.domain.scope import OWN, Scope
     from clarion.flows.bootstrap import DEFAULT_TENANT, new_key
     from clarion.store import keys as store
 
-    scopes = _checked(scope or (["*"] if tenant in (None, DEFAULT_TENANT) else list(OWN)))
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    scopes = _checked(scope or [Scope.ALL.value])
+    if Scope.ALL in scopes and tenant not in (None, DEFAULT_TENANT):
+        scopes = sorted({*OWN, *scopes} - {Scope.ALL})
+    settings = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
     expires_at = clock.now() + parse_duration(expires_after) if expires_after is not None else None
     key = new_key()
     id, digest = keys.id_of(key), keys.digest(pepper(settings), key)
@@ -69,7 +72,13 @@ def create(
 
 
 @app.command("list")
-def list_(tenant: Tenant = None, project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+def list_(
+    tenant: Tenant = None,
+    project: Project = None,
+    data_dir: DataDir = None,
+    insecure: Insecure = None,
+    json: Json = False,
+) -> None:
     """List the keys, revoked ones too. None of them is shown whole."""
     import asyncio
 
@@ -80,7 +89,7 @@ def list_(tenant: Tenant = None, project: Project = None, data_dir: DataDir = No
     from clarion.config import load_settings
     from clarion.store import keys as store
 
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    settings = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
 
     async def body() -> list[Any]:
         async with connected(settings) as connection:
@@ -109,7 +118,9 @@ def list_(tenant: Tenant = None, project: Project = None, data_dir: DataDir = No
 
 
 @app.command()
-def revoke(id: _Id, tenant: Tenant = None, project: Project = None, data_dir: DataDir = None) -> None:
+def revoke(
+    id: _Id, tenant: Tenant = None, project: Project = None, data_dir: DataDir = None, insecure: Insecure = None
+) -> None:
     """Close a key for good. It opens nothing more a few seconds later."""
     import asyncio
 
@@ -119,7 +130,7 @@ def revoke(id: _Id, tenant: Tenant = None, project: Project = None, data_dir: Da
     from clarion.errors import NotFound
     from clarion.store import keys as store
 
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    settings = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
 
     async def body() -> None:
         async with connected(settings) as connection:

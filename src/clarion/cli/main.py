@@ -50,6 +50,7 @@ from clarion.cli import (
     webhooks,
     worker,
 )
+from clarion.cli.notes import take_common
 from clarion.cli.refused import Refused, Unauthorised
 from clarion.errors import ClarionError, ConfigError, Invalid, NotFound, Unavailable
 
@@ -81,8 +82,14 @@ def _clarion(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Show the version and exit.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but answers and errors. Wherever it stands.")
+    ] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours, as with NO_COLOR. Wherever it stands.")
+    ] = False,
 ) -> None:
-    pass
+    """`take_common` has heeded the last two: here they are for the list of what there is."""
 
 
 app.command("up")(up.up)
@@ -128,6 +135,7 @@ app.command("catcher", hidden=True)(catcher.catcher)
 
 def run() -> None:
     """Run the command line; errors that Clarion raises on purpose become a few lines and an exit code."""
+    sys.argv[1:] = take_common(sys.argv[1:])
     _spare(sys.argv[1:])
     try:
         app()

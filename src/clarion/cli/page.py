@@ -16,7 +16,8 @@ _TOP = """\
 
 `clarion COMMAND --help` says what is said here. What people read is in tables; `--json` writes JSON for programs, lists
 with one object a line. Answers go to standard output, progress and errors to standard error, so that pipes get answers
-alone; `NO_COLOR` is honoured.
+alone. With `-q` (`--quiet`) there are only answers and errors, with `--no-color`, or the variable `NO_COLOR`, no
+colours: any command takes both, wherever they stand.
 
 | exit status | means |
 |---|---|
@@ -31,8 +32,9 @@ alone; `NO_COLOR` is honoured.
 **Where commands find the system.** Commands with `--url` ask the HTTP API: the one at `--url`, else the `clarion up`
 that runs on the same data folder, else the one at the configured `host` and `port`. The key is that of `--api-key`,
 else the configured `api_key` ([settings](settings.md)), else, for a `clarion up` on this data folder alone, the one it
-keeps there. `apply`, `keys`, `tenants`, `webhooks`, `endpoints reseal`, `verify`, `migrate` and `doctor` work on the
-database itself, `check` on the project folder alone, `import` on the files that it is given.
+keeps there. No key goes to another machine over plain HTTP, unless `--insecure` or the setting `insecure` allows it.
+`apply`, `keys`, `tenants`, `webhooks`, `endpoints reseal`, `verify`, `migrate` and `doctor` work on the database
+itself, `check` on the project folder alone, `import` on the files that it is given.
 """
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.options import ApiKey, DataDir, Json, Project, Url
+from clarion.cli.options import ApiKey, DataDir, Insecure, Json, Project, Url
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -42,6 +42,7 @@ def prune(
     api_key: ApiKey = None,
     project: Project = None,
     data_dir: DataDir = None,
+    insecure: Insecure = None,
     json: Json = False,
 ) -> None:
     """Remove what has been kept long enough.
@@ -59,7 +60,7 @@ def prune(
     age = None if older_than is None else parse_duration(older_than)
     removed: dict[str, dict[str, int]] = {}
     if what is None or set(what) - {_CAUGHT}:
-        system = remote(url, api_key, project, data_dir)
+        system = remote(url, api_key, project, data_dir, insecure)
         removed = _of_the_system(system, [one for one in what or () if one != _CAUGHT], age, dry_run=dry_run)
     if (what is None and url is None) or (what and _CAUGHT in what):
         caught = _caught(project, data_dir, age, dry_run=dry_run)

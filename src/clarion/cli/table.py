@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clarion.cli.notes import note
+
 Item = Mapping[str, Any]
 
 #: Wide enough for any line when nobody looks: programs must not get folded ids.
@@ -36,7 +38,7 @@ def write_list(items: Iterable[Item], columns: Sequence[Column], *, as_json: boo
         return
     listed = list(items)
     if not listed:
-        print(empty, file=sys.stderr)
+        note(empty)
         return
     from rich.table import Table
     from rich.text import Text

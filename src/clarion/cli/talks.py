@@ -7,14 +7,14 @@ from collections.abc import Callable
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast, get_type_hints
 
-from clarion.cli.options import ApiKey, DataDir, Project, Url
+from clarion.cli.options import ApiKey, DataDir, Insecure, Project, Url
 
 if TYPE_CHECKING:
     from clarion.cli.remote import Remote
 
 _Own = ParamSpec("_Own")
 #: What they ask for, by the name of the parameter of `address.remote`.
-_WHERE = {"url": Url, "api_key": ApiKey, "project": Project, "data_dir": DataDir}
+_WHERE = {"url": Url, "api_key": ApiKey, "project": Project, "data_dir": DataDir, "insecure": Insecure}
 
 
 class _Unopened:

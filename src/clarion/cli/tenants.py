@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.cli.options import DataDir, Json, Project
+from clarion.cli.options import DataDir, Insecure, Json, Project
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -19,7 +19,9 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is called: a
 
 
 @app.command()
-def create(name: _Name, project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+def create(
+    name: _Name, project: Project = None, data_dir: DataDir = None, insecure: Insecure = None, json: Json = False
+) -> None:
     """Make a tenant. One that is there stays as it is.
 
     Publish for it with `clarion apply --tenant NAME`; `clarion keys create --tenant NAME` makes a key for it.
@@ -36,7 +38,7 @@ def create(name: _Name, project: Project = None, data_dir: DataDir = None, json:
         checked_name(name)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from None
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    settings = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
 
     async def body() -> None:
         async with connected(settings) as connection:
@@ -47,7 +49,7 @@ def create(name: _Name, project: Project = None, data_dir: DataDir = None, json:
 
 
 @app.command("list")
-def list_(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+def list_(project: Project = None, data_dir: DataDir = None, insecure: Insecure = None, json: Json = False) -> None:
     """List the tenants, the eldest first."""
     import asyncio
 
@@ -56,7 +58,7 @@ def list_(project: Project = None, data_dir: DataDir = None, json: Json = False)
     from clarion.config import load_settings
     from clarion.store import tenants
 
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    settings = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
 
     async def body() -> list[tenants.Tenant]:
         async with connected(settings) as connection:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import typer
 
-from clarion.cli.options import DataDir, Json, Project
+from clarion.cli.options import DataDir, Insecure, Json, Project
 
 
-def verify(project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
+def verify(project: Project = None, data_dir: DataDir = None, insecure: Insecure = None, json: Json = False) -> None:
     """Check every promise against the rows, in one snapshot.
 
     The system may be running. Exits with 1 when a promise does not hold.
     """
     import asyncio
-    import sys
 
     from clarion.cli.database import connected
+    from clarion.cli.notes import note
     from clarion.cli.table import Column, write_list
     from clarion.config import load_settings, wants_colour
     from clarion.flows import verify as promises
     from clarion.logs import configure
 
-    settings = load_settings({"project": project, "data_dir": data_dir})
+    settings = load_settings({"project": project, "data_dir": data_dir, "insecure": insecure})
 
     async def body() -> list[promises.Violation]:
         async with connected(settings) as connection:
@@ -40,7 +40,7 @@ def verify(project: Project = None, data_dir: DataDir = None, json: Json = False
     ]
     if broken:
         write_list(broken, columns, as_json=json, empty="")
-    print(_summary(len(broken), len(promises.SAYS)), file=sys.stderr)
+    note(_summary(len(broken), len(promises.SAYS)))
     if broken:
         raise typer.Exit(1)
 

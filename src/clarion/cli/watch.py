@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import typer
 
+from clarion.cli import notes
 from clarion.cli.bar import Bar
 from clarion.cli.remote import Remote
 
@@ -24,7 +24,7 @@ def watch(system: Remote, id: str, *, as_json: bool) -> None:
             if as_json and name == "progress":
                 print(json.dumps(shown, ensure_ascii=False), flush=True)
             bar.at(done(shown), whole(shown), note=pace(shown))
-    print(f"{id}: {shown['status']}; {note(shown['messages']) or 'no messages'}", file=sys.stderr)
+    notes.note(f"{id}: {shown['status']}; {note(shown['messages']) or 'no messages'}")
     if any(shown["messages"][status] for status in ("failed", "bounced", "expired", "unknown")):
         raise typer.Exit(1)
 
