@@ -1,4 +1,4 @@
-"""An account that gives no list back: who would go there waits in the queue, and no sender waits for a place."""
+"""Accounts that give no list back, and accounts of which none may be used: who would go there waits in the queue."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from clarion.domain.outcome import Outcome
 from clarion.domain.route import Route
 from clarion.domain.workflow import Channel
 from clarion.flows import accounts as module
+from clarion.flows import deliver_routed
 from clarion.flows.accounts import Accounts
 from clarion.flows.batch import Batch
 from clarion.flows.contexts import Contexts
@@ -23,11 +24,12 @@ from clarion.flows.deliver_routed import DeliverRouted
 from clarion.flows.parting import Part
 from clarion.flows.published import Published
 from clarion.flows.slots import Slots
-from clarion.queue import add
+from clarion.flows.rates import provider_pace
+from clarion.queue import add, limits
 from clarion.queue.claim import Claimer
-from clarion.queue.job import NewJob
+from clarion.queue.job import Job, NewJob
 from clarion.store import tenants
-from clarion.store.database import open_pool
+from clarion.store.database import Pool, open_pool
 from clarion.turns import Turns
 
 A = "twilio:a"
@@ -55,22 +57,8 @@ async def test_where_all_places_are_held_for_long_nobody_waits_for_one(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with await open_pool(database, size=3, statement_timeout_s=10, application_name="tests") as pool:
-        async with pool.acquire() as connection:
-            tenant_id = await tenants.ensure(connection, "one")
-            await add.add(connection, NewJob(queue="sms", kind="deliver", tenant_id=tenant_id))
-            (job,) = await Claimer("sms", worker="w", lease=timedelta(minutes=1)).claim(connection, 10)
-        usual: dict[str, Any] = {
-            "pool": pool,
-            "contexts": Contexts(Published(default_locale="en")),
-            "provider": Unused(),
-            "compose": lambda row, context: None,
-            "channel": Channel.SMS,
-            "worker": "w",
-            "slots": Slots(),
-            "turns": Turns(),
-        }
-        places = Accounts([A], limits=Limits(), places=1)
-        routed = DeliverRouted({A: Deliver(**usual)}, [Route(accounts=(A,), name="")], places, **usual)
+        (job,) = await _claimed(pool, 1)
+        places, routed = _routed(pool)
         batch = Batch[Any]({job.id: None}, {}, {}, [], [], 0.0)
         async with places.place(A, 5) as held:
             assert held is not None
@@ -82,3 +70,46 @@ async def test_where_all_places_are_held_for_long_nobody_waits_for_one(
         assert row is not None
         assert (row["state"], row["attempts"], row["waits"]) == (0, 0, True), "it waits, and has spent nothing"
         assert row["error"] == f"all places of {A} are taken by messages that it does not answer"
+
+
+async def test_a_crowd_that_nobody_may_carry_is_not_looked_at_again_and_again(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a million that wait would be claimed and put off without end; who brings a few goes on with others."""
+    monkeypatch.setattr(deliver_routed, "_REST", timedelta(hours=1))
+    async with await open_pool(database, size=3, statement_timeout_s=10, application_name="tests") as pool:
+        jobs = await _claimed(pool, 30)
+        _, routed = _routed(pool)
+        async with pool.acquire() as connection:
+            await limits.close(connection, provider_pace(A), "by hand")
+        async with asyncio.timeout(10):
+            await routed(jobs[:5])
+        resting = asyncio.create_task(routed(jobs[5:]))
+        done, _ = await asyncio.wait([resting], timeout=0.5)
+        assert not done, "whoever brought so many rests"
+        resting.cancel()
+        assert await pool.fetchval("SELECT count(*) FROM job WHERE state = 0 AND run_at > now()") == 30
+        assert await pool.fetchval("SELECT max(run_at) < now() + interval '75 s' FROM job"), "one may be resumed soon"
+
+
+async def _claimed(pool: Pool, count: int) -> Sequence[Job]:
+    async with pool.acquire() as connection:
+        tenant_id = await tenants.ensure(connection, "one")
+        await add.add_many(connection, [NewJob(queue="sms", kind="deliver", tenant_id=tenant_id) for _ in range(count)])
+        return await Claimer("sms", worker="w", lease=timedelta(minutes=1)).claim(connection, count)
+
+
+def _routed(pool: Pool) -> tuple[Accounts, DeliverRouted[Any]]:
+    """What delivers by one account with one place."""
+    usual: dict[str, Any] = {
+        "pool": pool,
+        "contexts": Contexts(Published(default_locale="en")),
+        "provider": Unused(),
+        "compose": lambda row, context: None,
+        "channel": Channel.SMS,
+        "worker": "w",
+        "slots": Slots(),
+        "turns": Turns(),
+    }
+    places = Accounts([A], limits=Limits(), places=1)
+    return places, DeliverRouted({A: Deliver(**usual)}, [Route(accounts=(A,), name="")], places, **usual)

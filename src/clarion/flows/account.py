@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -72,6 +72,11 @@ def fitness_of(account: KnownAccount, now: float) -> Fitness:
     """Whether it may be used, as far as is known; *now* is monotonic."""
     fitness = _whole_fitness(account, now)
     return fitness if fitness.wait <= LOOK_AGAIN else fitness._replace(wait=LOOK_AGAIN)
+
+
+def soonest(fit: Mapping[str, Fitness]) -> Fitness:
+    """That of the accounts in *fit* together, none of which may be used: until the first of them may."""
+    return Fitness("; ".join(f"{one}: {why.reason}" for one, why in fit.items()), min(f.wait for f in fit.values()))
 
 
 def _whole_fitness(account: KnownAccount, now: float) -> Fitness:

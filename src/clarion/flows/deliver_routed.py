@@ -23,7 +23,7 @@ from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.domain.route import Fitness, Route, Try, elsewhere
 from clarion.domain.status import Status
 from clarion.domain.verdict import goes_elsewhere
-from clarion.flows.account import OnTheWay
+from clarion.flows.account import OnTheWay, soonest
 from clarion.flows.accounts import Accounts
 from clarion.flows.balance import Balance
 from clarion.flows.batch import Batch
@@ -44,6 +44,9 @@ log = structlog.get_logger()
 
 #: Nobody looks again sooner than this.
 _SOON = timedelta(milliseconds=50)
+#: Of so many that all have to wait there are more behind them. Where there is nobody to go to, whoever brought them rests
+#: so long: else a million that wait would be claimed and put off again and again, for as long as nothing can be sent.
+_CROWD, _REST = 25, timedelta(seconds=1)
 #: What an attempt is called that came to it, as `after_attempt` has it.
 _STATUS = {Sent: "accepted", Retry: "retryable", Reject: "rejected", Uncertain: "uncertain"}
 
@@ -90,13 +93,20 @@ class DeliverRouted(Deliver[Item]):
         return {label: one._provider for label, one in self._delivers.items() if one._provider.asks_after is not None}
 
     async def __call__(self, jobs: Sequence[Job]) -> None:
+        nobody_for = await self._deliver_all(jobs)
+        if nobody_for is not None and len(jobs) >= _CROWD:
+            await asyncio.sleep(min(nobody_for, _REST).total_seconds())
+
+    async def _deliver_all(self, jobs: Sequence[Job]) -> timedelta | None:
+        """Part them and carry each part; how long none of the accounts may be used, where that is so."""
         by_id = {job.id: job for job in jobs}
         with self._slots.lend() as slot, self._turns.first(len(jobs) < PIECE):
             async with self._pool.acquire() as connection:
                 fit = await self._accounts.look(connection)
                 if all(one.reason is not None for one in fit.values()):
-                    await self._wait(connection, dict.fromkeys(jobs, _soonest(fit)), slot)
-                    return
+                    nobody = soonest(fit)
+                    await self._wait(connection, dict.fromkeys(jobs, nobody), slot)
+                    return nobody.wait
                 batch = await self._prepare(connection, by_id)
                 parted = await self._parting.part(connection, by_id, batch, fit)
                 await mark(connection, by_id, batch.rows, parted.held)
@@ -107,6 +117,7 @@ class DeliverRouted(Deliver[Item]):
         for error in ended:
             if error is not None:
                 raise error
+        return None
 
     async def _hold(
         self, connection: Connection, jobs: Mapping[UUID, Job], rows: Rows, since: float
@@ -237,7 +248,3 @@ class DeliverRouted(Deliver[Item]):
             )
         except PASSING as error:  # what is intended must not wait for that
             log.warning("message.not_noted", error=str(error), messages=len(reasons))
-
-
-def _soonest(fit: Mapping[str, Fitness]) -> Fitness:
-    return Fitness("; ".join(f"{one}: {why.reason}" for one, why in fit.items()), min(f.wait for f in fit.values()))
