@@ -23,8 +23,8 @@ from clarion.flows.deliver import Deliver
 from clarion.flows.deliver_routed import DeliverRouted
 from clarion.flows.parting import Part
 from clarion.flows.published import Published
-from clarion.flows.slots import Slots
 from clarion.flows.rates import provider_pace
+from clarion.flows.slots import Slots
 from clarion.queue import add, limits
 from clarion.queue.claim import Claimer
 from clarion.queue.job import Job, NewJob

@@ -44,8 +44,8 @@ log = structlog.get_logger()
 
 #: Nobody looks again sooner than this.
 _SOON = timedelta(milliseconds=50)
-#: Of so many that all have to wait there are more behind them. Where there is nobody to go to, whoever brought them rests
-#: so long: else a million that wait would be claimed and put off again and again, for as long as nothing can be sent.
+#: Of so many that all have to wait there are more behind them. Where there is nobody to go to, who brought them rests
+#: so long: else a million that wait would be claimed and put off again and again, as long as nothing can be sent.
 _CROWD, _REST = 25, timedelta(seconds=1)
 #: What an attempt is called that came to it, as `after_attempt` has it.
 _STATUS = {Sent: "accepted", Retry: "retryable", Reject: "rejected", Uncertain: "uncertain"}
