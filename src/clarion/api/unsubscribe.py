@@ -95,6 +95,11 @@ class Exit:
         if request.method != "POST":
             return unsubscribe_page.ask(link, language)
         await request.body()  # whoever sends one sends it to the end
+        hearing = services.hearing
+        if hearing is not None:
+            await hearing.keep_up()
         async with services.transaction() as connection:
-            await unsubscribe(connection, link)
+            await unsubscribe(connection, link, hearing)
+        if hearing is not None:
+            hearing.ring()
         return unsubscribe_page.done(link, language)

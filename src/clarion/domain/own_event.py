@@ -11,6 +11,7 @@ MESSAGE_DELIVERED = "message.delivered"  #: it is in the feed, or the provider t
 TRIGGER_COMPLETED = "trigger.completed"  #: nothing of it is open any more
 TIMER_FIRED = "timer.fired"  #: its time has come
 JOB_FAILED = "job.failed"  #: it was buried
+ADDRESS_SUPPRESSED = "address.suppressed"  #: nobody writes to it any more, as a provider or its owner told
 WEBHOOK_DISABLED = "webhook.disabled"  #: it failed for too long, or wants no more
 
 #: By what each can be narrowed.
@@ -21,6 +22,7 @@ OWN_EVENTS: Mapping[str, Sequence[str]] = {
     TRIGGER_COMPLETED: ("workflow",),
     TIMER_FIRED: (),
     JOB_FAILED: ("queue",),
+    ADDRESS_SUPPRESSED: ("channel",),
     WEBHOOK_DISABLED: (),
 }
 

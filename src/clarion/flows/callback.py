@@ -128,7 +128,7 @@ async def apply(
         state = states.get(told.report.message_id)
         found.append(Found(told=told, finding=_decide(told.report, state, one, came, now)))
     await _write(connection, states, slot=slot, hearing=hearing)
-    await learn(connection, [said for one in found if (said := _said(one)) is not None], soft)
+    await learn(connection, [said for one in found if (said := _said(one)) is not None], soft, hearing)
     return found, rows
 
 

@@ -132,7 +132,7 @@ async def record(
         await messages.evidence(connection, [e.news() for e in theirs], {e.job.id: e.job.fence for e in theirs})
         log.warning("message.lost_lease", messages=[ids.show(ids.Prefix.MESSAGE, id) for id in lost])
     if buried or later:  # only what is refused says something of an address, mostly for good
-        await learn(connection, [said for e in endings if (said := e.said()) is not None], soft)
+        await learn(connection, [said for e in endings if (said := e.said()) is not None], soft, hearing)
         if dead := [(e.job.tenant_id, e.dead) for e in endings if e.dead is not None]:
             await _disable(connection, dead)
     if hearing is not None and hearing.anybody:

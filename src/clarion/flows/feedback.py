@@ -10,6 +10,7 @@ from uuid import UUID
 from clarion import clock
 from clarion.domain.feedback import Feedback
 from clarion.domain.suppression import CHANNELS, OF_FEEDBACK, Reason, SoftRule
+from clarion.flows.hearing import Hearing
 from clarion.queue.job import storable
 from clarion.store import suppressions
 from clarion.store.database import Connection
@@ -25,8 +26,11 @@ class Said(NamedTuple):
     detail: str | None
 
 
-async def learn(connection: Connection, all_said: Sequence[Said], soft: SoftRule) -> None:
+async def learn(
+    connection: Connection, all_said: Sequence[Said], soft: SoftRule, hearing: Hearing | None = None
+) -> None:
     """Within the caller's transaction: suppress the addresses of which *all_said* speaks. Repeating it changes nothing.
+    Where *hearing* is given, bindings hear of it, and the caller rings.
 
     Call it behind what moves the messages: whoever holds rows of suppressions waits for no message.
     """
@@ -39,7 +43,9 @@ async def learn(connection: Connection, all_said: Sequence[Said], soft: SoftRule
     learnt = [_new(said, row, OF_FEEDBACK[said.feedback]) for said, row in known if said.feedback in OF_FEEDBACK]
     if bounced and soft.count:
         learnt += await _soften(connection, bounced, soft)
-    await suppressions.learn(connection, learnt)
+    new = await suppressions.learn(connection, learnt)
+    if hearing is not None and hearing.anybody:
+        await hearing.suppressed(connection, new)
 
 
 async def _soften(

@@ -15,6 +15,7 @@ from uuid import UUID
 from clarion import clock, ids
 from clarion.domain.binding_value import show_time
 from clarion.domain.own_event import (
+    ADDRESS_SUPPRESSED,
     JOB_FAILED,
     MESSAGE_DELIVERED,
     MESSAGE_FAILED,
@@ -138,6 +139,22 @@ class Hearing:
             }
             new += self._jobs(job.tenant_id, JOB_FAILED, {"job": about}, {"queue": job.queue}, sandbox=sandbox)
         await _add(connection, new)
+
+    async def suppressed(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Addresses (rows of `suppressions.learn`) are not written to any more."""
+        jobs: list[NewJob] = []
+        for row in rows if self._bindings.hear else ():
+            message, until = row["message_id"], row["expires_at"]
+            about = {
+                "id": ids.show(Prefix.SUPPRESSION, row["id"]),
+                **{name: row[name] for name in ("channel", "address", "reason", "detail")},
+                "category": row["category"] or None,
+                "message": ids.show(Prefix.MESSAGE, message) if message is not None else None,
+                "expires_at": show_time(until) if until is not None else None,
+            }
+            narrow = {"channel": row["channel"]}
+            jobs += self._jobs(row["tenant_id"], ADDRESS_SUPPRESSED, {"suppression": about}, narrow)
+        await _add(connection, jobs)
 
     async def webhooks(self, connection: Connection, disabled: Mapping[Which, tuple[str, str]]) -> None:
         """Webhooks were given up, each with its URL and the reason."""

@@ -153,7 +153,7 @@ async def _events(connection: Connection, jobs: Sequence[Job]) -> dict[Job, Even
 
 
 def _event(id: UUID, args: Mapping[str, Any], trigger: Mapping[str, Any] | None) -> Event:
-    data = {name: args[name] for name in ("message", "timer", "job", "webhook") if name in args}
+    data = {name: args[name] for name in ("message", "timer", "job", "suppression", "webhook") if name in args}
     if "trigger" in args:
         data["trigger"] = {"id": args["trigger"]}
         if trigger is not None:

@@ -10,6 +10,7 @@ import structlog
 from clarion.domain.suppression import Reason, is_offered
 from clarion.domain.unsubscribe import PATH, Link, Links
 from clarion.flows.contexts import Context
+from clarion.flows.hearing import Hearing
 from clarion.store import suppressions
 from clarion.store.database import Connection
 from clarion.store.suppressions import NewSuppression
@@ -51,8 +52,11 @@ class Offers:
         return (("List-Unsubscribe", f"<{url}>"), _ONE_CLICK)
 
 
-async def unsubscribe(connection: Connection, link: Link) -> None:
-    """Within the caller's transaction: nothing of the link's category is sent to its address any more. Idempotent."""
+async def unsubscribe(connection: Connection, link: Link, hearing: Hearing | None = None) -> None:
+    """Within the caller's transaction: nothing of the link's category is sent to its address any more. Idempotent.
+
+    Where *hearing* is given, bindings hear of it, and the caller rings.
+    """
     new = NewSuppression(
         tenant_id=link.tenant_id,
         channel=link.channel,
@@ -61,5 +65,7 @@ async def unsubscribe(connection: Connection, link: Link) -> None:
         reason=Reason.UNSUBSCRIBE,
         detail="by the link in a message",
     )
-    if await suppressions.learn(connection, [new]):
+    if learnt := await suppressions.learn(connection, [new]):
+        if hearing is not None:
+            await hearing.suppressed(connection, learnt)
         log.info("recipient.unsubscribed", tenant=str(link.tenant_id), channel=link.channel, category=link.category)

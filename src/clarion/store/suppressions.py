@@ -66,13 +66,13 @@ async def addresses(connection: Connection, message_ids: Iterable[UUID]) -> dict
     return {row["id"]: row for row in rows}
 
 
-async def learn(connection: Connection, learnt: Iterable[NewSuppression]) -> int:
-    """Suppress what was *learnt*; how many are new or last longer now. Doing it again changes nothing.
+async def learn(connection: Connection, learnt: Iterable[NewSuppression]) -> Sequence[Row]:
+    """Suppress what was *learnt*; those that are new or last longer now. Doing it again changes nothing.
 
     What is of a tenant that there is not is passed over.
     """
     by_key = {(one.tenant_id, *one.key): one for one in learnt}
-    return len(await connection.fetch(_SQL["learn"], *_columns(by_key.values()))) if by_key else 0
+    return await connection.fetch(_SQL["learn"], *_columns(by_key.values())) if by_key else ()
 
 
 async def put(connection: Connection, wanted: Sequence[NewSuppression]) -> dict[tuple[str, str, str, str], Stored]:

@@ -17,7 +17,7 @@ SET created_at = CASE WHEN s.expires_at <= clock_timestamp() THEN clock_timestam
     address = excluded.address, detail = excluded.detail, message_id = excluded.message_id,
     expires_at = CASE WHEN excluded.expires_at IS NOT NULL THEN greatest(s.expires_at, excluded.expires_at) END
 WHERE s.expires_at IS NOT NULL
-RETURNING id
+RETURNING id, tenant_id, channel, address, category, reason, detail, message_id, expires_at
 
 -- name: put
 -- What somebody says of addresses: it holds as it is said. Those that are new, and those that were there.
