@@ -98,6 +98,8 @@ def _fault(reply: Any) -> tuple[int, list[tuple[str, str]]]:
         ({"url": "https://files.shop.example/setup.exe"}, "name", "forbidden_type"),
         ({"url": "https://files.shop.example/a", "name": "a\r\nX: y"}, "name", "invalid_name"),
         ({"url": "https://files.shop.example/a", "inline": "a b"}, "inline", "invalid_inline"),
+        ({"url": "https://files.shop.example/a", "type": "text/html\r\nX: y"}, "type", "invalid_mime"),
+        ({"url": "https://files.shop.example/a", "type": "pdf"}, "type", "invalid_mime"),
         ({"id": f"att_{'0' * 64}"}, "id", "unknown_attachment"),
         ({"id": "att_1"}, "id", "invalid_id"),
         ({"id": f"att_{'0' * 64}", "url": "https://files.shop.example/a"}, "", "missing"),

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from tests.support.chats import discord_account, telegram_account
 
 from clarion.channels.kinds import kinds
-from clarion.domain.content import ChatButton, ChatContent, ChatField, PushContent, SmsContent
+from clarion.domain.content import ChatButton, ChatContent, ChatField, EmailContent, PushContent, SmsContent
 from clarion.domain.preview import size_of, warnings_of
 from clarion.domain.push_size import MOST_BYTES, measure
 from clarion.domain.webhook_body import MOST_BYTES as MOST_POSTED
@@ -38,6 +38,17 @@ def test_what_makes_a_text_message_longer_is_named(text: str, named: str) -> Non
 
 def test_a_text_in_the_gsm_alphabet_needs_no_warning() -> None:
     assert warnings_of(SmsContent(text="Grüße: {1} €")) == []
+
+
+def test_what_a_mail_lacks_or_has_too_much_of_is_told() -> None:
+    assert warnings_of(EmailContent(subject="Hello", html=None, text="x")) == []
+    assert warnings_of(EmailContent(subject=" ", html="<p>x</p>", text=" ")) == [
+        "the subject is empty",
+        "it has no text: programs that show no HTML show nothing",
+    ]
+    long, clipped = warnings_of(EmailContent(subject="x" * 79, html="x" * 104_449, text="x"))
+    assert long.startswith("the subject has 79 characters")
+    assert clipped == "the HTML has 104,449 bytes; Gmail shows no more than 104,448"
 
 
 def test_a_webhook_that_is_nearly_full_is_told() -> None:

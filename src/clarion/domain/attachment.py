@@ -44,6 +44,7 @@ BINARY: Final = "application/octet-stream"
 
 _ID = re.compile(r"att_[0-9a-f]{64}")
 _INLINE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+LONGEST_TYPE = 128
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 
 
@@ -129,12 +130,23 @@ def check_inline(text: str) -> str:
     return text
 
 
+def check_type(text: str) -> str:
+    """*text*, if it is a media type, with parameters or without. Raises `Invalid`."""
+    if len(text) > LONGEST_TYPE or not text.isprintable() or not _TYPE.fullmatch(_bare(text)):
+        raise Invalid("`type` is a media type, for example application/pdf", code="invalid_mime")
+    return text
+
+
 def clean_type(given: str | None, name: str) -> str:
     """The media type of a file called *name* that is said to be *given*, without parameters.
 
     A message or a multipart within a mail would have to be sent as it is, not in base64: it goes as octets.
     """
-    said = (given or "").partition(";")[0].strip().lower()
+    said = _bare(given or "")
     if not _TYPE.fullmatch(said) or said == BINARY:
         said = mimetypes.guess_type(name)[0] or BINARY
     return BINARY if said.startswith(("message/", "multipart/")) else said
+
+
+def _bare(type: str) -> str:
+    return type.partition(";")[0].strip().lower()

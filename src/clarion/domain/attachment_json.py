@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from clarion.domain.attachment import MOST_FILES, Reference, check_inline, digest_of
+from clarion.domain.attachment import MOST_FILES, Reference, check_inline, check_type, digest_of
 from clarion.domain.careful import escape
 from clarion.errors import Fault, Invalid
 
@@ -13,7 +13,6 @@ _AT = "/attachments"
 LONGEST_URL: Final = 2_000
 #: Of a name, before what is not part of it has gone.
 LONGEST_SAID: Final = 1_000
-LONGEST_TYPE: Final = 128
 
 
 def read_files(files: object, faults: list[Fault]) -> list[Reference]:
@@ -68,5 +67,5 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
     "url": _length(LONGEST_URL),
     "name": _length(LONGEST_SAID, shortest=1),
     "inline": check_inline,
-    "type": _length(LONGEST_TYPE),
+    "type": check_type,
 }

@@ -49,6 +49,8 @@ def warnings_of(content: Content | Mapping[str, object]) -> list[str]:
 
 
 def _of_mail(content: EmailContent) -> Iterator[str]:
+    if not content.subject.strip():
+        yield "the subject is empty"
     if len(content.subject) > _LONG_SUBJECT:
         yield f"the subject has {len(content.subject)} characters; most lists of mails show {_LONG_SUBJECT} at most"
     size = len((content.html or "").encode())

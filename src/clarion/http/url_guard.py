@@ -153,7 +153,8 @@ class UrlGuard:
         listed = [any(address in network for network in self._allowed) for address in addresses]
         for address, is_listed in zip(addresses, listed, strict=True):
             if not is_listed and not is_public(address):
-                raise _refused(f"{destination.host} is, or leads to, {address}, which is not in the internet")
+                which = str(address) if destination.address else f"{destination.host} leads to {address}, which"
+                raise _refused(f"{which} is not in the internet")
         if not all(listed):
             _check_public(destination)
 

@@ -11,8 +11,8 @@ from clarion.api.schema.base import ChannelName, Identifier, Moment, Own, Paged,
 from clarion.api.schema.moment import WrittenMoment
 from clarion.api.schema.recipients import RecipientFields
 from clarion.domain import identifier
-from clarion.domain.attachment import MOST_FILES, check_inline, digest_of
-from clarion.domain.attachment_json import LONGEST_SAID, LONGEST_TYPE, LONGEST_URL
+from clarion.domain.attachment import MOST_FILES, check_inline, check_type, digest_of
+from clarion.domain.attachment_json import LONGEST_SAID, LONGEST_URL
 from clarion.domain.audience import MOST_RECIPIENTS, NAMELESS, TOO_MANY
 
 TriggerStatus = Literal["accepted", "expanding", "running", "completed", "cancelled"]
@@ -85,7 +85,7 @@ class AttachedFile(Request):
     inline: Annotated[str, checked(check_inline)] | None = Field(
         None, description='By which the mail\'s HTML shows it: `<img src="cid:…">`.'
     )
-    type: Annotated[str, Field(max_length=LONGEST_TYPE)] | None = Field(None, description="Its media type.")
+    type: Annotated[str, checked(check_type)] | None = Field(None, description="Its media type.")
 
     @model_validator(mode="after")
     def _is_one(self) -> AttachedFile:
