@@ -170,6 +170,7 @@ def test_a_folder_is_checked_with_its_bindings(tmp_path: Path) -> None:
             {"a", "b"},
         ),
         ({"a": ("timer.fired", "hello"), "b": ("{bullmq: {queue: q}}", "hello")}, set()),
+        ({"a": ("address.suppressed", "hello"), "b": ("webhook.disabled", "hello")}, set()),
     ],
 )
 def test_a_circle_is_warned_of(tmp_path: Path, bindings: dict[str, tuple[str, str]], warned: set[str]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from clarion.domain.own_event import JOB_FAILED, TIMER_FIRED, OwnEvent
+from clarion.domain.own_event import ADDRESS_SUPPRESSED, JOB_FAILED, TIMER_FIRED, WEBHOOK_DISABLED, OwnEvent
 from clarion.project.mistake import Mistake, Severity
+
+#: Of no workflow's messages; or of some, but of an address or a webhook it is told once: nothing goes there any more.
+_ENDS = (TIMER_FIRED, JOB_FAILED, ADDRESS_SUPPRESSED, WEBHOOK_DISABLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Link:
 
 def link_of(file: str, on: object, triggers: Collection[str]) -> Link | None:
     """The link that a binding is; None when it hears of no workflow."""
-    if not isinstance(on, OwnEvent) or on.type in (TIMER_FIRED, JOB_FAILED) or not triggers:
+    if not isinstance(on, OwnEvent) or on.type in _ENDS or not triggers:
         return None
     return Link(file, on.workflow, triggers)
 
