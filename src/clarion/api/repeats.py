@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
@@ -111,7 +112,7 @@ async def _find(services: Services, connection: Connection, request: Keyed) -> A
     if said is None:
         text = "This was done, but its answer was sealed under a secret that is not there any more: look what is there."
         raise Conflict(text, code="answer_lost")
-    status, headers, content = orjson.loads(said)
+    status, headers, content = orjson.loads(zlib.decompress(said))
     return Answer(content=content, status=status, headers={**headers, "Idempotency-Replayed": "true"})
 
 
@@ -121,7 +122,8 @@ def _in_flight() -> Conflict:
 
 def _sealed(services: Services, request: Keyed, answer: Answer) -> bytes:
     said = orjson.dumps([answer.status, answer.headers, answer.content], option=JSON_OPTIONS)
-    return services.vault.seal(request.tenant_id, _about(request), said, nonce=os.urandom(NONCE))
+    small = zlib.compress(said, level=1)  # what a bulk route says of thousands of items is much the same of each
+    return services.vault.seal(request.tenant_id, _about(request), small, nonce=os.urandom(NONCE))
 
 
 def _about(request: Keyed) -> str:

@@ -71,7 +71,10 @@ def quota(
     lifted: Annotated[bool, typer.Option("--lift", help="Bound it by nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """Show how much a tenant may have waiting and reach a day, or set it: what is not said is not bounded then."""
+    """Show how much a tenant may have waiting and reach a day, or set it.
+
+    What is not said when it is set is not bounded then.
+    """
     from clarion.cli.table import Column, write_one
 
     path = ("tenants", tenant, "quota")
