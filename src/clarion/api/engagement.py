@@ -7,10 +7,12 @@ leads where its token says and nowhere else; what was not made here leads nowher
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+import idna
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -33,6 +35,8 @@ OPERATIONS: Final = {
     ),
 }
 
+#: The host of an address, and what stands around it.
+_HOST = re.compile(r"(https?://(?:[^/?#]*@)?)([^/?#:\[\]]+)(.*)", re.IGNORECASE | re.DOTALL)
 #: A GIF of one transparent point.
 _POINT: Final = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
 _HEADERS: Final = {
@@ -113,7 +117,7 @@ class Traced:
             raise NotFound("this link does not lead anywhere: perhaps a part of it is missing")
         writing = self._note(trace, request) if trace is not None and request.method == "GET" else None
         if trace is not None and trace.url is not None:
-            return RedirectResponse(trace.url, status_code=302, headers=_HEADERS, background=writing)
+            return RedirectResponse(_as_header(trace.url), status_code=302, headers=_HEADERS, background=writing)
         return Response(_POINT, media_type="image/gif", headers=_HEADERS, background=writing)
 
     def _note(self, trace: Trace, request: Request) -> BackgroundTask | None:
@@ -129,3 +133,12 @@ class Traced:
         with suppress(TimeoutError):
             async with asyncio.timeout(COLLECTED.total_seconds()):
                 await self._services.closing.wait()
+
+
+def _as_header(url: str) -> str:
+    """*url* with its host as DNS has it: percent-encoded, as the rest will be, it is found by browsers alone."""
+    found = _HOST.fullmatch(url)
+    if found is not None and not found[2].isascii():
+        with suppress(idna.IDNAError):  # what is no name stays what it is
+            return f"{found[1]}{idna.encode(found[2], uts46=True).decode('ascii')}{found[3]}"
+    return url
