@@ -18,6 +18,7 @@ from clarion.api import repeats
 from clarion.api.app import OPERATIONS
 from clarion.api.feed import OWN_OPERATIONS
 from clarion.api.idempotency import Once
+from clarion.api.openapi import describe
 from clarion.api.operation import Operation
 from clarion.channels.open_provider import open_provider
 from clarion.dev.fakes.twilio import TwilioFake
@@ -107,6 +108,16 @@ def test_every_post_is_known() -> None:
     assert {one.id for one in POSTS if one.once is Once.ITSELF} == ITSELF
     assert {one.id for one in POSTS if one.once is Once.NEVER} == CHANGE_NOTHING
     assert {one.id for one in KEEPS if one.once is Once.CLAIMED} == {"testProvider", "testWebhook", "runRetention"}
+
+
+def test_the_description_shows_the_header_where_it_counts() -> None:
+    shown = {
+        operation["operationId"]
+        for path in describe(OPERATIONS)["paths"].values()
+        for operation in path.values()
+        if any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", ()))
+    }
+    assert shown == {one.id for one in KEEPS} | ITSELF
 
 
 @pytest.mark.parametrize("operation", KEEPS, ids=lambda one: one.id)
