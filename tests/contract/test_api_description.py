@@ -16,7 +16,7 @@ from tests.support.things import make_things
 
 from clarion import clock
 from clarion.api import callbacks, engagement, feed, feed_stream, unsubscribe
-from clarion.api.app import OPERATIONS, build_api
+from clarion.api.app import OPERATIONS, build_api, routes
 from clarion.api.openapi import describe
 from clarion.api.schema.base import Problem
 from clarion.api.server import ApiServer
@@ -84,6 +84,13 @@ async def test_the_document_has_every_operation_with_its_words(api: Api) -> None
     document = reply.json
     assert document == describe(OPERATIONS), "what is in the documentation is what is served"
     assert document["openapi"].startswith("3.1")
+    served = {
+        (route.path, method.lower())
+        for route in routes(api.services)
+        if route.include_in_schema
+        for method in route.methods or ()
+    }
+    assert served == {(path, method) for path, methods in document["paths"].items() for method in methods}
     described = {
         one["operationId"]: one for path in document["paths"].values() for one in path.values() if "operationId" in one
     }

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: FastAPI writes it from the routes; here it learns what bodies and queries look like."""
+"""The OpenAPI 3.1 document: FastAPI writes it from routes; here it learns what bodies and queries look like."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _KEYED: Final = (
 _OWN: Final = "For recipients: needs a token of theirs, from `mintFeedToken`."
 
 
-def new_app() -> FastAPI:
+def _new_app() -> FastAPI:
     """The application as it is called in its description, with no routes yet."""
     return FastAPI(
         title="Clarion",
@@ -69,9 +69,9 @@ def new_app() -> FastAPI:
 
 def describe(operations: Iterable[Operation[Any]]) -> dict[str, Any]:
     """The document of an API that has *operations*, without a running one."""
-    app, table = new_app(), (*operations, *feed.OWN_OPERATIONS)
+    app, table = _new_app(), (*operations, *feed.OWN_OPERATIONS)
     for operation in table:
-        app.add_api_route(operation.path, _nothing, **route_arguments(operation))
+        app.add_api_route(operation.path, _nothing, **_route_arguments(operation))
     app.add_api_route(callbacks.PATH, _nothing, **callbacks.ROUTE)
     for path, route in feed_stream.routes():
         app.add_api_route(path, _nothing, **route)
@@ -86,19 +86,7 @@ async def _nothing() -> Response:
     raise AssertionError("what describes the API does not answer")
 
 
-def install(app: FastAPI, operations: Iterable[Operation[Any]]) -> None:
-    """Make *app* answer the whole document at its `openapi_url`; it is written once, when first asked for."""
-    table = tuple(operations)
-
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app, table)
-        return app.openapi_schema
-
-    app.openapi = document  # type: ignore[method-assign]
-
-
-def route_arguments(operation: Operation[Any]) -> dict[str, Any]:
+def _route_arguments(operation: Operation[Any]) -> dict[str, Any]:
     """What FastAPI is told of *operation* besides its path and function."""
     responses: dict[int | str, dict[str, Any]] = {
         status: {"model": model}
