@@ -20,7 +20,9 @@ class Session(asyncio.Protocol):
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._buffer = b""
+        self._buffer = bytearray()
+        #: So much of a message was looked through: what is large comes in hundreds of pieces.
+        self._searched = 0
         self._out: list[bytes] = []
         self._in_message = False
         self._dead = False
@@ -66,7 +68,7 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._dead:
             return
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer += data
         while not self._dead and self._buffer and (self._message() if self._in_message else self._command()):
             pass
         self._flush()
@@ -76,14 +78,15 @@ class Session(asyncio.Protocol):
         if self._buffer.startswith(b".\r\n"):
             data, end = b"", 3
         else:
-            at = self._buffer.find(b"\r\n.\r\n")
+            at = self._buffer.find(b"\r\n.\r\n", self._searched)
             if at < 0:
+                self._searched = max(0, len(self._buffer) - 4)
                 self._struck("body", self._recipient)
                 return False
-            data, end = self._buffer[: at + 2], at + 5
+            data, end = bytes(self._buffer[: at + 2]), at + 5
         if self._server.faults and self._struck("body", self._recipient):
             return False
-        self._buffer = self._buffer[end:]
+        del self._buffer[:end]
         self._in_message = False
         self._taken(data)
         return True
@@ -114,7 +117,7 @@ class Session(asyncio.Protocol):
         if at < 0:
             return False
         line = self._buffer[:at].decode("utf-8", "surrogateescape")
-        self._buffer = self._buffer[at + 2 :]
+        del self._buffer[: at + 2]
         if self._login is not None:
             self._continue_auth(line)
             return True
@@ -166,7 +169,7 @@ class Session(asyncio.Protocol):
         if self._recipient is None and not (self._sender is not None and self._server.eager_data):
             self._out.append(b"503 5.5.1 need RCPT\r\n")
         elif not (self._server.faults and self._struck("data", self._recipient)):
-            self._in_message = True
+            self._in_message, self._searched = True, 0
             self._out.append(b"354 go ahead\r\n")
 
     def _rset(self, rest: str) -> None:
