@@ -26,6 +26,15 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"uvloop": uvloop.new_event_loop}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long scenarios run only when they are asked for: ``-m torture``."""
+    if "torture" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("torture")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: the collector of garbage need not look at it again and again."""
     gc.collect()

@@ -15,15 +15,6 @@ from tests.support.together import Together
 from clarion.dev.postgres import EmbeddedPostgres
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The long scenarios run only when they are asked for: ``-m torture``."""
-    if "torture" in config.option.markexpr:
-        return
-    long = [item for item in items if item.get_closest_marker("torture")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
-
-
 @pytest.fixture
 def lease() -> str:
     """How long the jobs of a silent worker stay with it. Files in which workers die or live on say otherwise."""
