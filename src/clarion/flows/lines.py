@@ -180,7 +180,8 @@ class Lines:
                     await turn
                 return True
             except TimeoutError:
-                if turn.done() and not turn.cancelled():
+                # Where the place became free just now, all who ran out of patience at once were passed over.
+                if (turn.done() and not turn.cancelled()) or line.free > 0:
                     return True
             finally:
                 if turn.done() and not turn.cancelled():
