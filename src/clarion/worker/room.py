@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -61,16 +62,14 @@ class Room:
         self._back = back
         self._call = call
         self._most = most
-        self._waiting = Backlog()
-        self._permits = Permits(_TOLERANCE_S)
+        self._waiting, self._permits = Backlog(), Permits(_TOLERANCE_S)
         self._rate = rate or Rate(per_second=USUAL)
         self._target = min(self._rate.within(1), most)
         #: Let go and not begun. If nobody begins them no more are let go, or they would all go at once later.
         self._unbegun: set[UUID] = set()
         self._ask_at = self._ask_urgently_at = self._shut_until = -math.inf
         self._used_at = clock.monotonic()
-        self._stir = asyncio.Event()
-        self._closed = False
+        self._stir, self._closed = asyncio.Event(), False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -148,11 +147,9 @@ class Room:
             if self._must_ask():
                 await self._ask()
                 continue
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._rest()):
                     await self._stir.wait()
-            except TimeoutError:
-                pass
 
     def _let_go(self) -> None:
         # However many are not begun yet: a handler is kept for what is urgent.
@@ -200,6 +197,7 @@ class Room:
             answer = await self._reserve(count, urgent)
         except Exception as error:
             log.warning("rate.not_reserved", error=repr(error))
+            self._ask_at = clock.monotonic() + 1
             return None
         if isinstance(answer, Reserved):
             now = clock.monotonic()  # after the answer: a time may come late, never early
@@ -209,10 +207,12 @@ class Room:
         return answer
 
     async def _ask(self) -> None:
-        answer = await self._times(len(self._waiting) - len(self._permits))
+        wanted = len(self._waiting) - len(self._permits)
+        answer = await self._times(wanted)
         now = clock.monotonic()
+        if isinstance(answer, Reserved) and len(answer.delays) < wanted:  # there are no more: who has none asks first
+            self._ask_at = now + HORIZON.total_seconds() / 2 * random.uniform(0.5, 1)  # noqa: S311
         if not isinstance(answer, Refused):
-            self._ask_at = now + 1 if answer is None else self._ask_at
             return
         wait = answer.wait.total_seconds()
         # Asked again before whoever has times asks for more: or all of them would be theirs for ever.
