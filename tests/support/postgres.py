@@ -34,6 +34,7 @@ class Databases:
         self.url = url
         self._numbers = itertools.count(1)
         self._template: str | None = None
+        self._copies_files = False  # PostgreSQL 14 does not ask how
         self._making = asyncio.Lock()
 
     @asynccontextmanager
@@ -48,7 +49,9 @@ class Databases:
         async with self._making:
             if self._template is None:
                 self._template = await self._make_template()
-        async with self._created(template=self._template) as url:
+        # Copied file by file: through the write-ahead log, as is usual, it takes half as much work again.
+        how = "STRATEGY FILE_COPY" if self._copies_files else ""
+        async with self._created(template=self._template, how=how) as url:
             yield url
 
     async def close(self) -> None:
@@ -58,9 +61,9 @@ class Databases:
             self._template = None
 
     @asynccontextmanager
-    async def _created(self, template: str) -> AsyncIterator[str]:
+    async def _created(self, template: str, how: str = "") -> AsyncIterator[str]:
         name = f"clarion_test_{os.getpid()}_{next(self._numbers)}"
-        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {how}')
         try:
             yield self._url_of(name)
         finally:
@@ -78,6 +81,7 @@ class Databases:
         # Imported late: tests that need no schema must not depend on it.
         from clarion.store import migrate
 
+        self._copies_files = await self._version() >= 15
         name = f"clarion_template_{os.getpid()}_{next(self._numbers)}"
         await self._execute(f'CREATE DATABASE "{name}"')
         try:
@@ -89,6 +93,13 @@ class Databases:
 
     def _url_of(self, name: str) -> str:
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+
+    async def _version(self) -> int:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return connection.get_server_version().major
+        finally:
+            await connection.close()
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.url)
