@@ -27,10 +27,12 @@ from clarion import clock
 from clarion.channels.base import Provider
 from clarion.dev.fakes.faults import Fault, How
 from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
+from clarion.http.client import Patience
 from clarion.http.outcome import LONGEST_WAIT
 from clarion.http.progress import MOST_READ
 
 ANSWER = How.ANSWER
+LONGER = Patience(total=timedelta(seconds=3))
 CASES: Mapping[str, type[Case]] = {
     **{**providers.CASES, **PUSH_CASES, **CHAT_CASES},
     **{"third party": CarrierCase, **offered()},
@@ -237,14 +239,17 @@ async def test_an_unavailable_service_is_tried_again(case: Case) -> None:
 
 @pytest.mark.parametrize("how", [How.ENDLESS, How.HUGE, How.GZIP_BOMB, How.DRIP])
 async def test_an_answer_without_end_is_not_read_and_its_status_decides(case: Case, how: How) -> None:
-    patience = SHORT if how is How.DRIP else None
     for code, expected in ((206, Uncertain), (400, Reject), (503, Retry)):
-        case.faults.add(Fault(how=how, status=code, taken=code == 206))
-        began = clock.monotonic()
-        outcome = await _outcome(case, case.provider(patience=patience) if patience else None)
+        # What drips is read until patience ends, which may be before the status comes where the machine is busy.
+        for patience in (SHORT, LONGER) if how is How.DRIP else (None,):
+            case.faults.add(Fault(how=how, status=code, taken=code == 206))
+            began = clock.monotonic()
+            outcome = await _outcome(case, case.provider(patience=patience) if patience else None)
+            assert clock.monotonic() - began < 4
+            if "no answer within" not in str(outcome):
+                break
         assert isinstance(outcome, expected), outcome
         assert len(str(outcome)) < 500 < MOST_READ
-        assert clock.monotonic() - began < 4
 
 
 @pytest.mark.parametrize(
