@@ -28,7 +28,7 @@ up: $(READY) ## a running system on the hotel example
 examples: $(READY) ## run the examples on real components, a line for each
 	@$(BIN)/python -m examples
 
-test: $(READY) ## all tests, in three parts at once
+test: $(READY) ## all tests, in four parts at once
 	@$(BIN)/python tools/test.py
 
 bench: $(READY) ## measure everything, the peers beside us, in one run (takes long)

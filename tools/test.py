@@ -1,4 +1,4 @@
-"""Runs all tests in three parts at once: most of them wait for other processes, and two cores are more than one.
+"""Runs all tests in four parts at once: most of them wait for other processes, and two cores are more than one.
 
 What the parts say comes one after the other, whole. Some tests measure times; what fails beside the other parts is run
 once more by itself, shown apart, and counts by that. Arguments go to all.
@@ -14,13 +14,28 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parent.parent
-_BESIDE = [f"tests/contract/{folder}" for folder in ("brokers", "providers", "webhooks")]
-_BEFORE = ["tests/acceptance/test_cli_doctor_brokers.py"]
+_BROKERS = ["tests/contract/brokers"]
+#: What starts whole systems, and much else.
+_SYSTEMS = [
+    *(f"tests/acceptance/test_{name}.py" for name in ("examples", "demo", "up", "up_catches")),
+    *(f"tests/contract/{folder}" for folder in ("providers", "webhooks")),
+]
+#: Those of the largest folder that go with others.
+_MOVED = [
+    "tests/contract/queue",
+    *(
+        path.relative_to(ROOT).as_posix()
+        for pattern in ("test_rates*.py", "test_bounces*.py")
+        for path in sorted((ROOT / "tests" / "contract").glob(pattern))
+    ),
+]
+_FAULTS = ["tests/acceptance/faults", "tests/acceptance/test_cli_doctor_brokers.py"]
 #: About equally long. The last is shown as it goes.
 PARTS = {
-    "rest": ["tests/acceptance/faults", "tests/unit", "tests/guide", *_BESIDE],
-    "contract": ["tests/contract", *_BEFORE, *(f"--ignore={path}" for path in _BESIDE)],
-    "acceptance": ["tests/acceptance", *(f"--ignore={path}" for path in ("tests/acceptance/faults", *_BEFORE))],
+    "faults": [*_FAULTS, "tests/unit", *_BROKERS],
+    "systems": [*_SYSTEMS, "tests/guide"],
+    "contract": ["tests/contract", *(f"--ignore={path}" for path in (*_BROKERS, *_SYSTEMS, *_MOVED))],
+    "acceptance": ["tests/acceptance", *_MOVED, *(f"--ignore={path}" for path in (*_FAULTS, *_SYSTEMS))],
 }
 #: What pytest answers when tests failed, and nothing worse happened.
 _SOME_FAILED = 1

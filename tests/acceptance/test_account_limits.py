@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tests.support.house import POLL
 from tests.support.two_accounts import A, B, two_accounts
 
 from clarion.app import open_worker
@@ -27,7 +28,7 @@ async def test_each_keeps_to_its_own_and_together_they_are_faster(database: str,
             await limits.define(connection, channel_pace("sms"), 30)
             await limits.define(connection, provider_pace(A), 20)
             await limits.define(connection, provider_pace(B), 10)
-        given = {"project": two.project, "worker.poll_interval": "100ms", "smtp_url": "smtp://127.0.0.1:1"}
+        given = {"project": two.project, "worker.poll_interval": POLL, "smtp_url": "smtp://127.0.0.1:1"}
         settings, stopping = load_settings(given, two.settings), asyncio.Event()
         async with open_worker(settings, database) as one, open_worker(settings, database) as other:
             running = [asyncio.create_task(worker.run(stopping, timedelta(seconds=5))) for worker in (one, other)]

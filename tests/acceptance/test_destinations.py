@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.clock import pass_time_for_jobs
-from tests.support.house import House, open_house
+from tests.support.house import POLL, House, open_house
 from tests.support.project import build
 from tests.support.smtp_faults import Fault
 from tests.support.wait import wait_until
@@ -67,7 +67,7 @@ async def test_it_is_left_alone_by_all_workers_probed_and_quick_again(database: 
     project = build(tmp_path / "project", FILES)
     async with open_house(database, project=project) as house:
         house.smtp.faults = [AWAY]
-        flags = {"project": project, "worker.poll_interval": "100ms", "smtp_url": f"smtp://127.0.0.1:{house.smtp.port}"}
+        flags = {"project": project, "worker.poll_interval": POLL, "smtp_url": f"smtp://127.0.0.1:{house.smtp.port}"}
         async with open_worker(load_settings(flags, {}), database) as second:
             stopping = asyncio.Event()
             running = asyncio.create_task(second.run(stopping, timedelta(seconds=5)))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.clock import pass_time_for_jobs
 from tests.support.command import Program
+from tests.support.house import POLL
 from tests.support.providers import twilio_account
 from tests.support.two_accounts import A, B, Two, two_accounts
 from tests.support.wait import wait_until
@@ -39,7 +40,7 @@ async def test_what_one_fails_the_other_carries_and_it_comes_back(database: str,
     """Two workers share what they know: the one that is away is only probed, and used again once it is well."""
     async with two_accounts(database, tmp_path) as two:
         two.a.faults.lasting = AWAY
-        given = {"project": two.project, "worker.poll_interval": "100ms", "smtp_url": "smtp://127.0.0.1:1"}
+        given = {"project": two.project, "worker.poll_interval": POLL, "smtp_url": "smtp://127.0.0.1:1"}
         settings = load_settings(given, two.settings)
         async with open_worker(settings, database) as second:
             stopping = asyncio.Event()

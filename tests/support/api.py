@@ -27,6 +27,25 @@ from clarion.store.database import Pool, open_pool
 SECRET = b"a secret of tests, long enough to be one"
 
 
+class Bell(list[str]):
+    """What was rung for, heard within the process alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hearers: list[tuple[str, Callable[[str | None], None]]] = []
+
+    def hear(self, prefix: str, heard: Callable[[str | None], None]) -> None:
+        """As `Notifier.hear`."""
+        self._hearers.append((prefix, heard))
+
+    def ring(self, name: str) -> None:
+        """As `Notifier.ring`."""
+        self.append(name)
+        for prefix, heard in self._hearers:
+            if name.startswith(prefix):
+                heard(name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Api:
     """A running API."""
@@ -35,7 +54,7 @@ class Api:
     pool: Pool
     services: Services
     #: The queues for which workers were woken.
-    rung: list[str] = field(default_factory=list)
+    rung: Bell = field(default_factory=Bell)
     #: Tenants by name, and a key of each that may do everything.
     tenants: dict[str, UUID] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
@@ -72,25 +91,6 @@ class Api:
                 connection, self.tenants[tenant], id=id, digest=digest, name="test", scopes=scopes, **more
             )
         return key
-
-
-class Bell(list[str]):
-    """What was rung for, heard within the process alone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._hearers: list[tuple[str, Callable[[str | None], None]]] = []
-
-    def hear(self, prefix: str, heard: Callable[[str | None], None]) -> None:
-        """As `Notifier.hear`."""
-        self._hearers.append((prefix, heard))
-
-    def ring(self, name: str) -> None:
-        """As `Notifier.ring`."""
-        self.append(name)
-        for prefix, heard in self._hearers:
-            if name.startswith(prefix):
-                heard(name)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tests.support.house import POLL
 from tests.support.http import Connection, Reply, request
 from tests.support.nursery import Nursery, shared
 from tests.support.process import PATIENCE_S, Injection, NotStarted, Process
@@ -299,7 +300,7 @@ async def open_cluster(
         "CLARION_DATA_DIR": str(folder / "data"),
         "CLARION_LOG_FORMAT": "json",
         "CLARION_WORKER_LEASE": "2s",
-        "CLARION_WORKER_POLL_INTERVAL": "100ms",
+        "CLARION_WORKER_POLL_INTERVAL": POLL,
         "CLARION_WORKER_CLAIM_SIZE": "20",
         "CLARION_WORKER_INTENT_SIZE": "5",
         "CLARION_WORKER_SENDERS": "2",

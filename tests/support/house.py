@@ -21,6 +21,9 @@ from clarion.flows.verify import verify
 from clarion.project.load import load_project
 from clarion.worker.service import Worker
 
+#: Workers look by themselves so often, for what a test puts into the database. A look is a few statements for each of
+#: a dozen queues, so it must not be much more often: ten times a second would take a sixth of a processor.
+POLL = "250ms"
 HOTEL = Path(__file__).parents[2] / "examples" / "hotel"
 
 
@@ -100,11 +103,13 @@ async def open_house(
         async with api.pool.acquire() as connection:
             await apply(connection, api.tenants["one"], found.workflows)
             await apply_bindings(connection, api.tenants["one"], found.bindings)
-        flags = {"project": project, "worker.poll_interval": "100ms"}
+        flags = {"project": project, "worker.poll_interval": POLL}
         smtp_url = None if without_smtp else f"smtp://127.0.0.1:{server.port}"
         settings = load_settings({**flags, "smtp_url": smtp_url}, env or {})
         async with open_worker(settings, url) as worker:
             house = House(api=api, worker=worker, smtp=server)
+            called = {consumer.queue: consumer._called for consumer in worker.consumers}
+            api.rung.hear("", lambda name: called[name].set() if name in called else None)
             stopping = asyncio.Event()
             running = asyncio.create_task(worker.run(stopping, timedelta(seconds=5))) if run else None
             try:
