@@ -154,6 +154,22 @@ async def test_what_waits_for_paused_accounts_says_so_and_goes_when_one_is_resum
         await two.house.check()
 
 
+async def test_a_long_pause_that_an_account_asked_for_is_over_when_it_is_resumed(database: str, tmp_path: Path) -> None:
+    toml = '[sms]\nprovider = "a"\n'
+    async with two_accounts(database, tmp_path, toml, CLARION_WORKER_POLL_INTERVAL="50ms") as two:
+        two.a.faults.add(Fault(how=How.ANSWER, status=429, headers={"retry-after": "1800"}))
+        trigger = await two.trigger(1)
+        await wait_until(lambda: _has_looked(two, 1), 30, "it waits")
+        async with two.house.api.pool.acquire() as connection:
+            (paused,) = (await limits.paused(connection, [provider_pace(A)])).values()
+            assert paused.wait > timedelta(minutes=25)
+            await resume(connection, twilio_account("a"))
+        await pass_time_for_jobs(two.house.api.pool, timedelta(seconds=75))
+        done = await two.house.finished(trigger)
+        assert done["by_channel"]["sms"]["sent"] == 1
+        await two.house.check()
+
+
 async def _has_looked(two: Two, times: int) -> bool:
     looked = "SELECT fence >= $1 AND state = 0 AND run_at > now() FROM job WHERE queue = 'sms'"
     return bool(await two.house.api.pool.fetchval(looked, times))

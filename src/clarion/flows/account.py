@@ -12,6 +12,7 @@ from clarion.domain import breaker as rules
 from clarion.domain.breaker import Limits, State, Tally
 from clarion.domain.outcome import Outcome, Retry, Uncertain
 from clarion.domain.route import Fitness
+from clarion.flows.endings import Ending
 from clarion.queue.breakers import Seen
 from clarion.queue.limits import Pace, Refused
 
@@ -77,6 +78,15 @@ def fitness_of(account: KnownAccount, now: float) -> Fitness:
 def soonest(fit: Mapping[str, Fitness]) -> Fitness:
     """That of the accounts in *fit* together, none of which may be used: until the first of them may."""
     return Fitness("; ".join(f"{one}: {why.reason}" for one, why in fit.items()), min(f.wait for f in fit.values()))
+
+
+def look_again(ending: Ending, outcome: Outcome, chance: float) -> Ending:
+    """*ending* with no longer a wait than others have who come to an account that asked for a pause, as *outcome* may
+    say it did: that holds for all, and may be ended by hand."""
+    after = ending.verdict.after
+    if not isinstance(outcome, Retry) or not outcome.pause_provider or after is None or after <= LOOK_AGAIN:
+        return ending
+    return ending._replace(verdict=ending.verdict._replace(after=LOOK_AGAIN * (1 + 0.2 * chance)))
 
 
 def _whole_fitness(account: KnownAccount, now: float) -> Fitness:

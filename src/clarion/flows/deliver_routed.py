@@ -23,7 +23,7 @@ from clarion.domain.outcome import Outcome, Reject, Retry, Sent, Uncertain
 from clarion.domain.route import Fitness, Route, Try, elsewhere
 from clarion.domain.status import Status
 from clarion.domain.verdict import goes_elsewhere
-from clarion.flows.account import OnTheWay, soonest
+from clarion.flows.account import OnTheWay, look_again, soonest
 from clarion.flows.accounts import Accounts
 from clarion.flows.balance import Balance
 from clarion.flows.batch import Batch
@@ -66,8 +66,7 @@ class DeliverRouted(Deliver[Item]):
         **given: Any,
     ) -> None:
         """*delivers* hand over, by the label of their account, the usual one first; *takes*: whose tokens each account
-        takes, where messages go to devices; *wake* is told the queue whose jobs are due at once; *given* is what
-        `Deliver` takes.
+        takes, where messages go to devices; *wake* a queue with jobs due at once; *given* is what `Deliver` takes.
         """
         super().__init__(**given)
         self._wake = wake
@@ -205,7 +204,7 @@ class DeliverRouted(Deliver[Item]):
         """What the outcome means for a message: what it always does, unless another account may take it."""
         label, batch = part.label, part.batch
         if plan is None:
-            return self._ending(job, batch, number, outcome)
+            return look_again(self._ending(job, batch, number, outcome), outcome, self._chance())
         tried = [*plan.tried, Try(label, _STATUS[type(outcome)])]
         found = elsewhere(plan.route, fit, tried, plan.draw, outcome)
         if isinstance(found, str):
@@ -214,7 +213,7 @@ class DeliverRouted(Deliver[Item]):
         if part.probe is not None and isinstance(found, Retry):
             # It was asked of it for the others' sake: nothing is spent.
             found = Retry(found.reason, after=max(fit[label].wait, LATER), pause_provider=True)
-        ending = self._ending(job, batch, number, found)
+        ending = look_again(self._ending(job, batch, number, found), found, self._chance())
         if isinstance(outcome, Reject):  # also where it is tried elsewhere later: this account is not asked again
             ending = ending._replace(verdict=ending.verdict._replace(attempt="rejected"))
         return ending
