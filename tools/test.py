@@ -23,11 +23,7 @@ _SYSTEMS = [
 #: Those of the largest folder that go with others.
 _MOVED = [
     "tests/contract/queue",
-    *(
-        path.relative_to(ROOT).as_posix()
-        for pattern in ("test_rates*.py", "test_bounces*.py")
-        for path in sorted((ROOT / "tests" / "contract").glob(pattern))
-    ),
+    *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests" / "contract").glob("test_bounces*.py"))),
 ]
 _FAULTS = ["tests/acceptance/faults", "tests/acceptance/test_cli_doctor_brokers.py"]
 #: About equally long. The last is shown as it goes.

@@ -177,7 +177,7 @@ async def test_a_browsers_subscription_is_a_token_however_it_is_written(api: Api
         ({**SUBSCRIPTION, "keys": None}, "expected the JSON of a browser's subscription"),
         ({**SUBSCRIPTION, "endpoint": 7}, "its `endpoint` is missing"),
         ({**SUBSCRIPTION, "endpoint": "http://push.example/x"}, "it is not https"),
-        ({**SUBSCRIPTION, "endpoint": "https://10.0.0.7/x"}, "which is not in the internet"),
+        ({**SUBSCRIPTION, "endpoint": "https://10.0.0.7/x"}, "10.0.0.7 is not in the internet"),
         ({**SUBSCRIPTION, "endpoint": "https://127.1/x"}, "not written as four decimal numbers"),
         ({**SUBSCRIPTION, "endpoint": "https://localhost/x"}, "which is not in the internet"),
         ({**SUBSCRIPTION, "endpoint": "https://me:secret@push.example/x"}, "it has a user or a password"),
