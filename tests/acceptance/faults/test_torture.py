@@ -27,7 +27,7 @@ _ROUNDS = int(os.environ.get("TORTURE_ROUNDS", "10"))
 #: Those that deliveries pass; test_api_killed.py, test_cancel.py, test_timers.py, test_schedules.py and
 #: test_torture_brokers.py have the others.
 _OF_WORKERS = sorted(
-    point for point in POINTS if not point.startswith(("accept", "sweep", "fire", "schedules", "ingest"))
+    point for point in POINTS if not point.startswith(("accept", "repeat", "sweep", "fire", "schedules", "ingest"))
 )
 
 
