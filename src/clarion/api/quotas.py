@@ -6,14 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from clarion.api import allowance
+from clarion.api.named_tenant import named_tenant
 from clarion.api.operation import Answer, Call, Operation
 from clarion.api.schema.quotas import QuotaBody, QuotaReply
 from clarion.api.services import Services
 from clarion.domain.scope import Scope
-from clarion.domain.suggest import did_you_mean
-from clarion.errors import NotFound
-from clarion.store import quotas, tenants
-from clarion.store.database import Connection
+from clarion.store import quotas
 from clarion.store.quotas import Quota
 
 _NONE = Quota(max_waiting=None, recipients_a_day=None)
@@ -22,7 +20,7 @@ _NONE = Quota(max_waiting=None, recipients_a_day=None)
 async def get(services: Services, call: Call[None]) -> Answer:
     """The quota, and how much of it is used."""
     async with services.connection() as connection:
-        tenant_id = await _tenant(connection, call)
+        tenant_id = await named_tenant(connection, call.path["name"])
         quota = (await quotas.all_(connection)).get(tenant_id, _NONE)
     return await _answer(services, call, tenant_id, quota)
 
@@ -31,7 +29,7 @@ async def put(services: Services, call: Call[QuotaBody]) -> Answer:
     """Set it: what the body leaves out is not bounded."""
     quota = Quota(max_waiting=call.input.max_waiting, recipients_a_day=call.input.recipients_a_day)
     async with services.connection() as connection:
-        tenant_id = await _tenant(connection, call)
+        tenant_id = await named_tenant(connection, call.path["name"])
         await quotas.put(connection, tenant_id, quota)
     services.allowance.forget()
     return await _answer(services, call, tenant_id, quota)
@@ -40,7 +38,7 @@ async def put(services: Services, call: Call[QuotaBody]) -> Answer:
 async def lift(services: Services, call: Call[None]) -> Answer:
     """No bounds any more."""
     async with services.connection() as connection:
-        await quotas.lift(connection, await _tenant(connection, call))
+        await quotas.lift(connection, await named_tenant(connection, call.path["name"]))
     services.allowance.forget()
     return Answer()
 
@@ -56,15 +54,6 @@ async def _answer(services: Services, call: Call[Any], tenant_id: UUID, quota: Q
             "recipients_today": today,
         }
     )
-
-
-async def _tenant(connection: Connection, call: Call[Any]) -> UUID:
-    name = call.path["name"]
-    found = await tenants.find(connection, name)
-    if found is None:
-        known = [tenant.name for tenant in await tenants.list_all(connection)]
-        raise NotFound(f"there is no tenant {name}: {did_you_mean(name, known)}")
-    return found.id
 
 
 _PATH = "/v1/tenants/{name}/quota"

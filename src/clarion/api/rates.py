@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from clarion.api.named_tenant import named_tenant
 from clarion.api.operation import Answer, Call, Operation
 from clarion.api.schema.queues import QueueRate
 from clarion.api.schema.rates import LimitReply, LimitsReply
@@ -24,7 +25,6 @@ from clarion.flows.queues import NAMES
 from clarion.flows.rates import CATEGORY, PROVIDER, TENANT, category_pace, destination_pace, provider_pace, tenant_pace
 from clarion.project.name import checked_name
 from clarion.queue import destinations, limits
-from clarion.store import tenants
 from clarion.store.database import Connection
 
 #: Finds the limit that a path means: what the list calls it, and the name under which workers share it. Raises
@@ -73,11 +73,7 @@ async def forget_domain(services: Services, call: Call[None]) -> Answer:
 
 
 async def _tenant(_: Services, connection: Connection, name: str) -> tuple[str, str]:
-    found = await tenants.find(connection, name)
-    if found is None:
-        known = [tenant.name for tenant in await tenants.list_all(connection)]
-        raise NotFound(f"there is no tenant {name}: {did_you_mean(name, known)}")
-    return name, tenant_pace(found.id)
+    return name, tenant_pace(await named_tenant(connection, name))
 
 
 async def _category(_: Services, connection: Connection, name: str) -> tuple[str, str]:

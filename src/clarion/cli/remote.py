@@ -55,7 +55,7 @@ class Remote:
         target = self._target(("attachments",), {"name": name})
         # The same again is the same file, so it may be sent again.
         headers = self._headers() | {"Content-Type": type}
-        return self._answered(*self._ask("POST", target, content, headers, again=True)).content
+        return self._answered(*self._ask("POST", target, content, headers)).content
 
     def pages(self, *path: str, limit: int, **query: object) -> Iterator[dict[str, Any]]:
         """The first *limit* items of the list at *path*, page by page."""
@@ -81,7 +81,7 @@ class Remote:
         given = {**self._headers(), **({"Content-Type": "application/json"} if said else {}), **(headers or {})}
         if method == "POST":  # what may have been done already may be asked for again, since the API knows it again
             given.setdefault("Idempotency-Key", uuid.uuid4().hex)
-        return self._answered(*self._ask(method, self._target(path, query), said, given, again=True))
+        return self._answered(*self._ask(method, self._target(path, query), said, given))
 
     def events(self, *path: str) -> Iterator[tuple[str, Any]]:
         """The server-sent events at *path*, name and data, until one is called ``end``; comes again when cut off."""
@@ -120,7 +120,7 @@ class Remote:
         return Reply(status=response.status, headers=dict(response.getheaders()), content=content)
 
     def _ask(
-        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], *, again: bool
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[http.client.HTTPResponse, bytes]:
         """The answer, whole. A kept connection that the server closed meanwhile is opened anew, once."""
         fresh = self._kept is None
@@ -131,8 +131,8 @@ class Remote:
             raw = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            if again and not fresh:
-                return self._ask(method, target, body, headers, again=False)
+            if not fresh:  # closed just now: the next connection is, so there is no third
+                return self._ask(method, target, body, headers)
             raise self._away(error) from None
         if response.will_close:
             self.close()
